@@ -1,0 +1,56 @@
+# `make report` and `make test` need nothing but make and a Python of 3.11 or newer.
+
+PYTHON ?= python3
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+INSTALLED := $(VENV)/installed
+
+.PHONY: report test test-browser lint format published lock clean help
+
+report: $(INSTALLED) ## run the suite and write gradparity-report/
+	$(BIN)/gradparity report
+
+test: $(INSTALLED) ## the parity suite
+	$(BIN)/python -m pytest -n auto -m "not browser"
+
+test-browser: $(INSTALLED) ## the report in Chromium, which must be installed
+	$(BIN)/python -m pytest -m browser
+
+lint: $(INSTALLED) ## formatting, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+published: $(INSTALLED) ## renew reports/published/ from a run on the real MNIST
+	$(BIN)/gradparity report --dataset mnist --output reports/published
+	rm reports/published/report.html
+
+# torch's CUDA libraries are left out: torch itself pins them, where its build needs any.
+lock: ## renew requirements.lock (needs uv)
+	{ sed -n '/^#/p' requirements.lock; \
+	  uv pip compile --universal --python-version 3.11 --fork-strategy fewest \
+	    --extra dev --no-header --no-annotate --constraint constraints.txt pyproject.toml \
+	  | grep -Ev '^(nvidia-|cuda-|triton)'; } > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
+clean: ## remove what make has made
+	rm -rf $(VENV) gradparity-report .mypy_cache .ruff_cache .pytest_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gradparity needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": run make PYTHON=python3.12, for instance")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --requirement requirements.lock
+	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
+	@touch $(INSTALLED)
