@@ -1,0 +1,1 @@
+"""The layers of `reference` in PyTorch: every derivative comes from autograd."""

@@ -1,0 +1,52 @@
+"""Mini-batch stochastic gradient descent; mirrors `reference/training.py`."""
+
+from collections.abc import Collection, Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from torch_impl.networks import TwoLayerNet
+
+NumpyParams = dict[str, Float[np.ndarray, "..."]]
+Stop = tuple[int, NumpyParams, Float[np.ndarray, "steps"], tuple[float, float] | None]
+
+
+def train(
+    params: NumpyParams,
+    train_set: tuple[Float[np.ndarray, "samples in"], Int[np.ndarray, "samples"]],
+    test_set: tuple[Float[np.ndarray, "tests in"], Int[np.ndarray, "tests"]],
+    batches: Int[np.ndarray, "steps batch"],
+    learning_rate: float = 0.1,
+    *,
+    stops: Collection[int] = (),
+    evaluate: Collection[int] = (),
+) -> Iterator[Stop]:
+    """Train a copy of `params` on the given mini-batches; arguments and what is yielded
+    as in the reference.
+    """
+    x_train, t_train = map(torch.from_numpy, train_set)
+    x_test, t_test = map(torch.from_numpy, test_set)
+    network = TwoLayerNet.from_params(
+        {k: torch.from_numpy(v.copy()) for k, v in params.items()}
+    )
+    losses: list[torch.Tensor] = []
+    for step, batch in enumerate(torch.from_numpy(batches), start=1):
+        x, t = x_train[batch], t_train[batch]  # 1. choose a mini-batch
+        loss = network.loss(x, t)  # 2. compute the gradient
+        gradients = torch.autograd.grad(loss, list(network.parameters()))
+        with torch.no_grad():  # 3. update the parameters
+            for parameter, gradient in zip(
+                network.parameters(), gradients, strict=True
+            ):
+                parameter.sub_(learning_rate * gradient)
+        losses.append(loss.detach())  # 4. repeat
+        if step in stops or step == len(batches):
+            accuracies = (
+                (network.accuracy(x_train, t_train), network.accuracy(x_test, t_test))
+                if step in evaluate
+                else None
+            )
+            reached = {k: v.numpy().copy() for k, v in network.state_dict().items()}
+            yield step, reached, torch.stack(losses).numpy(), accuracies
+            losses = []
