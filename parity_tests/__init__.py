@@ -1,0 +1,1 @@
+"""The catalogue of cases, the comparison, and the pytest suite that runs them."""

@@ -1,0 +1,388 @@
+"""The cases: layers with concrete inputs and a dout, and inputs that must be refused.
+
+This list is the only place where a case is written down; tests, tables and reports are
+views of it. One more case is one more line. One more shape costs more: JAX compiles
+every operation anew for it, so `LAYER_CASES`, which the command runs too, share the few
+shapes of the lecture's network, and `SHAPE_CASES` are for the pytest suite alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from parity_tests.implementations import Arrays
+
+LECTURE = "lecture on backpropagation; Deep Learning from Scratch, chapter 5"
+
+Kind = Literal["typical", "edge", "invalid"]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A layer, its inputs and the derivative that arrives from above.
+
+    `refusal`, for an invalid case, is what the error must say: which argument, what was
+    expected, what came.
+    """
+
+    layer: str
+    name: str
+    inputs: Arrays
+    dout: np.ndarray
+    kind: Kind = "typical"
+    source: str = ""
+    refusal: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"{self.layer}/{self.name}"
+
+    def to(self, dtype: Any) -> "Case":
+        """The case in a dtype. Labels keep theirs, and so do arrays that are wrong."""
+
+        def cast(name: str, value: np.ndarray) -> np.ndarray:
+            wanted = name != "t" and value.dtype in (np.float64, np.float32)
+            return value.astype(dtype) if wanted else value
+
+        inputs = {name: cast(name, value) for name, value in self.inputs.items()}
+        return replace(self, inputs=inputs, dout=cast("dout", self.dout))
+
+
+_rng = np.random.default_rng(5)
+
+
+def normal(*shape: int, scale: float = 1.0) -> np.ndarray:
+    return scale * _rng.standard_normal(shape)
+
+
+def probabilities(*shape: int) -> np.ndarray:
+    """Rows that sum to 1, none of it so small that differences of its log are coarse."""
+    drawn = _rng.dirichlet(np.ones(shape[-1]), shape[:-1])
+    return 0.9 * drawn + 0.1 / shape[-1]
+
+
+def labels(batch: int, classes: int) -> np.ndarray:
+    return _rng.integers(classes, size=batch)
+
+
+def one_hot(t: np.ndarray, classes: int) -> np.ndarray:
+    return np.eye(classes)[t]
+
+
+def rows(*rows: list[float], rest: float = 0.0) -> np.ndarray:
+    """A batch with these in the upper left corner, and `rest` elsewhere."""
+    filled = np.full((100, 10), rest)
+    for i, row in enumerate(rows):
+        filled[i, : len(row)] = row
+    return filled
+
+
+def case(
+    layer: str,
+    name: str,
+    dout: Any = 1.0,
+    *,
+    kind: Kind = "typical",
+    source: str = "",
+    refusal: tuple[str, ...] = (),
+    **inputs: Any,
+) -> Case:
+    arrays = {key: np.asarray(value) for key, value in inputs.items()}
+    return Case(layer, name, arrays, np.asarray(dout), kind, source, refusal)
+
+
+def invalid(
+    layer: str, name: str, *refusal: str, dout: Any = 1.0, **inputs: Any
+) -> Case:
+    return case(layer, name, dout, kind="invalid", refusal=refusal, **inputs)
+
+
+def elementwise(layer: str, *, scale: float = 1.0, away: float = 0.0) -> list[Case]:
+    """What every function of one array is tried on: x further than `away` from 0."""
+    x = normal(100, 10, scale=scale)
+    return [
+        case(layer, "batch", normal(100, 10), x=x + np.copysign(away, x)),
+        invalid(layer, "integers", "x", "floating-point", "int64", x=[1, 2, 3]),
+        invalid(layer, "objects", "x", "floating-point", "object", x=np.array([None])),
+        invalid(layer, "empty batch", "x", "empty", "(0, 3)", x=np.zeros((0, 3))),
+        invalid(
+            layer,
+            "dout of another shape",
+            *("dout", "(2, 3)", "(3,)"),
+            dout=np.ones(3),
+            x=np.ones((2, 3)),
+        ),
+    ]
+
+
+def _add_and_mul() -> list[Case]:
+    cases = []
+    for layer, x, y in (("AddLayer", 200.0, 450.0), ("MulLayer", 100.0, 2.0)):
+        cases += [
+            case(layer, "lecture", 1.1, x=x, y=y, source=LECTURE),
+            case(layer, "batch", normal(100, 10), x=normal(100, 10), y=normal(100, 10)),
+            case(
+                layer,
+                "cancelling",
+                np.ones((100, 10)),
+                kind="edge",
+                x=rows([1.0, 1e-3, -3.0, 1e8]),
+                y=rows([-0.999, -1e-3, 3.1, -1.0]),
+            ),
+            invalid(
+                layer,
+                "mismatched shapes",
+                *("one shape", "x: (2, 3)", "y: (3, 2)"),
+                x=np.ones((2, 3)),
+                y=np.ones((3, 2)),
+            ),
+            invalid(layer, "integers", "y", "floating-point", "int64", x=[1.0], y=[2]),
+            invalid(
+                layer,
+                "mixed dtypes",
+                *("one dtype", "float16"),
+                x=np.ones(2),
+                y=np.ones(2, np.float16),
+            ),
+            invalid(layer, "empty", "x", "empty", "(0,)", x=np.ones(0), y=np.ones(0)),
+        ]
+    return cases
+
+
+def _fruit() -> list[Case]:
+    names = ("apple", "apple_num", "orange", "orange_num", "tax")
+    lecture: dict[str, Any] = dict(
+        zip(names, (100.0, 2.0, 150.0, 3.0, 1.1), strict=True)
+    )
+    bills: Any = np.abs(normal(5, 4)) + 0.1
+    return [
+        case(
+            "BuyFruit",
+            "lecture",
+            source=LECTURE,
+            **lecture,
+        ),
+        invalid(
+            "BuyFruit",
+            "one price missing",
+            *("one shape", "tax: (3,)"),
+            **dict(zip(names, [*bills[:-1], bills[-1][:3]], strict=True)),
+        ),
+    ]
+
+
+def _one_array() -> list[Case]:
+    def edge(layer: str, name: str, values: list[float]) -> Case:
+        return case(layer, name, np.ones((100, 10)), kind="edge", x=rows(values))
+
+    lecture = rows([1.0, -0.5], [-2.0, 3.0], rest=1.0)
+    saturated = [-80.0, -40.0, 40.0, 80.0]
+    return [
+        *elementwise("Relu"),
+        case("Relu", "lecture", normal(100, 10), x=lecture, source=LECTURE),
+        edge("Relu", "near zero", [1e-30, -1e-30, 1e30, -1e30]),
+        edge("Relu", "special", [-0.0, np.nan, 1e-40]),
+        *elementwise("Negate"),
+        *elementwise("Exp", scale=5),
+        edge("Exp", "large and small", saturated),
+        *elementwise("PlusOne"),
+        edge("PlusOne", "absorbed", [1e-20, -1e-20, 1e8, -1.0]),
+        *elementwise("Reciprocal", away=0.5),
+        *elementwise("SigmoidGraph", scale=3),
+        edge("SigmoidGraph", "saturated", saturated),
+        edge("SigmoidGraph", "overflowing", [-104.0, 104.0]),
+        *elementwise("Sigmoid", scale=3),
+        case("Sigmoid", "wide", normal(100, 10), x=np.linspace(-20, 20, 1000).reshape(100, 10)),
+        edge("Sigmoid", "saturated", saturated),
+        edge("Sigmoid", "far out", [-1e3, 1e3, -1e30, 1e30]),
+    ]  # fmt: skip
+
+
+def _affine() -> list[Case]:
+    def affine(name: str, x: Any, W: Any, b: Any, dout: Any, **more: Any) -> Case:
+        return case("Affine", name, dout, x=x, W=W, b=b, **more)
+
+    def refused(name: str, *refusal: str, x: Any, W: Any, b: Any) -> Case:
+        return invalid("Affine", name, *refusal, x=x, W=W, b=b)
+
+    W, b = normal(50, 10), normal(10)
+    return [
+        affine("one vector", normal(50), W, b, normal(10)),
+        affine("batch", normal(100, 50), W, b, normal(100, 10)),
+        affine("rank 4", normal(100, 5, 2, 5), W, b, normal(100, 10)),
+        affine("all positive", *map(np.abs, (normal(100, 50), W, b, normal(100, 10)))),
+        refused("mismatched shapes", "x has 3", "W expects 5", x=normal(2, 3), W=normal(5, 10), b=b),
+        refused("bias of another width", "b", "(10,)", "(3,)", x=normal(2, 50), W=W, b=normal(3)),
+        refused("W is a vector", "W", "rank 2", "rank 1", x=normal(2, 3), W=normal(3), b=b),
+        refused("x is a number", "x", "rank 1 or 2", "rank 0", x=1.0, W=W, b=b),
+        refused("integers", "x", "floating-point", "int64", x=np.ones((2, 50), int), W=W, b=b),
+        refused("objects", "W", "floating-point", "object", x=normal(2, 50), W=W.astype(object), b=b),
+        refused("mixed dtypes", "one dtype", "float16", x=normal(2, 50), W=W.astype(np.float16), b=b),
+        refused("empty batch", "x", "empty", "(0, 50)", x=np.zeros((0, 50)), W=W, b=b),
+        invalid("Affine", "dout of another shape", "dout", "(2, 10)", "(2, 3)", dout=normal(2, 3), x=normal(2, 50), W=W, b=b),
+    ]  # fmt: skip
+
+
+def _softmax() -> list[Case]:
+    extremes = rows([1000.0, 0.0, -1000.0], [-1e4] * 10, [1e4] * 9)
+    return [
+        case(
+            "Softmax",
+            "lecture",
+            normal(100, 10),
+            x=rows([0.3, 2.9, 4.0]),
+            source=LECTURE,
+        ),
+        case("Softmax", "batch", normal(100, 10), x=normal(100, 10, scale=3)),
+        case("Softmax", "ties", normal(100, 10), x=np.ones((100, 10))),
+        case("Softmax", "extremes", normal(100, 10), kind="edge", x=extremes),
+        invalid("Softmax", "rank 3", "x", "rank 1 or 2", "rank 3", x=normal(2, 3, 4)),
+        invalid("Softmax", "integers", "x", "floating-point", "int64", x=[1, 2]),
+        invalid("Softmax", "empty batch", "x", "empty", "(0, 3)", x=np.ones((0, 3))),
+    ]
+
+
+def _loss(layer: str, scores: str, make: Callable[..., np.ndarray]) -> list[Case]:
+    """What every layer that ends in a loss is tried on."""
+    t = labels(100, 10)
+
+    def loss(name: str, x: Any, t: Any, dout: float = 1.0) -> Case:
+        return case(layer, name, dout, **{scores: x, "t": t})
+
+    def refused(name: str, *refusal: str, x: Any = None, t: Any) -> Case:
+        x = make(3, 4) if x is None else x
+        return invalid(layer, name, *refusal, **{scores: x, "t": t})
+
+    return [
+        loss("labels", make(100, 10), t),
+        loss("scaled dout", make(100, 10), t, -2.5),
+        refused("label too large", "t", "0..3", "4", t=[0, 1, 4]),
+        refused("negative label", "t", "0..3", "-1", t=[0, -1, 3]),
+        refused("too few labels", "t", "(3,)", "(2,)", t=[0, 1]),
+        refused("labels in a column", "t", "(3,)", "(3, 1)", t=[[0], [1], [2]]),
+        refused("fractional labels", "t", "integers", "float64", t=[0.0, 1.0, 2.0]),
+        refused("not one-hot", "t", "zeros and ones", t=np.full((3, 4), 0.25)),
+        refused("two-hot", "t", "single 1", t=one_hot(np.array([0, 1, 2]), 4) + np.eye(3, 4, 1)),
+        refused("rank 3", scores, "rank 1 or 2", "rank 3", x=normal(2, 3, 4), t=[0, 1]),
+        refused("integers", scores, "floating-point", "int64", x=[[1, 2]], t=[0]),
+        refused("empty batch", scores, "empty", "(0, 4)", x=np.ones((0, 4)), t=np.ones(0, int)),
+    ]  # fmt: skip
+
+
+def _losses() -> list[Case]:
+    zeros_elsewhere = np.full((100, 10), 0.125)
+    zeros_elsewhere[0, 2] = zeros_elsewhere[1, 0] = 0
+    sure = rows([80.0], [0.0, 60.0, -60.0])
+    right, wrong = np.zeros(100, np.int64), np.zeros(100, np.int64)
+    right[:2], wrong[:2] = [0, 1], [2, 2]
+
+    def joined(name: str, kind: Kind = "typical", **inputs: Any) -> Case:
+        return case("SoftmaxWithLoss", name, kind=kind, **inputs)
+
+    return [
+        *_loss("CrossEntropy", "y", probabilities),
+        case(
+            "CrossEntropy", "a zero elsewhere", y=zeros_elsewhere, t=right, kind="edge"
+        ),
+        *_loss("SoftmaxWithLoss", "x", normal),
+        joined("one-hot", x=normal(100, 10), t=one_hot(labels(100, 10), 10)),
+        joined("sure and right", kind="edge", x=sure, t=right),
+        joined("sure and wrong", kind="edge", x=sure, t=wrong),
+    ]
+
+
+def layer_cases() -> list[Case]:
+    """Every layer's cases, layers in the order of `reference/layers.py`."""
+    return [
+        *_add_and_mul(),
+        *_fruit(),
+        *_one_array(),
+        *_affine(),
+        *_softmax(),
+        *_losses(),
+    ]
+
+
+def shape_cases() -> list[Case]:
+    """The same layers in more shapes, for the pytest suite alone: a command that is to
+    answer within seconds cannot have JAX compile all of these.
+    """
+    fruit = ("apple", "apple_num", "orange", "orange_num", "tax")
+    bills: dict[str, Any] = {name: np.abs(normal(4)) for name in fruit}
+    cases = [case("BuyFruit", "four bills", normal(4), **bills)]
+    for layer in ("AddLayer", "MulLayer"):
+        cases.append(case(layer, "vector", normal(7), x=normal(7), y=normal(7)))
+    for layer in ("Relu", "Negate", "Exp", "PlusOne", "SigmoidGraph", "Sigmoid"):
+        for shape in ((), (7,), (1, 5), (3, 1), (2, 3, 4, 5)):
+            name = f"shape {shape}"
+            cases.append(case(layer, name, normal(*shape), x=normal(*shape)))
+    for rows, inputs, outputs in ((1, 50, 10), (6, 1, 1), (1, 1, 3), (32, 200, 20)):
+        W, b, dout = normal(inputs, outputs), normal(outputs), normal(rows, outputs)
+        name = f"{rows} x {inputs} -> {outputs}"
+        cases.append(case("Affine", name, dout, x=normal(rows, inputs), W=W, b=b))
+    W, b = normal(12, 4), normal(4)
+    cases += [
+        case("Affine", "rank 3", normal(5, 4), x=normal(5, 2, 6), W=W, b=b),
+        case("Affine", "rank 5", normal(5, 4), x=normal(5, 2, 1, 3, 2), W=W, b=b),
+    ]
+    for shape in ((5,), (1, 5), (6, 1), (1, 1), (5, 5), (1,)):
+        batch, classes = shape[:-1], shape[-1]
+        t = np.asarray(_rng.integers(classes, size=batch))
+        layers = (
+            ("CrossEntropy", "y", probabilities),
+            ("SoftmaxWithLoss", "x", normal),
+        )
+        for layer, scores, make in layers:
+            for form, target in (("labels", t), ("one-hot", one_hot(t, classes))):
+                given: dict[str, Any] = {scores: make(*shape), "t": target}
+                cases.append(case(layer, f"{form}, shape {shape}", **given))
+        dout = normal(*shape)
+        cases.append(case("Softmax", f"shape {shape}", dout, x=normal(*shape)))
+    return cases
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkCase:
+    """TwoLayerNet's parameters and a batch."""
+
+    name: str
+    params: Arrays
+    x: np.ndarray
+    t: np.ndarray
+    kind: Kind = "typical"
+    layer: str = "TwoLayerNet"
+
+    @property
+    def id(self) -> str:
+        return f"{self.layer}/{self.name}"
+
+    def to(self, dtype: Any) -> "NetworkCase":
+        params = {name: value.astype(dtype) for name, value in self.params.items()}
+        return replace(self, params=params, x=self.x.astype(dtype))
+
+
+def _lecture_sized(name: str, std: float) -> NetworkCase:
+    params = {
+        "W1": normal(784, 50, scale=std),
+        "b1": normal(50, scale=std),
+        "W2": normal(50, 10, scale=std),
+        "b2": normal(10, scale=std),
+    }
+    x = np.maximum(_rng.uniform(-1, 1, (100, 784)), 0)  # half the pixels are blank
+    return NetworkCase(name, params, x, labels(100, 10))
+
+
+def network_cases() -> list[NetworkCase]:
+    """TwoLayerNet in the lecture's size, as initialised and as far into a training."""
+    start = _lecture_sized("start", 0.01)
+    steep = _lecture_sized("steep", 0.2)
+    return [start, steep]
+
+
+LAYER_CASES = layer_cases()
+SHAPE_CASES = shape_cases()
+NETWORK_CASES = network_cases()
+LAYERS = list(dict.fromkeys(case.layer for case in LAYER_CASES))
+LAYERS_AND_NETWORK = [*LAYERS, NetworkCase.layer]

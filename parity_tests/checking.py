@@ -1,0 +1,256 @@
+"""Runs the catalogue through the implementations: from cases to rows of checks."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from parity_tests import bounds
+from parity_tests.catalogue import LAYER_CASES, NETWORK_CASES, Case, NetworkCase
+from parity_tests.comparison import compare, same_bits, truth_dtype
+from parity_tests.divergences import DOCUMENTED, documented, table
+from parity_tests.implementations import (
+    Arrays,
+    Implementation,
+    NotInstalled,
+    differentiable,
+    load,
+)
+from parity_tests.records import Check, Divergence, Verdict
+
+Loaded = Implementation | NotInstalled
+REFERENCE = load("reference")
+DOCUMENTED_CASES = {entry.case for entry in DOCUMENTED}
+NETWORK_QUANTITIES = (
+    *("Affine1", "Relu1", "Affine2", "loss", "y"),
+    *("dAffine2", "dRelu1", "dW2", "db2", "dAffine1", "dx", "dW1", "db1"),
+)
+
+
+def try_load(name: str) -> Loaded:
+    """The implementation, or why there is none."""
+    try:
+        return load(name)
+    except NotInstalled as reason:
+        return reason
+
+
+def offers(implementation: Loaded, case: Case | NetworkCase) -> bool:
+    """Whether there is anything to compare; what is not installed counts as offered."""
+    if isinstance(implementation, NotInstalled):
+        return True
+    if isinstance(case, NetworkCase):
+        return implementation.run_network is not None
+    return implementation.offers(case.layer)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A case in a dtype, and what its results are held against."""
+
+    case: Case | NetworkCase
+    dtype: str
+    truth: Arrays
+    reference: Arrays
+    allowed: Arrays
+
+    @classmethod
+    def of(cls, case: Case | NetworkCase, dtype: str) -> Self:
+        case = case.to(dtype)
+        if case.kind == "invalid":
+            return cls(case, dtype, {}, {}, {})
+        bounded = error_bounds(case, dtype)
+        truth = {
+            quantity: trusted(value, bounded[quantity])
+            for quantity, value in run(case.to(truth_dtype(dtype)), REFERENCE).items()
+        }
+        allowed = {quantity: b.error for quantity, b in bounded.items()}
+        return cls(case, dtype, truth, run(case, REFERENCE), allowed)
+
+
+def trusted(truth: np.ndarray, bounded: bounds.Bounded) -> np.ndarray:
+    """The truth; or the value that goes with its bound, where the two cannot both be.
+
+    They come from formulas written down twice, in the reference and in `bounds.py`. If
+    the reference is what is wrong, it is the reference that must fail the comparison,
+    and not everybody else.
+    """
+    value = bounded.value.astype(truth.dtype)
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(truth - value)
+        agree = (truth == value) | (np.isnan(truth) & np.isnan(value))
+    # Either may be off by the bound where no dtype is wider than the one under test.
+    return truth if (agree | (apart <= 2 * bounded.error)).all() else value
+
+
+def check(
+    prepared: Prepared, name: str, implementation: Loaded
+) -> tuple[list[Check], Arrays]:
+    """The rows of one case in one dtype for one implementation, and its results."""
+    case, dtype = prepared.case, prepared.dtype
+    row: dict[str, Any] = {
+        "scope": "network" if isinstance(case, NetworkCase) else "layer",
+        "case": case.id,
+        "kind": case.kind,
+        "layer": case.layer,
+        "dtype": dtype,
+        "implementation": name,
+    }
+    if isinstance(implementation, NotInstalled):
+        missing: dict[str, Any] = {
+            "verdict": Verdict.MISSING,
+            "note": str(implementation),
+        }
+        return [Check(**row, quantity=q, **missing) for q in quantities(case)], {}
+    if not offers(implementation, case):
+        return [], {}
+    if isinstance(case, Case) and case.kind == "invalid":
+        found = check_refusal(case, implementation)
+        return [Check(**row, quantity="refusal", **found)], {}
+    try:
+        results = run(case, implementation)
+    except Exception as error:  # whatever it is, the other rows are still wanted
+        raised: dict[str, Any] = {"verdict": Verdict.FAIL, "note": raised_by(error)}
+        return [Check(**row, quantity=q, **raised) for q in quantities(case)], {}
+    return [
+        Check(
+            **row,
+            quantity=quantity,
+            **verdict(prepared, name, quantity, results.get(quantity)),
+        )
+        for quantity in quantities(case)
+    ], results
+
+
+def raised_by(error: Exception) -> str:
+    return f"raised {type(error).__name__}: {error}"
+
+
+def verdict(
+    prepared: Prepared, name: str, quantity: str, value: np.ndarray | None
+) -> dict[str, Any]:
+    """What comes of one quantity, documented divergences included."""
+    if value is None:
+        return {"verdict": Verdict.FAIL, "note": f"{quantity} was not returned"}
+    reference = None if name == "reference" else prepared.reference[quantity]
+    truth, allowed = prepared.truth[quantity], prepared.allowed[quantity]
+    found = compare(value, truth, allowed, prepared.dtype, reference)
+    entries = documented(prepared.case.id, quantity, prepared.dtype, name)
+    if not entries or value.shape != truth.shape:
+        return found
+    rest = value.copy()  # with the documented elements as they should be
+    for entry in entries:
+        for index in entry.at:
+            expected = np.asarray(entry.values[name], value.dtype)
+            if not same_bits(np.asarray(value[index]), expected):
+                note = f"{entry.id}: expected {expected}, got {value[index]}"
+                return found | {"verdict": Verdict.FAIL, "note": note}
+            rest[index] = truth[index]
+    others = compare(rest, truth, allowed, prepared.dtype, reference)
+    if others["verdict"] == Verdict.FAIL:
+        return others
+    note = ", ".join(entry.id for entry in entries)
+    return found | {"verdict": Verdict.DOCUMENTED, "note": note}
+
+
+def quantities(case: Case | NetworkCase) -> Sequence[str]:
+    """What is compared of a case, in the order in which it is computed."""
+    if isinstance(case, NetworkCase):
+        return NETWORK_QUANTITIES
+    if case.kind == "invalid":
+        return ("refusal",)
+    return ("out", *("d" + name for name in differentiable(case.inputs)))
+
+
+def run(case: Case | NetworkCase, implementation: Implementation) -> Arrays:
+    """The results of a case."""
+    if isinstance(case, NetworkCase):
+        assert implementation.run_network is not None
+        return implementation.run_network(case.params, case.x, case.t)
+    return implementation.run_layer(case.layer, case.inputs, case.dout)
+
+
+def error_bounds(case: Case | NetworkCase, dtype: str) -> bounds.Bounds:
+    """The rounding allowed to every quantity of a case."""
+    if isinstance(case, NetworkCase):
+        return bounds.network_bounds(case.params, case.x, case.t, dtype)
+    return bounds.bounds(case.layer, case.inputs, case.dout, dtype)
+
+
+def refusal(case: Case, implementation: Implementation) -> str | None:
+    """The sentence that an implementation refuses a case with, or None if it does not.
+
+    Only ValueError and TypeError are refusals; anything else is a crash.
+    """
+    try:
+        run(case, implementation)
+    except (ValueError, TypeError) as error:
+        return str(error)
+    except Exception as error:
+        return raised_by(error)
+    return None
+
+
+def check_refusal(case: Case, implementation: Implementation) -> dict[str, Any]:
+    """Whether bad input is refused, and in the reference's own words."""
+    expected, came = refusal(case, REFERENCE), refusal(case, implementation)
+    if came is not None and all(part in came for part in case.refusal):
+        verdict = Verdict.IDENTICAL if came == expected else Verdict.FAIL
+        note = came if came == expected else f"expected {expected!r}, got {came!r}"
+    else:
+        verdict = Verdict.FAIL
+        said = "was accepted" if came is None else f"was refused with {came!r}"
+        note = f"the error must name {', '.join(case.refusal)}; the input {said}"
+    return {"verdict": verdict, "note": note}
+
+
+class Run:
+    """The catalogue's cases of some layers, through some implementations.
+
+    Iterating gives the rows of one case at a time: all dtypes and implementations of
+    it. They run side by side in threads, since most of the time goes into compiling and
+    importing, and those let go of Python's lock.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[str],
+        dtypes: Sequence[str],
+        implementations: Sequence[str],
+    ) -> None:
+        self.dtypes, self.implementations = dtypes, implementations
+        everything: list[Case | NetworkCase] = [*LAYER_CASES, *NETWORK_CASES]
+        self.cases = [case for case in everything if case.layer in layers]
+        self._seen: dict[tuple[str, str, str], Arrays] = {}
+
+    def __iter__(self) -> Iterator[list[Check]]:
+        pool = ThreadPoolExecutor((os.cpu_count() or 1) + 1)
+        try:
+            # An import is work like any other: the reference need not wait for JAX's.
+            loaded = {n: pool.submit(try_load, n) for n in self.implementations}
+            pending = []
+            for case in self.cases:
+                prepared = [Prepared.of(case, dtype) for dtype in self.dtypes]
+                pairs = [(p, n) for p in prepared for n in self.implementations]
+                pending.append(
+                    [pool.submit(self._check, p, n, loaded[n]) for p, n in pairs]
+                )
+            for futures in pending:
+                yield [row for future in futures for row in future.result()]
+        finally:  # who stops early does not want to wait for the rest
+            pool.shutdown(cancel_futures=True)
+
+    def _check(
+        self, prepared: Prepared, name: str, implementation: Future[Loaded]
+    ) -> list[Check]:
+        rows, results = check(prepared, name, implementation.result())
+        if prepared.case.id in DOCUMENTED_CASES and results:
+            self._seen[prepared.case.id, prepared.dtype, name] = results
+        return rows
+
+    def divergences(self) -> list[Divergence]:
+        """The documented divergences, with what every implementation returned."""
+        return list(table(self._seen, self.implementations))

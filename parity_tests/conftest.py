@@ -1,0 +1,96 @@
+"""Options and fixtures of the pytest suite.
+
+`--implementations` and `--dtype` choose what is compared, as for `gradparity check`.
+Nothing of the implementations is imported here: the run-time checking of shapes is
+installed after this file is read, and only reaches what is imported later.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jaxtyping
+import pytest
+
+DTYPES = ("float64", "float32")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("gradparity")
+    group.addoption("--implementations", default="all", help="names, or all")
+    group.addoption("--dtype", default=",".join(DTYPES), help="float64, float32")
+
+
+def chosen(config: pytest.Config, option: str, valid: list[str]) -> list[str]:
+    names = str(config.getoption(option))
+    wanted = valid if names == "all" else names.split(",")
+    for name in wanted:
+        if name not in valid:
+            raise pytest.UsageError(
+                f"unknown {option} {name!r}: expected {', '.join(valid)}"
+            )
+    return wanted
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes a case, a dtype or an implementation gets all that go together."""
+    from parity_tests.catalogue import LAYER_CASES, NETWORK_CASES, SHAPE_CASES
+    from parity_tests.checking import offers, try_load
+    from parity_tests.implementations import IMPLEMENTATIONS
+    from parity_tests.training import TRAINABLE
+
+    cases: dict[str, list[Any]] = {
+        "valid_case": [
+            case for case in [*LAYER_CASES, *SHAPE_CASES] if case.kind != "invalid"
+        ],
+        "invalid_case": [case for case in LAYER_CASES if case.kind == "invalid"],
+        "network_case": NETWORK_CASES,
+    }
+    wanted = [name for name in cases if name in metafunc.fixturenames]
+    names = chosen(metafunc.config, "--implementations", [*IMPLEMENTATIONS])
+    if "implementation_name" not in metafunc.fixturenames:
+        for name in wanted:
+            metafunc.parametrize(name, cases[name], ids=[c.id for c in cases[name]])
+    elif wanted:
+        (name,) = wanted
+        pairs = [
+            pytest.param(case, implementation, id=f"{case.id}-{implementation}")
+            for implementation in names
+            for case in cases[name]
+            if offers(try_load(implementation), case)
+        ]
+        metafunc.parametrize((name, "implementation_name"), pairs)
+    else:
+        metafunc.parametrize("implementation_name", names)
+    if "trainable_name" in metafunc.fixturenames:
+        trainable = [name for name in names if name in TRAINABLE]
+        metafunc.parametrize("trainable_name", trainable)
+    if "dtype" in metafunc.fixturenames:
+        metafunc.parametrize("dtype", chosen(metafunc.config, "--dtype", [*DTYPES]))
+
+
+def load_or_skip(name: str) -> object:
+    """The implementation, or a skip that says why it is missing."""
+    from parity_tests.implementations import NotInstalled, load
+
+    try:
+        return load(name)
+    except NotInstalled as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def implementation(implementation_name: str) -> object:
+    return load_or_skip(implementation_name)
+
+
+@pytest.fixture
+def trainable(trainable_name: str) -> object:
+    return load_or_skip(trainable_name)
+
+
+@pytest.fixture
+def without_shape_checks() -> Iterator[None]:
+    """Bad input must be refused by the layers themselves, not by the checks in tests."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

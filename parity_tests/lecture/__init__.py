@@ -1,0 +1,1 @@
+"""Scripts written as the lecture writes them; only the import lines name this project."""

@@ -1,0 +1,140 @@
+"""What a run of the suite finds: the rows of `results.json`.
+
+The fields are a format that other programs read: they may be added to, not renamed.
+"""
+
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    """Infinity and NaN are written as strings, since JSON has no word for them."""
+
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
+
+class Verdict(StrEnum):
+    """What came of one comparison."""
+
+    IDENTICAL = "identical"
+    WITHIN_BOUND = "within bound"
+    DOCUMENTED = "documented divergence"
+    FAIL = "FAIL"
+    MISSING = "missing"
+
+
+class Worst(Record):
+    """The element at which the difference is largest for its bound."""
+
+    index: list[int]
+    value: float
+    truth: float
+
+
+class Check(Record):
+    """One tensor of one implementation against the truth."""
+
+    scope: Literal["layer", "network"]
+    case: str
+    kind: Literal["typical", "edge", "invalid"]
+    layer: str
+    quantity: str
+    dtype: str
+    implementation: str
+    shape: list[int] = []
+    max_abs: float | None = None
+    max_rel: float | None = None
+    max_ulp: float | None = None
+    bound_ratio: float | None = None
+    max_abs_reference: float | None = None
+    worst: Worst | None = None
+    verdict: Verdict
+    note: str | None = None
+
+
+class Divergence(Record):
+    """A place where implementations legitimately differ, and why."""
+
+    id: str
+    where: str
+    dtype: str
+    values: dict[str, str]
+    why: str
+    source: str
+
+
+class Epoch(Record):
+    """Where a training stands after `step` steps; the loss is that of this step."""
+
+    epoch: int
+    step: int
+    loss: float
+    train_accuracy: float
+    test_accuracy: float
+
+
+class Drift(Record):
+    """How far a parameter tensor is from the reference's in the same dtype."""
+
+    step: int
+    quantity: str
+    max_abs: float
+    max_rel: float
+
+
+class Disagreement(Record):
+    """A test sample that a final network classifies unlike the reference's."""
+
+    index: int
+    label: int
+    reference: int
+    predicted: int
+
+
+class Training(Record):
+    """One training from start to end."""
+
+    implementation: str
+    dtype: str
+    steps: int
+    batch_size: int
+    learning_rate: float
+    seed: int
+    seconds: float
+    epochs: list[Epoch]
+    losses: list[tuple[int, float]] = []
+    drift: list[Drift] = []
+    test_predictions_differing: int
+    disagreements: list[Disagreement] = []
+
+    @property
+    def largest_drift(self) -> float:
+        """Of any parameter at any step; 0 for the reference itself."""
+        return max((d.max_abs for d in self.drift), default=0.0)
+
+
+class Summary(Record):
+    """How many checks came to which verdict."""
+
+    checks: int
+    identical: int
+    within_bound: int
+    documented: int
+    failed: int
+    missing: int
+
+    @classmethod
+    def of(cls, checks: list[Check]) -> "Summary":
+        count: dict[Any, int] = dict.fromkeys(Verdict, 0)
+        for check in checks:
+            count[check.verdict] += 1
+        return cls(
+            checks=len(checks),
+            identical=count[Verdict.IDENTICAL],
+            within_bound=count[Verdict.WITHIN_BOUND],
+            documented=count[Verdict.DOCUMENTED],
+            failed=count[Verdict.FAIL],
+            missing=count[Verdict.MISSING],
+        )

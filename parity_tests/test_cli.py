@@ -1,0 +1,338 @@
+"""The command as a person meets it: what it prints, refuses, leaves behind."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parity_tests.records import Verdict
+from reports.results import Results
+
+COMMAND = [sys.executable, "-c", "from reports.cli import main; main()"]
+QUICK = ["--dataset", "digits", "--implementations", "reference"]
+
+
+def environment(tmp_path: Path, **changes: str) -> dict[str, str]:
+    """No MNIST, nowhere to fetch it from, and an empty home."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("GRADPARITY")}
+    home = tmp_path / "home"
+    home.mkdir(exist_ok=True)
+    clean |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}
+    clean |= {
+        "LOCALAPPDATA": str(home),
+        "GRADPARITY_MNIST_MIRRORS": "http://127.0.0.1:9",
+    }
+    return clean | changes
+
+
+def gradparity(tmp_path: Path, *arguments: str, **changes: str) -> Any:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=tmp_path,
+        env=environment(tmp_path, **changes),
+        check=False,
+    )
+
+
+def without(tmp_path: Path, *frameworks: str) -> str:
+    """A PYTHONPATH on which these cannot be imported."""
+    folder = tmp_path / "without"
+    folder.mkdir(exist_ok=True)
+    for name in frameworks:
+        (folder / f"{name}.py").write_text(f"raise ImportError('no {name} here')\n")
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["check", "Rleu"], "unknown layer 'Rleu': expected AddLayer, MulLayer"),
+        (["check", "--dtype", "float16"], "'float16': expected float64, float32"),
+        (["check", "--implementations", "tf"], "'tf': expected reference, torch"),
+        (["train", "--dataset", "cifar"], "'cifar': expected auto, mnist, digits"),
+        (["train", "--learning-rate", "-1"], "must be a positive number, got -1"),
+        (["train", "--learning-rate", "nan"], "must be a positive number, got nan"),
+        (["report", "--dataset", "mnist"], "run `gradparity data fetch`, or put"),
+        (["report", "--data-dir", "nowhere"], "nowhere, but there is no such folder"),
+        (["compare", "a.json", "b.json"], "cannot read a.json: No such file"),
+        (["data", "fetch"], "MNIST"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_is_unusable_gets_one_sentence(
+    tmp_path: Path, arguments: list[str], expected: str
+) -> None:
+    done = gradparity(tmp_path, *arguments)
+    assert done.returncode == 2, done
+    assert done.stdout == ""
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.startswith("gradparity: ")
+    assert expected in sentence
+    assert [p.name for p in tmp_path.iterdir()] == ["home"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["train", "--steps", "0"], ["chekc"], ["train", "-x"]]
+)
+def test_what_cannot_be_parsed_exits_with_2(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    done = gradparity(tmp_path, *arguments)
+    assert done.returncode == 2, done
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_check_prints_json(tmp_path: Path) -> None:
+    done = gradparity(tmp_path, "check", "Relu", "--json")
+    assert done.returncode == 0, done
+    found = json.loads(done.stdout)
+    assert set(found) == {"checks", "divergences", "summary"}
+    assert found["summary"]["failed"] == 0
+    assert found["summary"]["checks"] == len(found["checks"])
+    assert {row["layer"] for row in found["checks"]} == {"Relu"}
+    assert "relu-of-minus-zero" in {row["id"] for row in found["divergences"]}
+
+
+def test_check_exits_with_1_and_names_what_is_spoilt(tmp_path: Path) -> None:
+    spoil = (
+        "from reference import layers\n"
+        "right = layers.Affine.backward_params\n"
+        "def wrong(self, dout):\n"
+        "    right(self, dout)\n"
+        "    if self.dW.dtype == 'float32': self.dW = self.dW * (1 + 1e-4)\n"
+        "layers.Affine.backward_params = wrong\n"
+        "from reports.cli import main; main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", spoil, "check", "Affine", "--json"],
+        capture_output=True,
+        text=True,
+        env=environment(tmp_path),
+        check=False,
+    )
+    assert done.returncode == 1, done
+    wrong = [r for r in json.loads(done.stdout)["checks"] if r["verdict"] == "FAIL"]
+    named = {
+        (r["layer"], r["quantity"], r["dtype"], r["implementation"]) for r in wrong
+    }
+    assert named == {("Affine", "dW", "float32", "reference")}
+
+
+def test_check_is_plain_text_when_piped(tmp_path: Path) -> None:
+    done = gradparity(tmp_path, "check", "AddLayer", "--implementations", "reference")
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    assert done.stderr == ""
+    assert "AddLayer, float64" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("absent", "missing", "present"),
+    [
+        (["torch"], {"torch", "torch-composed"}, {"jax", "jax-jit"}),
+        (["jax"], {"jax", "jax-composed", "jax-jit"}, {"torch"}),
+        (["torch", "jax"], {"torch", "jax"}, {"reference"}),
+    ],
+    ids=["without torch", "without jax", "without both"],
+)
+def test_what_is_not_installed_is_missing(
+    tmp_path: Path, absent: list[str], missing: set[str], present: set[str]
+) -> None:
+    path = without(tmp_path, *absent)
+    done = gradparity(
+        tmp_path, *("report", "--dataset", "digits", "--steps", "20"), PYTHONPATH=path
+    )
+    assert done.returncode == 0, done
+    results = Results.read(tmp_path / "gradparity-report")
+    rows: dict[str, set[str]] = {c.implementation: set() for c in results.checks}
+    for check in results.checks:
+        rows[check.implementation].add(check.verdict)
+    for name in missing:
+        assert rows[name] == {Verdict.MISSING}
+    for name in present:
+        assert Verdict.MISSING not in rows[name]
+    assert results.summary.failed == 0
+    assert results.summary.missing > 0
+    trained = {t.implementation for t in results.training}
+    assert trained == {"reference", "torch", "jax"} - set(absent)
+    page = (tmp_path / "gradparity-report" / "report.html").read_text(encoding="utf-8")
+    assert "missing" in page
+    for name in absent:
+        assert getattr(results.environment, name) is None
+    checked = gradparity(tmp_path, "check", "Relu", PYTHONPATH=path)
+    assert checked.returncode == 0
+    assert "missing" in checked.stdout
+    trained_again = gradparity(
+        tmp_path, "train", "--dataset", "digits", "--steps", "5", PYTHONPATH=path
+    )
+    assert trained_again.returncode == 0
+    assert f"missing: {absent[0]}" in trained_again.stderr
+
+
+def test_auto_falls_back_to_digits_and_says_so(tmp_path: Path) -> None:
+    started = time.monotonic()
+    done = gradparity(
+        tmp_path, "report", "--steps", "10", "--implementations", "reference"
+    )
+    assert time.monotonic() - started < 30
+    assert done.returncode == 0, done
+    assert done.stderr.startswith("data set: digits. MNIST was not found")
+    for name in ("report.md", "report.html"):
+        text = (tmp_path / "gradparity-report" / name).read_text(encoding="utf-8")
+        assert "scikit-learn&#39;s bundled digits were taken" in text.replace(
+            "'", "&#39;"
+        )
+
+
+def test_report_is_whole_and_reads_back(tmp_path: Path) -> None:
+    done = gradparity(tmp_path, "report", *QUICK, "--steps", "30", "--output", "a/b")
+    assert done.returncode == 0, done
+    target = tmp_path / "a" / "b"
+    assert {"results.json", "report.md", "report.html", "figures"} == {
+        p.name for p in target.iterdir()
+    }
+    assert [p.name for p in target.parent.iterdir()] == ["b"]
+    results = Results.read(target)
+    raw = json.loads((target / "results.json").read_text(encoding="utf-8"))
+    assert raw["schema_version"] == 1
+    assert set(raw) == {
+        *("schema_version", "environment", "checks"),
+        *("training", "divergences", "summary"),
+    }
+    assert results.environment.dataset is not None
+    assert results.environment.dataset.name == "digits"
+    assert results.environment.command.startswith("gradparity report")
+    again = gradparity(tmp_path, "report", *QUICK, "--steps", "20", "--output", "a/b")
+    assert again.returncode == 0
+    assert Results.read(target).training[0].steps == 20
+    compared = gradparity(tmp_path, "compare", "a/b", "a/b/results.json")
+    assert compared.returncode == 0
+    assert "Changed: environment 0, verdicts 0" in compared.stdout
+
+
+def test_report_does_not_replace_what_is_no_report(tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter1.tex").write_text("years of work")
+    (tmp_path / "file").write_text("more work")
+    for target in ("thesis", "file", "file/below"):
+        done = gradparity(tmp_path, "report", *QUICK, "--output", target)
+        assert done.returncode == 2, done
+        assert "--output" in done.stderr
+    assert (tmp_path / "thesis" / "chapter1.tex").read_text() == "years of work"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_killed_at_any_moment_the_report_is_whole_or_absent(
+    tmp_path: Path, kind: signal.Signals
+) -> None:
+    for moment in random.Random(kind).sample(range(5, 45), 3):
+        running = subprocess.Popen(
+            [*COMMAND, "report", *QUICK, "--steps", "300"],
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(moment / 10)
+        running.send_signal(kind)
+        _, said = running.communicate()
+        assert "Traceback" not in said
+        target = tmp_path / "gradparity-report"
+        if target.exists():
+            assert Results.read(target).training
+            assert (target / "report.html").read_text().rstrip().endswith("</html>")
+        else:
+            assert running.returncode != 0
+        if kind != signal.SIGKILL:
+            assert {p.name for p in tmp_path.iterdir()} <= {"home", "gradparity-report"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_inside_a_callback_is_obeyed_too(kind: signal.Signals) -> None:
+    """Python drops what is raised there; so it did in the middle of an import."""
+    code = (
+        "import signal, sys, time, weakref\n"
+        "from reports.cli import obey_signals\n"
+        "obey_signals()\n"
+        "class Thing: pass\n"
+        "thing = Thing()\n"
+        f"ref = weakref.ref(thing, lambda _: signal.raise_signal({int(kind)}))\n"
+        "del thing\n"
+        "time.sleep(20)\n"
+        "print('still here')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (128 + kind, "", "")
+
+
+def test_a_report_that_fails_in_writing_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reference.datasets import load
+    from reports import writing
+
+    done = gradparity(tmp_path, "report", *QUICK, "--steps", "5")
+    assert done.returncode == 0, done
+    target = tmp_path / "gradparity-report"
+    before = (target / "results.json").read_bytes()
+
+    def full(self: Results, path: Path) -> None:
+        raise OSError("No space left on device")
+
+    results = Results.read(target)
+    monkeypatch.setattr(Results, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        writing.write(results, load("digits"), target)
+    assert (target / "results.json").read_bytes() == before
+    assert {p.name for p in tmp_path.iterdir()} == {"home", "gradparity-report"}
+
+
+def test_train_prints_accuracies(tmp_path: Path) -> None:
+    done = gradparity(tmp_path, "train", *QUICK, "--steps", "50", "--dtype", "float32")
+    assert done.returncode == 0, done
+    assert "Accuracy on train / test, float32" in done.stdout
+    as_json = gradparity(
+        tmp_path, "train", *QUICK, "--steps", "50", "--dtype", "float32", "--json"
+    )
+    (training,) = json.loads(as_json.stdout)["training"]
+    assert training["steps"] == 50
+
+
+def test_env_prints_versions_and_switches(tmp_path: Path) -> None:
+    done = gradparity(tmp_path, "env", "--json", JAX_ENABLE_X64="1")
+    assert done.returncode == 0, done
+    found = json.loads(done.stdout)
+    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert found["switches"]["JAX_ENABLE_X64"] == "1"
+    assert found["threads"]["torch"] >= 1
+    assert "torch" in gradparity(tmp_path, "env").stdout
+
+
+def test_data_commands(tmp_path: Path) -> None:
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(b"not gzip at all")
+    where = gradparity(tmp_path, "data", "where", GRADPARITY_DATA=str(folder))
+    assert where.returncode == 0
+    assert "GRADPARITY_DATA" in where.stdout
+    verify = gradparity(tmp_path, "data", "verify", "--json", "--data-dir", str(folder))
+    assert verify.returncode == 1
+    states = [row["status"] for row in json.loads(verify.stdout)["files"]]
+    assert states.count("damaged") == 1
+    assert states.count("missing") == 7

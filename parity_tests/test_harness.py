@@ -1,0 +1,246 @@
+"""Negative control: the comparison must fail on what is wrong, and only on that."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity_tests import checking
+from parity_tests.bounds import Bounded, Unit, bounds
+from parity_tests.catalogue import LAYER_CASES, Case
+from parity_tests.checking import (
+    Prepared,
+    check,
+    check_refusal,
+    error_bounds,
+    run,
+    trusted,
+)
+from parity_tests.comparison import compare, same_bits, truth_dtype
+from parity_tests.implementations import Arrays, LectureStyle, load
+from parity_tests.records import Verdict
+
+VALID = [case for case in LAYER_CASES if case.kind != "invalid"]
+TYPICAL = [case for case in LAYER_CASES if case.kind == "typical"]
+
+
+class Spoilt(LectureStyle):
+    """The reference, but one quantity is multiplied by a factor."""
+
+    def __init__(self, quantity: str, factor: float) -> None:
+        super().__init__("spoilt", "reference")
+        self.quantity, self.factor = quantity, factor
+
+    def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
+        results = super().run_layer(layer, inputs, dout)
+        value = results[self.quantity]
+        results[self.quantity] = (value * self.factor).astype(value.dtype)
+        return results
+
+
+def spoil(case: Case, dtype: str, quantity: str, factor: float) -> list[str]:
+    """The quantities that fail when one is wrong."""
+    spoilt = Spoilt(quantity, factor)
+    rows, _ = check(Prepared.of(case, dtype), "spoilt", spoilt)
+    return [row.quantity for row in rows if row.verdict == Verdict.FAIL]
+
+
+@pytest.mark.parametrize("case", TYPICAL, ids=lambda case: case.id)
+def test_a_gradient_wrong_by_one_in_ten_thousand_fails(case: Case, dtype: str) -> None:
+    for quantity, value in run(case.to(dtype), load("reference")).items():
+        expected = [quantity] if value.any() else []
+        assert spoil(case, dtype, quantity, 1 + 1e-4) == expected
+
+
+@pytest.mark.parametrize("case", TYPICAL, ids=lambda case: case.id)
+def test_a_wrong_reference_fails_and_nobody_else(
+    case: Case, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although it is also what the truth is computed with."""
+    right = checking.REFERENCE
+    for quantity, value in run(case.to(dtype), right).items():
+        if not value.any():
+            continue
+        monkeypatch.setattr(checking, "REFERENCE", Spoilt(quantity, 1 + 1e-4))
+        prepared = Prepared.of(case, dtype)
+        others, _ = check(prepared, "another", right)
+        assert not [row for row in others if row.verdict == Verdict.FAIL]
+        rows, _ = check(prepared, "reference", checking.REFERENCE)
+        failed = [row.quantity for row in rows if row.verdict == Verdict.FAIL]
+        assert failed == [quantity]
+
+
+@pytest.mark.parametrize("case", VALID, ids=lambda case: case.id)
+def test_the_truth_and_the_value_of_its_bound_agree(case: Case, dtype: str) -> None:
+    case = case.to(dtype)
+    truth = run(case.to(truth_dtype(dtype)), load("reference"))
+    for quantity, bounded in error_bounds(case, dtype).items():
+        if quantity in truth:
+            assert trusted(truth[quantity], bounded) is truth[quantity], quantity
+
+
+def one_wrong(case: Case, dtype: str, quantity: str, change: Any) -> dict[str, Any]:
+    """What comes of a quantity with its largest element changed."""
+    case = case.to(dtype)
+    truth = run(case.to(truth_dtype(dtype)), load("reference"))[quantity]
+    value = run(case, load("reference"))[quantity].copy()
+    allowed = error_bounds(case, dtype)[quantity].error
+    index = np.unravel_index(np.abs(value).argmax(), value.shape)
+    value[index] = change(value[index], allowed[index])
+    return compare(value, truth, allowed, dtype, None) | {"index": list(index)}
+
+
+@pytest.mark.parametrize("case", TYPICAL, ids=lambda case: case.id)
+def test_one_element_beyond_twice_its_bound_fails_and_is_named(
+    case: Case, dtype: str
+) -> None:
+    for quantity in run(case, load("reference")):
+        found = one_wrong(
+            case, dtype, quantity, lambda v, e: v + max(2.5 * e, 4 * np.spacing(abs(v)))
+        )
+        assert found["verdict"] == Verdict.FAIL, quantity
+        assert found["worst"].index == found["index"]
+
+
+def test_the_truth_is_wider() -> None:
+    assert truth_dtype("float32") == np.float64
+    assert truth_dtype("float64") == np.longdouble
+
+
+@pytest.mark.parametrize("case", TYPICAL, ids=lambda case: case.id)
+def test_the_truth_is_computed_from_the_same_inputs_in_a_wider_dtype(
+    case: Case, dtype: str
+) -> None:
+    prepared = Prepared.of(case, dtype)
+    for value in prepared.truth.values():
+        assert value.dtype == truth_dtype(dtype)
+    narrow = case.to(dtype)
+    for name, value in narrow.to(truth_dtype(dtype)).inputs.items():
+        np.testing.assert_array_equal(value, narrow.inputs[name])
+
+
+@pytest.mark.parametrize(
+    ("value", "note"),
+    [
+        (np.ones(3, np.float32), "expected shape (2, 2), got (3,)"),
+        (np.ones((2, 2), np.float64), "expected dtype float32, got float64"),
+    ],
+)
+def test_another_shape_or_dtype_fails(value: np.ndarray, note: str) -> None:
+    found = compare(value, np.ones((2, 2)), np.ones((2, 2)), "float32", None)
+    assert found == {"verdict": Verdict.FAIL, "note": note}
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_nan_and_inf_fail_where_the_truth_is_finite(wrong: float) -> None:
+    found = compare(
+        np.array([1.0, wrong]), np.array([1.0, 1.0]), np.ones(2), "float64", None
+    )
+    assert found["verdict"] == Verdict.FAIL
+    assert found["bound_ratio"] == found["max_abs"] == np.inf
+    assert found["worst"].index == [1]
+
+
+@pytest.mark.parametrize("right", [np.nan, np.inf, -np.inf])
+def test_nan_and_inf_agree_with_themselves(right: float) -> None:
+    both = np.array([1.0, right])
+    found = compare(both, both, np.zeros(2), "float64", both)
+    assert found["verdict"] == Verdict.IDENTICAL
+    assert found["max_abs"] == found["max_ulp"] == found["max_abs_reference"] == 0
+
+
+def test_metrics() -> None:
+    truth = np.array([1.0, 2.0, 0.0])
+    value = np.array([1.0, 2.0 + 3 * np.spacing(2.0), 0.0])
+    found = compare(value, truth, np.full(3, 1e-14), "float64", truth)
+    assert found["max_abs"] == 3 * np.spacing(2.0)
+    assert found["max_rel"] == 1.5 * np.spacing(2.0)
+    assert found["max_ulp"] == 3
+    assert found["bound_ratio"] == 3 * np.spacing(2.0) / 1e-14
+    assert found["verdict"] == Verdict.WITHIN_BOUND
+
+
+def test_the_sign_of_zero_is_part_of_the_bits() -> None:
+    assert not same_bits(np.array(0.0), np.array(-0.0))
+    assert same_bits(np.array(np.nan), np.array(-np.nan))
+
+
+@pytest.mark.usefixtures("without_shape_checks")
+def test_an_implementation_that_accepts_bad_input_fails() -> None:
+    class Lenient(LectureStyle):
+        def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
+            return {"out": np.zeros(1), "dx": np.zeros(1)}
+
+    case = next(case for case in LAYER_CASES if case.kind == "invalid")
+    found = check_refusal(case, Lenient("lenient", "reference"))
+    assert found["verdict"] == Verdict.FAIL
+    assert "was accepted" in found["note"]
+
+
+def test_an_implementation_that_crashes_fails_and_does_not_stop_the_others() -> None:
+    class Crashing(LectureStyle):
+        def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
+            raise RuntimeError("out of luck")
+
+    rows, _ = check(Prepared.of(TYPICAL[0], "float64"), "c", Crashing("c", "reference"))
+    assert {row.verdict for row in rows} == {Verdict.FAIL}
+    assert rows[0].note == "raised RuntimeError: out of luck"
+
+
+def test_a_quantity_that_is_not_returned_fails() -> None:
+    class Forgetful(LectureStyle):
+        def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
+            results = super().run_layer(layer, inputs, dout)
+            del results["dx"]
+            return results
+
+    rows, _ = check(
+        Prepared.of(TYPICAL[0], "float64"), "f", Forgetful("f", "reference")
+    )
+    failed = [row for row in rows if row.verdict == Verdict.FAIL]
+    assert [row.note for row in failed] == ["dx was not returned"]
+
+
+def test_a_documented_divergence_that_is_gone_fails() -> None:
+    """torch.relu(-0.0) is documented to be -0.0: had it become 0.0, we would notice."""
+    case = next(case for case in LAYER_CASES if case.id == "Relu/special")
+    prepared = Prepared.of(case, "float64")
+    rows, _ = check(prepared, "torch", LectureStyle("torch", "reference"))
+    assert rows[0].verdict == Verdict.FAIL
+    assert "relu-of-minus-zero: expected -0.0, got 0.0" in (rows[0].note or "")
+
+
+def test_bounds_contain_the_error_of_any_order_of_summation() -> None:
+    rng = np.random.default_rng(0)
+    x, W = rng.normal(size=(1, 500)), rng.normal(size=(500, 1))
+    inputs = {"x": x.astype(np.float32), "W": W.astype(np.float32)}
+    inputs["b"] = np.zeros(1, np.float32)
+    allowed = bounds("Affine", inputs, np.ones((1, 1)), "float32")["out"].error[0, 0]
+    terms = inputs["x"][0] * inputs["W"][:, 0]
+    truth = (inputs["x"].astype(np.float64) @ inputs["W"].astype(np.float64))[0, 0]
+    errors = []
+    for order in (np.argsort(terms), np.argsort(-np.abs(terms)), np.arange(500)):
+        total = np.float32(0)
+        for term in terms[order]:
+            total += term
+        errors.append(abs(total - truth))
+    assert max(errors) <= allowed < 1e3 * max(errors)
+
+
+def test_bounded_arithmetic_contains_what_is_computed() -> None:
+    """Random expressions, in float32, against the same in float64."""
+    rng = np.random.default_rng(0)
+    unit = Unit.of("float32")
+    for _ in range(200):
+        a, b, c = rng.normal(size=(3, 50)).astype(np.float32)
+        A, B, C = (Bounded.exact(v, unit) for v in (a, b, c))
+        for computed, bounded in (
+            (a * b + c, A * B + C),
+            ((a + b) * (b - c), (A + B) * (B - C)),
+            (np.exp(a) * b, A.exp() * B),
+            (np.log(1 + np.exp(a)), (Bounded.exact(1.0, unit) + A.exp()).log()),
+            (1 / (2 + a * a), (Bounded.exact(2.0, unit) + A * A).reciprocal()),
+            ((a * b).sum(), (A * B).sum()),
+        ):
+            error = np.abs(computed.astype(np.float64) - bounded.value)
+            assert (error <= bounded.error).all()

@@ -1,0 +1,84 @@
+"""Every layer, every case, every dtype, every implementation: forward and gradients."""
+
+import numpy as np
+import pytest
+
+from parity_tests.catalogue import LAYER_CASES, LAYERS, SHAPE_CASES, Case
+from parity_tests.checking import Prepared, check, quantities, refusal
+from parity_tests.divergences import DOCUMENTED
+from parity_tests.implementations import Implementation
+from parity_tests.records import Verdict
+
+
+def test_layer(valid_case: Case, dtype: str, implementation: Implementation) -> None:
+    prepared = Prepared.of(valid_case, dtype)
+    rows, _ = check(prepared, implementation.name, implementation)
+    assert [row.quantity for row in rows] == list(quantities(valid_case))
+    failed = [row for row in rows if row.verdict == Verdict.FAIL]
+    assert not failed, "\n".join(map(str, failed))
+
+
+@pytest.mark.usefixtures("without_shape_checks")
+def test_bad_input_is_refused(
+    invalid_case: Case, dtype: str, implementation: Implementation
+) -> None:
+    said = refusal(invalid_case.to(dtype), implementation)
+    assert said is not None, "the input was accepted"
+    assert said.startswith(f"{invalid_case.layer}: ")
+    assert "\n" not in said
+    for part in invalid_case.refusal:
+        assert part in said
+
+
+@pytest.mark.usefixtures("without_shape_checks")
+def test_arguments_are_not_written_into(
+    valid_case: Case, dtype: str, implementation: Implementation
+) -> None:
+    case = valid_case.to(dtype)
+    arrays = {**case.inputs, "dout": case.dout}
+    before = {name: value.copy() for name, value in arrays.items()}
+    for value in arrays.values():
+        value.flags.writeable = False
+    implementation.run_layer(case.layer, case.inputs, case.dout)
+    for name, value in arrays.items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+@pytest.mark.parametrize("dtype_of_labels", ["uint8", "int32", "int64"])
+def test_labels_may_be_any_integers(
+    dtype_of_labels: str, implementation: Implementation
+) -> None:
+    x, t = np.random.default_rng(0).normal(size=(4, 3)), np.array([0, 2, 1, 2])
+    inputs = {"x": x, "t": t.astype(dtype_of_labels)}
+    found = implementation.run_layer("SoftmaxWithLoss", inputs, np.array(1.0))
+    expected = implementation.run_layer(
+        "SoftmaxWithLoss", inputs | {"t": t}, np.array(1.0)
+    )
+    for quantity, value in expected.items():
+        np.testing.assert_array_equal(found[quantity], value)
+
+
+def test_the_catalogue_covers_every_layer_in_their_order() -> None:
+    import inspect
+
+    from reference import layers
+
+    defined = [
+        name
+        for name, kind in vars(layers).items()
+        if inspect.isclass(kind) and hasattr(kind, "backward")
+    ]
+    assert defined == LAYERS
+    for layer in LAYERS:
+        kinds = {case.kind for case in LAYER_CASES if case.layer == layer}
+        assert {"typical", "invalid"} <= kinds, layer
+
+
+def test_case_ids_are_unique() -> None:
+    ids = [case.id for case in [*LAYER_CASES, *SHAPE_CASES]]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_documented_divergence_names_a_case() -> None:
+    ids = {case.id for case in LAYER_CASES}
+    assert all(entry.case in ids for entry in DOCUMENTED)

@@ -1,0 +1,94 @@
+"""TwoLayerNet with everything that flows through it, forward and back."""
+
+import numpy as np
+import pytest
+
+from parity_tests.catalogue import NetworkCase
+from parity_tests.checking import Prepared, check
+from parity_tests.implementations import Implementation, LectureStyle
+from parity_tests.records import Verdict
+
+
+def test_network(
+    network_case: NetworkCase, dtype: str, implementation: Implementation
+) -> None:
+    prepared = Prepared.of(network_case, dtype)
+    rows, _ = check(prepared, implementation.name, implementation)
+    assert len(rows) == 13
+    failed = [row for row in rows if row.verdict == Verdict.FAIL]
+    assert not failed, f"the first tensor that differs: {failed[0]}"
+
+
+def test_network_takes_one_hot_labels(
+    network_case: NetworkCase, implementation: Implementation
+) -> None:
+    assert implementation.run_network is not None
+    labels = implementation.run_network(
+        network_case.params, network_case.x, network_case.t
+    )
+    one_hot = implementation.run_network(
+        network_case.params, network_case.x, np.eye(10)[network_case.t]
+    )
+    for name, value in labels.items():
+        np.testing.assert_allclose(one_hot[name], value, rtol=1e-12, atol=1e-15)
+
+
+def test_the_trace_is_what_loss_and_gradient_return(
+    network_case: NetworkCase, implementation: Implementation
+) -> None:
+    """Layer by layer and as a whole, each framework computes the same bits."""
+    params, x, t = network_case.params, network_case.x, network_case.t
+    assert implementation.run_network is not None
+    flow = implementation.run_network(params, x, t)
+    loss, gradients = loss_and_gradient(implementation.name, params, x, t)
+    assert flow["loss"] == pytest.approx(loss, rel=1e-15)
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(flow["d" + name], gradient, rtol=1e-9, atol=1e-17)
+
+
+def loss_and_gradient(
+    name: str, params: dict[str, np.ndarray], x: np.ndarray, t: np.ndarray
+) -> tuple[float, dict[str, np.ndarray]]:
+    """Through each framework's own loss and gradient."""
+    if name == "reference":
+        from reference.networks import TwoLayerNet
+
+        network = TwoLayerNet.from_params(params)
+        return float(network.loss(x, t)), network.gradient(x, t)
+    if name == "torch":
+        import torch
+
+        from torch_impl.networks import TwoLayerNet as TorchNet
+
+        tensors = {k: torch.tensor(v) for k, v in params.items()}
+        net, xs, ts = TorchNet.from_params(tensors), torch.tensor(x), torch.tensor(t)
+        gradients = {k: v.numpy() for k, v in net.gradient(xs, ts).items()}
+        return float(net.loss(xs, ts).detach()), gradients
+    import jax
+
+    from jax_impl import networks
+
+    with jax.enable_x64(True):
+        arrays = networks.from_params(params)
+        xs, ts = jax.device_put(x), jax.device_put(t)
+        found = networks.gradient(arrays, xs, ts)
+        gradients = {k: np.asarray(v) for k, v in found.items()}
+        return float(networks.loss(arrays, xs, ts)), gradients
+
+
+def test_the_first_wrong_tensor_is_named(network_case: NetworkCase) -> None:
+    """A mistake in one place is located there, although everything after it is wrong."""
+
+    class Spoilt(LectureStyle):
+        def run_network(
+            self, params: dict[str, np.ndarray], x: np.ndarray, t: np.ndarray
+        ) -> dict[str, np.ndarray]:
+            flow = super().run_network(params, x, t)
+            for name in ("dRelu1", "dAffine1", "dx", "dW1", "db1"):
+                flow[name] = flow[name] * (1 + 1e-4)
+            return flow
+
+    prepared = Prepared.of(network_case, "float64")
+    rows, _ = check(prepared, "spoilt", Spoilt("spoilt", "reference"))
+    failed = [row.quantity for row in rows if row.verdict == Verdict.FAIL]
+    assert failed[0] == "dRelu1"

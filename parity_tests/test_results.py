@@ -1,0 +1,145 @@
+"""results.json: written, read back, refused where it is broken, and compared."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parity_tests.records import Check, Summary, Verdict
+from reports.compare import compare, tables
+from reports.results import Environment, Results, UnreadableResults
+from reports.tables import Table, cell, gradient_rows, headline
+
+
+def check(**changes: Any) -> Check:
+    row: dict[str, Any] = {
+        "scope": "layer",
+        "case": "Relu/batch",
+        "kind": "typical",
+        "layer": "Relu",
+        "quantity": "dx",
+        "dtype": "float32",
+        "implementation": "torch",
+        "max_abs": 1e-7,
+        "max_rel": 1e-7,
+        "max_ulp": 1.0,
+        "bound_ratio": 0.5,
+        "max_abs_reference": 0.0,
+        "verdict": Verdict.WITHIN_BOUND,
+    }
+    return Check(**(row | changes))
+
+
+def results(*checks: Check, **environment: Any) -> Results:
+    known: dict[str, Any] = {
+        "gradparity": "0.1.0",
+        "python": "3.11.7",
+        "numpy": "2.4.6",
+        "torch": "2.13.0",
+        "jax": None,
+        "platform": "Linux",
+        "cpu": "a processor",
+        "blas": "openblas",
+        "threads": {"blas": 2},
+    }
+    return Results(
+        environment=Environment(**(known | environment)),
+        checks=list(checks),
+        training=[],
+        divergences=[],
+        summary=Summary.of(list(checks)),
+    )
+
+
+def test_infinity_and_nan_survive(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    infinite = check(max_abs=float("inf"), verdict=Verdict.FAIL)
+    results(infinite).write(path)
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+    assert Results.read(path).checks[0].max_abs == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"{", "is not a JSON object"),
+        (b"[]", "is not a JSON object"),
+        (b"\xff\xfe", "it is not a text file"),
+        (b"{}", "expected schema_version 1, got None"),
+        (b'{"schema_version": 2}', "expected schema_version 1, got 2"),
+        (b'{"schema_version": 1}', "environment: Field required"),
+    ],
+)
+def test_broken_results_are_refused(
+    tmp_path: Path, content: bytes, expected: str
+) -> None:
+    path = tmp_path / "results.json"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableResults, match=expected):
+        Results.read(path)
+
+
+def test_fields_of_a_later_version_are_let_pass(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    results(check()).write(path)
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    raw["checks"][0]["added_later"] = 1
+    path.write_text(json.dumps(raw), encoding="utf-8")
+    assert Results.read(path).checks[0].layer == "Relu"
+
+
+def test_compare_tells_what_changed() -> None:
+    before = results(check())
+    after = results(check(max_abs=2e-3, verdict=Verdict.FAIL), torch="2.14.0")
+    found = compare(before, after)
+    assert found["environment"] == [
+        {"name": "torch", "before": "2.13.0", "after": "2.14.0"}
+    ]
+    (verdict,) = found["verdicts"]
+    assert (verdict["before"], verdict["after"]) == ("within bound", "FAIL")
+    assert found["differences"][0]["after"] == "2.0e-03"
+    assert [table.title for table in tables(found)] == [
+        "Environment: 1 changed",
+        "Verdicts: 1 changed",
+        "Differences: 1 changed",
+    ]
+    assert not any(compare(before, before).values())
+
+
+def test_a_row_takes_the_worst_of_its_cases() -> None:
+    rows = gradient_rows(
+        [
+            check(),
+            check(case="Relu/vector", max_abs=3e-7, bound_ratio=0.9),
+            check(case="Relu/special", max_abs=1.0, verdict=Verdict.DOCUMENTED),
+            check(case="Relu/integers", kind="invalid", quantity="refusal"),
+        ]
+    )
+    (row,) = rows
+    assert row["cases"] == 3
+    assert row["max_abs"] == 3e-7
+    assert row["worst_case"] == "Relu/vector"
+    assert row["verdict"] == Verdict.DOCUMENTED
+    assert cell(row) == "3.0e-07 0.90 documented"
+
+
+def test_headline_says_whether_they_agree() -> None:
+    agree = results(check(), check(implementation="reference"))
+    assert headline(agree).startswith("NumPy and PyTorch agree: 2 of 2 checks")
+    wrong = results(check(verdict=Verdict.FAIL), check(implementation="jax"))
+    assert headline(wrong).startswith(
+        "PyTorch and JAX do not agree: Relu dx in float32"
+    )
+    alone = results(check(implementation="reference"))
+    assert headline(alone).startswith("Only NumPy was there")
+
+
+def test_tables_escape_what_would_break_them() -> None:
+    table = Table("t", ["a"], [["x|y"]])
+    assert r"x\|y" in table.markdown()
+    assert "x|y" in table.text()

@@ -1,0 +1,133 @@
+"""Training parity over the first 100 steps, and what the training loops promise."""
+
+import os
+
+import numpy as np
+import pytest
+
+from parity_tests.implementations import Implementation, load
+from parity_tests.training import (
+    FLOAT64_DRIFT,
+    Plan,
+    TrainingDiverged,
+    disagreements,
+    run_trainings,
+    train,
+)
+from reference.datasets import Dataset, DatasetError
+from reference.datasets import load as load_dataset
+
+# Before the first ReLU flips, parameters of size 1 differ by a few hundred roundings.
+DRIFT = {"float64": FLOAT64_DRIFT, "float32": 1e-5}
+
+
+def data_set(name: str) -> Dataset:
+    if name == "mnist" and "GRADPARITY_DATA" not in os.environ:
+        pytest.skip("GRADPARITY_DATA names no folder with MNIST")
+    try:
+        return load_dataset(name, download=False)
+    except DatasetError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module", params=["digits", "mnist"])
+def plan(request: pytest.FixtureRequest) -> Plan:
+    return Plan.of(data_set(request.param), steps=100)
+
+
+@pytest.fixture(scope="module")
+def digits_plan() -> Plan:
+    return Plan.of(data_set("digits"), steps=100)
+
+
+def test_first_100_steps(plan: Plan, dtype: str, trainable: Implementation) -> None:
+    _, baseline = train(plan, dtype, load("reference"), None)
+    training, _ = train(plan, dtype, trainable, baseline)
+    assert training.epochs[0].step == 1
+    assert training.epochs[-1].step == 100
+    assert [e.step for e in training.epochs] == list(plan.epoch_steps)
+    assert len(training.losses) == len(plan.stops)
+    assert {d.quantity for d in training.drift} == {"W1", "b1", "W2", "b2"}
+    assert max(d.max_abs for d in training.drift) <= DRIFT[dtype]
+    assert training.epochs[-1].loss < training.epochs[0].loss
+
+
+def test_jax_trains_in_float64_and_leaves_the_configuration_alone(
+    digits_plan: Plan,
+) -> None:
+    jax = pytest.importorskip("jax")
+    before = jax.config.jax_enable_x64
+    implementation = load("jax")
+    assert implementation.train is not None
+    data = digits_plan.dataset
+    stops = implementation.train(
+        digits_plan.params,
+        (data.x_train, data.t_train),
+        (data.x_test, data.t_test),
+        digits_plan.batches,
+        stops=[1, 50],
+    )
+    for step, params, losses, accuracies in stops:
+        assert jax.config.jax_enable_x64 == before  # also while it is suspended
+        assert {value.dtype for value in params.values()} == {np.dtype("float64")}
+        assert losses.dtype == np.float64
+        assert accuracies is None
+        assert len(losses) == {1: 1, 50: 49, 100: 50}[step]
+
+
+def test_training_is_reproducible(
+    digits_plan: Plan, dtype: str, trainable: Implementation
+) -> None:
+    _, first = train(digits_plan, dtype, trainable, None)
+    _, second = train(digits_plan, dtype, trainable, None)
+    for name, value in first.params[-1].items():
+        np.testing.assert_array_equal(value, second.params[-1][name])
+
+
+def test_initial_parameters_are_not_changed(digits_plan: Plan) -> None:
+    before = {name: value.copy() for name, value in digits_plan.params.items()}
+    for name in ("reference", "torch", "jax"):
+        train(digits_plan, "float64", load(name), None)
+    for name, value in before.items():
+        np.testing.assert_array_equal(digits_plan.params[name], value)
+
+
+def test_a_training_that_diverges_says_so() -> None:
+    plan = Plan.of(data_set("digits"), steps=100, learning_rate=1e30)
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(
+            TrainingDiverged, match=r"reference diverged.*not finite at step"
+        ),
+    ):
+        train(plan, "float32", load("reference"), None)
+
+
+def test_a_training_that_disagrees_is_found(digits_plan: Plan) -> None:
+    trainings = run_trainings(
+        digits_plan, ["float64"], [load("reference"), load("torch")]
+    )
+    assert disagreements(trainings, 297) == []
+    drifting = trainings[1].model_copy(deep=True)
+    drifting.drift[-1].max_abs = 2 * FLOAT64_DRIFT
+    assert "drifts" in disagreements([trainings[0], drifting], 297)[0]
+    differing = trainings[1].model_copy(update={"test_predictions_differing": 1})
+    assert "predicts 1 of 297" in disagreements([trainings[0], differing], 297)[0]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7, 15, 16, 100, 101, 1000])
+def test_plans_of_any_length_end_at_their_last_step(steps: int) -> None:
+    plan = Plan.of(data_set("digits"), steps=steps)
+    assert plan.stops[-1] == plan.epoch_steps[-1] == steps
+    assert plan.stops[0] == plan.epoch_steps[0] == 1
+    assert set(plan.epoch_steps) <= set(plan.stops)
+
+
+def test_plans_differ_by_seed_only() -> None:
+    data = data_set("digits")
+    same, other = Plan.of(data, steps=10), Plan.of(data, steps=10, seed=1)
+    again = Plan.of(data, steps=10)
+    np.testing.assert_array_equal(same.batches, again.batches)
+    np.testing.assert_array_equal(same.params["W1"], again.params["W1"])
+    assert (same.batches != other.batches).any()
+    assert (same.params["W1"] != other.params["W1"]).any()

@@ -1,0 +1,253 @@
+"""Trains every implementation from the same start on the same mini-batches.
+
+Whatever differs in the end is arithmetic: the initial parameters, the data and the
+samples of every mini-batch are the same arrays for all, rounded once to the dtype.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+
+from parity_tests.implementations import Arrays, Implementation
+from parity_tests.records import Disagreement, Drift, Epoch, Training
+from reference.datasets import Dataset
+from reference.networks import TwoLayerNet
+from reference.training import choose_batches
+
+TRAINABLE = ("reference", "torch", "jax")
+HIDDEN = 50  # the lecture's network
+CLASSES = 10
+MOST_ROWS = 20  # of accuracies; MNIST's 10,000 steps are 17 epochs
+DRIFT_STEPS = (1, 2, 5, 10, 20, 50)  # and every hundredth of the run
+
+# When do trainings agree? In float64, when nothing but rounding can be seen: the
+# parameters to 1e-13 (three implementations on MNIST were measured 4e-15 apart after
+# 10,000 steps), and not one prediction differs. In float32 trajectories part once a
+# ReLU flips, and only the outcome can agree: test accuracies to 0.003, or one sample.
+FLOAT64_DRIFT = 1e-13
+FLOAT32_ACCURACY = 0.003
+
+
+class TrainingDiverged(ValueError):
+    """The loss is no longer a finite number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything that all trainings share."""
+
+    dataset: Dataset
+    params: Arrays
+    batches: np.ndarray
+    learning_rate: float
+    seed: int
+    steps_per_epoch: int
+    epoch_steps: tuple[int, ...]
+    stops: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        steps: int = 10_000,
+        batch_size: int = 100,
+        learning_rate: float = 0.1,
+        seed: int = 0,
+    ) -> Self:
+        """The lecture's run: accuracies after the first step of every epoch and at the
+        end, as its script prints them. Of many short epochs (digits have 15 steps) only
+        every so many are evaluated.
+        """
+        samples, pixels = dataset.x_train.shape
+        start, order = (np.random.default_rng([seed, stream]) for stream in (0, 1))
+        params = TwoLayerNet(pixels, HIDDEN, CLASSES, rng=start).params
+        epoch = max(samples // batch_size, 1)
+        evaluated = epoch * math.ceil(steps / epoch / MOST_ROWS)
+        epoch_steps = {*range(1, steps + 1, evaluated), steps}
+        every = max(steps // 100, 1)
+        drift_steps = {s for s in DRIFT_STEPS if s < steps} | {
+            *range(every, steps + 1, every)
+        }
+        return cls(
+            dataset=dataset,
+            params=params,
+            batches=choose_batches(order, samples, steps, batch_size),
+            learning_rate=learning_rate,
+            seed=seed,
+            steps_per_epoch=epoch,
+            epoch_steps=tuple(sorted(epoch_steps)),
+            stops=tuple(sorted(epoch_steps | drift_steps)),
+        )
+
+    @property
+    def steps(self) -> int:
+        return len(self.batches)
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """What one training went through: the parameters at every stop, and predictions."""
+
+    params: list[Arrays]
+    predictions: np.ndarray
+
+
+def train(
+    plan: Plan,
+    dtype: str,
+    implementation: Implementation,
+    baseline: Trajectory | None,
+    progress: Callable[[int], object] = lambda steps: None,
+) -> tuple[Training, Trajectory]:
+    """One training, held against `baseline`, the reference's in the same dtype.
+
+    Args:
+        plan: what is shared by all.
+        dtype: of data and parameters.
+        implementation: one that has `train` and `predict`.
+        baseline: None if this is the reference itself.
+        progress: called with the number of steps done since it was last called.
+
+    Raises:
+        TrainingDiverged: a loss is infinite or NaN.
+    """
+    assert implementation.train is not None
+    assert implementation.predict is not None
+    data = plan.dataset.astype(dtype)
+    params = {name: value.astype(dtype) for name, value in plan.params.items()}
+    epochs: list[Epoch] = []
+    losses: list[tuple[int, float]] = []
+    drift: list[Drift] = []
+    path: list[Arrays] = []
+    done = 0
+    started = time.perf_counter()
+    for step, reached, stretch, accuracies in implementation.train(
+        params,
+        (data.x_train, data.t_train),
+        (data.x_test, data.t_test),
+        plan.batches,
+        plan.learning_rate,
+        stops=plan.stops,
+        evaluate=plan.epoch_steps,
+    ):
+        if not np.isfinite(stretch).all():
+            first = done + 1 + int(np.argmin(np.isfinite(stretch)))
+            raise TrainingDiverged(
+                f"the {dtype} training of {implementation.name} diverged: its loss is "
+                f"not finite at step {first} (learning rate {plan.learning_rate})"
+            )
+        if accuracies is not None:
+            epochs.append(
+                Epoch(
+                    epoch=math.ceil((step - 1) / plan.steps_per_epoch),
+                    step=step,
+                    loss=float(stretch[-1]),
+                    train_accuracy=accuracies[0],
+                    test_accuracy=accuracies[1],
+                )
+            )
+        losses.append((step, float(stretch.mean())))
+        if baseline is not None:
+            drift += list(differences(step, reached, baseline.params[len(path)]))
+        path.append(reached)
+        progress(step - done)
+        done = step
+    seconds = time.perf_counter() - started
+    predictions = implementation.predict(path[-1], data.x_test).argmax(axis=-1)
+    trajectory = Trajectory(path, predictions)
+    expected = predictions if baseline is None else baseline.predictions
+    differing = np.flatnonzero(predictions != expected)
+    training = Training(
+        implementation=implementation.name,
+        dtype=dtype,
+        steps=plan.steps,
+        batch_size=plan.batches.shape[1],
+        learning_rate=plan.learning_rate,
+        seed=plan.seed,
+        seconds=seconds,
+        epochs=epochs,
+        losses=losses,
+        drift=drift,
+        test_predictions_differing=len(differing),
+        disagreements=[
+            Disagreement(
+                index=int(i),
+                label=int(data.t_test[i]),
+                reference=int(expected[i]),
+                predicted=int(predictions[i]),
+            )
+            for i in differing
+        ],
+    )
+    return training, trajectory
+
+
+def differences(step: int, params: Arrays, reference: Arrays) -> Iterator[Drift]:
+    """How far each parameter tensor is from the reference's."""
+    for name, value in params.items():
+        gap = np.abs(value - reference[name])
+        size = np.abs(reference[name])
+        relative = np.divide(gap, size, out=np.zeros_like(gap), where=size > 0)
+        yield Drift(
+            step=step,
+            quantity=name,
+            max_abs=float(gap.max()),
+            max_rel=float(relative.max()),
+        )
+
+
+def run_trainings(
+    plan: Plan,
+    dtypes: Sequence[str],
+    implementations: Sequence[Implementation],
+    progress: Callable[[str, str, int], object] = lambda name, dtype, steps: None,
+) -> list[Training]:
+    """Every implementation in every dtype; the reference, first of them, is what the
+    others are held against.
+    """
+    trainings: list[Training] = []
+    for dtype in dtypes:
+        baseline: Trajectory | None = None
+        for implementation in implementations:
+            advance = partial(progress, implementation.name, dtype)
+            training, trajectory = train(plan, dtype, implementation, baseline, advance)
+            baseline = baseline or trajectory
+            trainings.append(training)
+    return trainings
+
+
+def disagreement(training: Training, reference: Training, tests: int) -> str | None:
+    """Why a training does not agree with the reference's in its dtype, or None."""
+    name, dtype = training.implementation, training.dtype
+    if dtype == "float64":
+        if training.test_predictions_differing:
+            return (
+                f"{name} in float64 predicts {training.test_predictions_differing} of "
+                f"{tests} test samples unlike the reference"
+            )
+        if training.largest_drift > FLOAT64_DRIFT:
+            drift = f"{training.largest_drift:.1e}"
+            return f"{name} in float64 drifts {drift} from the reference"
+        return None
+    gap = abs(training.epochs[-1].test_accuracy - reference.epochs[-1].test_accuracy)
+    if gap > max(FLOAT32_ACCURACY, 1.5 / max(tests, 1)):
+        return f"{name} in {dtype} ends {gap:.4f} from the reference's test accuracy"
+    return None
+
+
+def disagreements(trainings: Sequence[Training], tests: int) -> list[str]:
+    """A sentence for every training that does not agree with the reference's."""
+    reference: dict[str, Any] = {
+        t.dtype: t for t in trainings if t.implementation == "reference"
+    }
+    found = (
+        disagreement(t, reference[t.dtype], tests)
+        for t in trainings
+        if t.dtype in reference
+    )
+    return [sentence for sentence in found if sentence is not None]
