@@ -1,0 +1,384 @@
+"""The `gradparity` command.
+
+Exit status: 0 all agree, 1 something disagrees, 2 the call or its input is unusable.
+Each command imports what it needs when it runs, so that `--help` pays for no framework.
+"""
+
+import _thread
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from typer import Argument, Option
+
+if TYPE_CHECKING:
+    from reference.datasets import Dataset
+    from reports.results import DatasetInfo
+
+DTYPES = ("float64", "float32")
+DATASETS = ("auto", "mnist", "digits")
+
+app = typer.Typer(
+    name="gradparity",
+    help="A hand-written NumPy backpropagation is the truth; PyTorch and JAX are checked "
+    "against it.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Implementations = Annotated[
+    str,
+    Option(
+        metavar="NAME,...",
+        help="reference, torch, torch-composed, jax, jax-composed, jax-jit; or all.",
+    ),
+]
+Dtypes = Annotated[str, Option("--dtype", metavar="NAME,...", help="float64, float32.")]
+DatasetName = Annotated[
+    str,
+    Option(
+        metavar="auto|mnist|digits",
+        help="auto: MNIST where it is present or can be fetched, else digits.",
+    ),
+]
+DataDir = Annotated[
+    Path | None, Option(help="A folder with MNIST's four files, raw or .gz.")
+]
+Steps = Annotated[int, Option(min=1, help="Training steps.")]
+BatchSize = Annotated[int, Option(min=1, help="Samples in a mini-batch.")]
+LearningRate = Annotated[float, Option(help="How far a step goes.")]
+Seed = Annotated[
+    int, Option(min=0, help="Of the initial weights and the mini-batches.")
+]
+AsJson = Annotated[bool, Option("--json", help="Print one JSON object instead.")]
+
+
+class Unusable(ValueError):
+    """The call cannot be carried out as it stands."""
+
+
+@app.command()
+def check(
+    layers: Annotated[
+        list[str] | None, Argument(help="Layers, TwoLayerNet included; by default all.")
+    ] = None,
+    implementations: Implementations = "all",
+    dtype: Dtypes = "float64,float32",
+    as_json: AsJson = False,
+) -> None:
+    """Compare layer by layer, and the network with everything that flows through it."""
+    from parity_tests.catalogue import LAYERS_AND_NETWORK
+    from parity_tests.records import Summary
+    from reports import running, tables
+    from reports.console import output
+
+    chosen = choose("layer", layers or LAYERS_AND_NETWORK, LAYERS_AND_NETWORK)
+    dtypes = choose("dtype", dtype.split(","), DTYPES)
+    checks, divergences = running.check(
+        chosen, dtypes, choose_implementations(implementations)
+    )
+    summary = Summary.of(checks)
+    if as_json:
+        print_json(checks=checks, divergences=divergences, summary=summary)
+    else:
+        for layer in chosen:
+            for name in dtypes:
+                tables.gradient_table(checks, layer, name).print(output)
+        for table in (
+            tables.refusal_table(checks),
+            tables.divergence_table(divergences),
+            tables.failure_table(checks),
+        ):
+            if table.rows:
+                table.print(output)
+        output.print(tables.LEGEND, highlight=False, soft_wrap=True)
+        output.print(
+            tables.checks_sentence(summary) + ".", highlight=False, soft_wrap=True
+        )
+    raise typer.Exit(1 if summary.failed else 0)
+
+
+@app.command()
+def train(
+    implementations: Implementations = "reference,torch,jax",
+    dtype: Dtypes = "float64,float32",
+    dataset: DatasetName = "auto",
+    data_dir: DataDir = None,
+    steps: Steps = 10_000,
+    batch_size: BatchSize = 100,
+    learning_rate: LearningRate = 0.1,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Train every implementation side by side, on the same mini-batches."""
+    from parity_tests.training import Plan, disagreements
+    from reports import running, tables
+    from reports.console import note, output
+
+    dtypes = choose("dtype", dtype.split(","), DTYPES)
+    names = choose_implementations(implementations)
+    check_rate(learning_rate)
+    data = load_dataset(dataset, data_dir)
+    plan = Plan.of(data, steps, batch_size, learning_rate, seed)
+    trainings, missing = running.train(plan, dtypes, names)
+    wrong = disagreements(trainings, len(data.t_test))
+    if as_json:
+        print_json(training=trainings)
+    else:
+        for name in dtypes:
+            is_mnist = data.name == "mnist"
+            tables.accuracy_table(trainings, name, is_mnist).print(output)
+        tables.training_table(trainings).print(output)
+        for sentence in missing:
+            note(f"missing: {sentence}")
+        for sentence in wrong or [
+            tables.training_sentence(trainings, len(data.t_test))
+        ]:
+            output.print(sentence, highlight=False, soft_wrap=True)
+    raise typer.Exit(1 if wrong else 0)
+
+
+@app.command()
+def report(
+    output: Annotated[
+        Path,
+        Option(help="The directory to write; an earlier report there is replaced."),
+    ] = Path("gradparity-report"),
+    implementations: Implementations = "all",
+    dtype: Dtypes = "float64,float32",
+    dataset: DatasetName = "auto",
+    data_dir: DataDir = None,
+    steps: Steps = 10_000,
+    batch_size: BatchSize = 100,
+    learning_rate: LearningRate = 0.1,
+    seed: Seed = 0,
+) -> None:
+    """All of it, written to a directory: results.json, report.md, report.html, figures."""
+    from parity_tests.training import Plan
+    from reports import running, tables, writing
+    from reports.console import output as console
+
+    dtypes = choose("dtype", dtype.split(","), DTYPES)
+    names = choose_implementations(implementations)
+    check_rate(learning_rate)
+    writing.check_target(output)
+    data = load_dataset(dataset, data_dir)
+    plan = Plan.of(data, steps, batch_size, learning_rate, seed)
+    results = running.report(plan, describe_dataset(data), dtypes, names)
+    writing.write(results, data, output)
+    console.print(tables.headline(results), highlight=False, soft_wrap=True)
+    console.print(f"{output / 'report.html'}", highlight=False, soft_wrap=True)
+    raise typer.Exit(1 if tables.problems(results) else 0)
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, Argument(help="The earlier results.json, or its directory.")],
+    b: Annotated[Path, Argument(help="The later one.")],
+    as_json: AsJson = False,
+) -> None:
+    """Tell what changed between two runs. Exit status 1 if a verdict became FAIL."""
+    from reports import compare as comparing
+    from reports.console import output
+    from reports.results import Results
+
+    found = comparing.compare(Results.read(a), Results.read(b))
+    if as_json:
+        print_json(**found)
+    else:
+        for table in comparing.tables(found):
+            table.print(output)
+        counts = ", ".join(f"{heading} {len(rows)}" for heading, rows in found.items())
+        output.print(f"Changed: {counts}.", highlight=False, soft_wrap=True)
+    worse = any(row["after"] == "FAIL" for row in found["verdicts"])
+    raise typer.Exit(1 if worse else 0)
+
+
+data_app = typer.Typer(
+    help="The data sets: where they are looked for, fetching, verifying.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(data_app, name="data")
+
+
+@data_app.command()
+def where(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show every place where MNIST is looked for, in order, and what is there."""
+    list_files(data_dir, as_json, ["place", "folder", "file", "status"])
+
+
+@data_app.command()
+def verify(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Check MNIST's files by their checksums. Exit status 1 if one is damaged."""
+    rows = list_files(data_dir, as_json, ["file", "status", "sha256", "detail"])
+    raise typer.Exit(1 if any(row["status"] == "damaged" for row in rows) else 0)
+
+
+@data_app.command()
+def fetch() -> None:
+    """Download MNIST into the user cache, where it is not there already."""
+    from reference.datasets import fetch_mnist
+    from reports.console import download_bars, output
+
+    with download_bars() as progress:
+        folder = fetch_mnist(progress=progress, connect_timeout=10.0)
+    output.print(f"MNIST is in {folder}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def env(as_json: AsJson = False) -> None:
+    """Show versions, threads and the switches that change arithmetic."""
+    from reports.console import output
+    from reports.environment import describe
+    from reports.tables import environment_table
+
+    environment = describe()
+    if as_json:
+        print_json(**dict(environment))
+    else:
+        environment_table(environment).print(output)
+
+
+def choose(what: str, names: list[str], valid: Any) -> list[str]:
+    """The names, each once, or `Unusable` with a list of the valid ones."""
+    for name in names:
+        if name not in valid:
+            raise Unusable(f"unknown {what} {name!r}: expected {', '.join(valid)}")
+    return list(dict.fromkeys(names))
+
+
+def choose_implementations(names: str) -> list[str]:
+    from parity_tests.implementations import IMPLEMENTATIONS
+
+    wanted = [*IMPLEMENTATIONS] if names == "all" else names.split(",")
+    return choose("implementation", wanted, IMPLEMENTATIONS)
+
+
+def check_rate(learning_rate: float) -> None:
+    if not 0 < learning_rate < float("inf"):
+        raise Unusable(
+            f"--learning-rate must be a positive number, got {learning_rate}"
+        )
+
+
+def load_dataset(name: str, data_dir: Path | None) -> "Dataset":
+    """The data set; says on standard error which one it is, and why."""
+    from reference.datasets import load
+    from reports.console import download_bars, note
+
+    choose("data set", [name], DATASETS)
+    with download_bars() as progress:
+        data = load(name, data_dir=data_dir, progress=progress)
+    note(f"data set: {data.name}. {data.why}")
+    return data
+
+
+def describe_dataset(data: "Dataset") -> "DatasetInfo":
+    """What the report says of it. MNIST is known by its checksums, not by its folder."""
+    from reports.results import DatasetInfo
+
+    is_mnist = data.name == "mnist"
+    return DatasetInfo(
+        name=data.name,
+        source="its four files, right by SHA-256" if is_mnist else data.source,
+        why="" if is_mnist else data.why,
+        sha256=data.sha256,
+        train=len(data.t_train),
+        test=len(data.t_test),
+    )
+
+
+def list_files(
+    data_dir: Path | None, as_json: bool, columns: list[str]
+) -> list[dict[str, Any]]:
+    """Print the state of MNIST's files in every place, in a table with these columns."""
+    from reference.datasets import verify_mnist
+    from reports.console import output
+    from reports.tables import Table
+
+    rows = [
+        {
+            "place": status.place.how,
+            "folder": str(status.place.folder),
+            "file": status.file,
+            "status": status.status,
+            "sha256": status.sha256,
+            "detail": status.detail,
+        }
+        for status in verify_mnist(data_dir)
+    ]
+    if as_json:
+        print_json(files=rows)
+    else:
+        cells = [[str(row[column] or "") for column in columns] for row in rows]
+        Table("MNIST", columns, cells).print(output)
+    return rows
+
+
+def print_json(**fields: Any) -> None:
+    """One JSON object on standard output."""
+    from pydantic_core import to_jsonable_python
+
+    sys.stdout.write(
+        json.dumps(to_jsonable_python(fields, inf_nan_mode="strings")) + "\n"
+    )
+
+
+def main() -> None:
+    """Run the command; every refusal is one sentence on standard error."""
+    # Every refusal of bad input is an exception, and JAX takes its time over each
+    # traceback to shorten it.
+    os.environ.setdefault("JAX_TRACEBACK_FILTERING", "off")
+    obey_signals()
+    try:
+        app()
+    except (ValueError, OSError) as error:
+        if not is_refusal(error):
+            raise
+        print(f"gradparity: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def obey_signals() -> None:
+    """Leave through every `finally`, with the shell's status for the signal."""
+
+    def stop(number: int, frame: object) -> NoReturn:
+        sys.exit(128 + number)
+
+    def unraisable(ignored: "sys.UnraisableHookArgs") -> None:
+        # Python drops an exception that is raised inside a callback, as in the middle
+        # of an import. An exit is still wanted then: ask for it again in a moment.
+        if isinstance(ignored.exc_value, SystemExit):
+            again = [int(str(ignored.exc_value.code)) - 128]
+            threading.Timer(0.05, _thread.interrupt_main, again).start()
+        else:
+            sys.__unraisablehook__(ignored)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    sys.unraisablehook = unraisable
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether an exception is about the call or its input, not a defect of ours."""
+    from parity_tests.training import TrainingDiverged
+    from reference.datasets import DatasetError
+    from reports.results import UnreadableResults
+    from reports.writing import UnusableTarget
+
+    refusals = (
+        Unusable,
+        DatasetError,
+        TrainingDiverged,
+        UnreadableResults,
+        UnusableTarget,
+    )
+    return isinstance(error, refusals)

@@ -1,0 +1,106 @@
+"""What changed between two runs: a framework upgrade, another machine."""
+
+from typing import Any
+
+from parity_tests.records import Check, Training
+from reports.results import Results
+from reports.tables import Table, number
+
+VERSIONS = ("gradparity", "python", "numpy", "torch", "jax", "platform", "cpu", "blas")
+
+
+def compare(a: Results, b: Results) -> dict[str, list[dict[str, Any]]]:
+    """All that differs from a to b, under four headings.
+
+    environment: versions and switches; verdicts: checks whose verdict is another, or
+    which only one run has; differences: layers, dtypes and implementations whose worst
+    difference is another; training: accuracies, drift, predictions.
+    """
+    return {
+        "environment": environment_changes(a, b),
+        "verdicts": verdict_changes(a, b),
+        "differences": difference_changes(a, b),
+        "training": training_changes(a, b),
+    }
+
+
+def environment_changes(a: Results, b: Results) -> list[dict[str, Any]]:
+    before, after = (
+        {name: getattr(r.environment, name) for name in VERSIONS}
+        | r.environment.switches
+        | {"dataset": r.environment.dataset and r.environment.dataset.name}
+        for r in (a, b)
+    )
+    return changes(before, after, "name")
+
+
+def verdict_changes(a: Results, b: Results) -> list[dict[str, Any]]:
+    def verdicts(results: Results) -> dict[str, str]:
+        return {key(check): str(check.verdict) for check in results.checks}
+
+    return changes(verdicts(a), verdicts(b), "check")
+
+
+def key(check: Check) -> str:
+    return f"{check.case} {check.quantity} {check.dtype} {check.implementation}"
+
+
+def difference_changes(a: Results, b: Results) -> list[dict[str, Any]]:
+    def worst(results: Results) -> dict[str, str]:
+        found: dict[str, float] = {}
+        for check in results.checks:
+            if check.max_abs is not None and check.verdict != "documented divergence":
+                who = f"{check.dtype} {check.implementation}"
+                name = f"{check.layer} {check.quantity} {who}"
+                found[name] = max(found.get(name, 0.0), check.max_abs)
+        return {name: number(value) for name, value in found.items()}
+
+    return changes(worst(a), worst(b), "tensor")
+
+
+def training_changes(a: Results, b: Results) -> list[dict[str, Any]]:
+    def facts(results: Results) -> dict[str, str]:
+        found = {}
+        for t in results.training:
+            for what, value in summary(t).items():
+                found[f"{t.implementation} {t.dtype} {what}"] = value
+        return found
+
+    return changes(facts(a), facts(b), "quantity")
+
+
+def summary(training: Training) -> dict[str, str]:
+    end = training.epochs[-1]
+    return {
+        "steps": str(training.steps),
+        "seed": str(training.seed),
+        "final loss": f"{end.loss:.6f}",
+        "train accuracy": f"{end.train_accuracy:.4f}",
+        "test accuracy": f"{end.test_accuracy:.4f}",
+        "largest drift": number(training.largest_drift),
+        "predictions differing": str(training.test_predictions_differing),
+    }
+
+
+def changes(
+    before: dict[str, Any], after: dict[str, Any], name: str
+) -> list[dict[str, Any]]:
+    """A row for every name whose value is not the same in both; None where absent."""
+    return [
+        {name: item, "before": before.get(item), "after": after.get(item)}
+        for item in dict.fromkeys([*before, *after])
+        if before.get(item) != after.get(item)
+    ]
+
+
+def tables(found: dict[str, list[dict[str, Any]]]) -> list[Table]:
+    """A table for every heading under which something changed."""
+    return [
+        Table(
+            f"{heading.capitalize()}: {len(rows)} changed",
+            list(rows[0]),
+            [["-" if v is None else str(v) for v in row.values()] for row in rows],
+        )
+        for heading, rows in found.items()
+        if rows
+    ]

@@ -1,0 +1,68 @@
+"""Where things are printed: tables on standard output, progress and notes beside it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+output = Console()
+errors = Console(stderr=True)
+
+
+def note(sentence: str) -> None:
+    """A remark that is not part of the result."""
+    errors.print(sentence, highlight=False, markup=False, soft_wrap=True)
+
+
+class Advance(Protocol):
+    """Moves a bar on by so many steps."""
+
+    def __call__(self, steps: int = 1) -> None: ...
+
+
+@contextmanager
+def bar(description: str, total: int) -> Iterator[Advance]:
+    """A progress bar with the time left; nothing where standard error is no terminal."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as progress:
+        task = progress.add_task(description, total=total)
+
+        def advance(steps: int = 1) -> None:
+            progress.update(task, advance=steps)
+
+        yield advance
+
+
+class DownloadProgress(Protocol):
+    """As `reference.datasets.fetch_mnist` calls it."""
+
+    def __call__(self, name: str, done: int, total: int | None, /) -> None: ...
+
+
+@contextmanager
+def download_bars() -> Iterator[DownloadProgress]:
+    """A bar for each file that is being downloaded."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as progress:
+        tasks = {}
+
+        def show(name: str, done: int, total: int | None, /) -> None:
+            if name not in tasks:
+                tasks[name] = progress.add_task(name)
+            progress.update(tasks[name], completed=done, total=total)
+
+        yield show

@@ -1,0 +1,98 @@
+"""What a run depends on: versions, threads, and the switches that change arithmetic."""
+
+import os
+import platform
+import sys
+from collections.abc import Callable
+from importlib import import_module, metadata
+from types import ModuleType
+
+import numpy as np
+import threadpoolctl
+
+from reports.results import Environment
+
+VARIABLES = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+    *("OPENBLAS_CORETYPE", "MKL_CBWR", "NVIDIA_TF32_OVERRIDE"),
+    *("JAX_ENABLE_X64", "JAX_DEFAULT_MATMUL_PRECISION", "JAX_PLATFORMS", "XLA_FLAGS"),
+)
+
+
+def describe() -> Environment:
+    """This machine, as it is now. Imports torch and JAX if they are installed."""
+    torch, jax = module("torch"), module("jax")
+    switches = {"longdouble eps": f"{np.finfo(np.longdouble).eps:.3g}"}
+    if torch:
+        switches |= read_switches(TORCH_SWITCHES, torch)
+    if jax:
+        switches |= read_switches(JAX_SWITCHES, jax)
+    switches |= {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    pools = [p for p in threadpoolctl.threadpool_info() if p["user_api"] == "blas"]
+    numpys = [p for p in pools if "numpy" in p["filepath"]] or pools
+    blas = numpys[0] if numpys else {}
+    named = (blas.get("internal_api"), blas.get("version"), blas.get("architecture"))
+    return Environment(
+        gradparity=metadata.version("gradparity"),
+        python=platform.python_version(),
+        numpy=np.__version__,
+        torch=torch.__version__ if torch else None,
+        jax=jax.__version__ if jax else None,
+        platform=f"{platform.system()} {platform.machine()}",
+        cpu=processor(),
+        blas=" ".join(filter(None, named)) or "unknown",
+        threads={
+            "processors": os.cpu_count(),
+            "blas": blas.get("num_threads"),
+            "torch": torch.get_num_threads() if torch else None,
+        },
+        switches=switches,
+    )
+
+
+def module(name: str) -> ModuleType | None:
+    """The module, or None where it is not installed."""
+    try:
+        return import_module(name)
+    except ImportError:
+        return None
+
+
+TORCH_SWITCHES: dict[str, Callable[[ModuleType], object]] = {
+    "torch float32 matmul precision": lambda t: t.get_float32_matmul_precision(),
+    "torch TF32 in cuDNN": lambda t: t.backends.cudnn.allow_tf32,
+    "torch deterministic": lambda t: t.are_deterministic_algorithms_enabled(),
+    "torch oneDNN": lambda t: t.backends.mkldnn.is_available(),
+    "torch CUDA": lambda t: t.version.cuda or "none",
+    "torch CPU capability": lambda t: t.backends.cpu.get_cpu_capability(),
+}
+JAX_SWITCHES: dict[str, Callable[[ModuleType], object]] = {
+    "jax x64 by default": lambda j: j.config.jax_enable_x64,
+    "jax matmul precision": lambda j: (
+        j.config.jax_default_matmul_precision or "default"
+    ),
+    "jax backend": lambda j: j.default_backend(),
+}
+
+
+def read_switches(
+    switches: dict[str, Callable[[ModuleType], object]], framework: ModuleType
+) -> dict[str, str]:
+    """The value of every switch that this version of the framework has."""
+    found = {}
+    for name, read in switches.items():
+        try:
+            found[name] = str(read(framework))
+        except AttributeError:
+            found[name] = "not available in this version"
+    return found
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells it."""
+    if sys.platform == "linux":
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,488 @@
+"""The report's pictures, drawn from the results and, for the digits, the test images.
+
+Implementations differ by marker and dash as well as by colour (Okabe and Ito's, which
+colour-blind readers can tell apart). What a picture shows is decided here; how it
+becomes part of a page is apart, in `reports.svg`.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+import matplotlib
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+from matplotlib.offsetbox import AnchoredText
+from matplotlib.ticker import MaxNLocator
+
+from parity_tests.records import Check, Disagreement, Training, Verdict
+from reports.results import Results
+from reports.svg import INK, STYLE, Figure, blank, figure
+from reports.tables import LECTURE_ACCURACY
+
+PURPLE = "#BF6A9B"
+LOOKS = {  # marker, colour
+    "reference": ("o", INK),
+    "torch": ("s", "#D55E00"),
+    "torch-composed": ("D", "#D55E00"),
+    "jax": ("^", "#0072B2"),
+    "jax-composed": ("P", "#0072B2"),
+    "jax-jit": ("v", "#009E73"),
+}
+OTHERS = ("X", PURPLE)
+LOWEST, OVER = 1e-5, 6.0  # bound ratios are drawn between these
+MOST_DIGITS = 12
+EXPONENTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+Pixels = Float[np.ndarray, "sample row column"]
+
+
+def draw(results: Results, images: Pixels | None) -> list[Figure]:
+    """All pictures for which there is something to show.
+
+    Args:
+        results: of the run.
+        images: the test images, from 0 to 1, which `Disagreement.index` counts; None
+            if they are not at hand.
+    """
+    dataset = results.environment.dataset
+    mnist = dataset is not None and dataset.name == "mnist"
+    training = results.training
+    with matplotlib.rc_context(STYLE):
+        drawn = [
+            bound_ratios(results.checks),
+            loss(training),
+            accuracy(training, LECTURE_ACCURACY if mnist else []),
+            drift(training),
+            disagreements(training, images),
+        ]
+    return [figure for figure in drawn if figure]
+
+
+# --- The pictures ---------------------------------------------------------------------
+
+
+def bound_ratios(checks: Iterable[Check]) -> Figure | None:
+    """For each layer and implementation: how much of the rounding bound is used."""
+    rated = [c for c in checks if c.bound_ratio is not None]
+    if not rated:
+        return None
+    layers = unique(c.layer for c in rated)
+    names = unique(c.implementation for c in rated)
+    canvas = blank(95 + len(layers) * (10 + 6 * len(names)))
+    shares, strip = canvas.subplots(1, 2, sharey=True, width_ratios=[1, 4])
+    for row, layer in enumerate(layers):
+        if row % 2:
+            for axes in (shares, strip):
+                axes.axhspan(row - 0.5, row + 0.5, color=INK, alpha=0.06, lw=0)
+        for lane, name in enumerate(names):
+            y = row + (lane - (len(names) - 1) / 2) / (len(names) + 0.8)
+            own = [c for c in rated if (c.layer, c.implementation) == (layer, name)]
+            _lane(shares, strip, y, own, 0.6 / len(names))
+    shares.set(xlim=(0, 1), xticks=[0, 1], xticklabels=["0", "1"])
+    shares.set(yticks=range(len(layers)), yticklabels=layers)
+    shares.set_ylim(len(layers) - 0.5, -0.5)
+    shares.set_xlabel("exact\n(share)")
+    shares.tick_params(axis="y", length=0)
+    over = any((c.bound_ratio or 0) > 1 for c in rated)
+    strip.set(xscale="log", xlim=(LOWEST * 0.7, OVER * 1.4 if over else 1.5))
+    ticks = [LOWEST, 1e-4, 1e-3, 1e-2, 1e-1, 1]
+    strip.set_xticks(
+        ticks + [OVER] * over,
+        ["≤10⁻⁵", "", "10⁻³", "", "10⁻¹", "1"] + ["over"] * over,
+    )
+    strip.minorticks_off()
+    strip.tick_params(axis="y", length=0)
+    strip.axvline(1, color=INK, lw=1.2, dashes=(5, 3))
+    strip.set_xlabel("others: difference ÷\nrounding bound")
+    handles = [_handle(name, *look(name)) for name in names]
+    dtypes = unique(c.dtype for c in rated)
+    if len(dtypes) > 1:
+        fill = {"float64": INK}
+        handles += [_handle(d, "o", INK, mfc=fill.get(d, "none")) for d in dtypes]
+    canvas.legend(handles=handles, loc="outside lower center", ncols=3)
+    return figure(
+        canvas,
+        "bound-ratios",
+        "How much of the rounding bound is used",
+        _ratios_in_words(rated, layers, names),
+        "Each mark is one tensor of one case: its worst difference from the truth as a "
+        "share of what rounding alone can explain. The bars on the left are the share "
+        "of tensors with no difference at all; marks at “over” are documented "
+        "divergences or failures.",
+    )
+
+
+def loss(trainings: Sequence[Training]) -> Figure | None:
+    """Loss curves, one panel for each dtype."""
+    runs = [t for t in trainings if t.losses]
+    if not runs:
+        return None
+    dtypes = unique(t.dtype for t in runs)
+    canvas = blank(70 + 150 * len(dtypes))
+    panels = canvas.subplots(len(dtypes), 1, sharex=True, squeeze=False)[:, 0]
+    apart = {}
+    for axes, dtype in zip(panels, dtypes, strict=True):
+        group = [t for t in runs if t.dtype == dtype]
+        for k, run in enumerate(group):
+            steps, values = zip(*_joined(run.losses), strict=True)
+            axes.plot(steps, values, **_woven(run.implementation, k, len(group)))
+        apart[dtype] = _apart([dict(t.losses) for t in group])
+        gap = f"at most {apart[dtype]:.1g} apart" if apart[dtype] else "equal"
+        said = f"curves are {gap}" if group[1:] else ""
+        axes.set_title(dtype)
+        axes.add_artist(AnchoredText(said, "upper right", frameon=False, pad=0))
+        axes.set(yscale="log", ylabel="loss")
+        _plain_log(axes, [value for t in group for _, value in t.losses])
+        axes.grid(axis="y", color=INK, alpha=0.15)
+    panels[-1].set_xlabel("step")
+    _legend_of_runs(canvas, runs)
+    first, last = runs[0].losses[0][1], runs[0].losses[-1][1]
+    gaps = ", ".join(f"{gap:.1g} in {dtype}" for dtype, gap in apart.items())
+    return figure(
+        canvas,
+        "loss",
+        "Loss while training",
+        f"Line chart of the training loss of {listed(t.implementation for t in runs)} "
+        f"over {runs[0].steps:,} steps. With {runs[0].implementation} it falls from "
+        f"{first:.3g} to {last:.3g}. Largest distance between the curves of two "
+        f"implementations: {gaps}.",
+        "Mean loss since the last stop, log scale. Curves that coincide appear as one "
+        "broad band (the first) with the others’ dashes taking turns on it.",
+    )
+
+
+def accuracy(
+    trainings: Sequence[Training], lecture: Sequence[tuple[float, float]]
+) -> Figure | None:
+    """Accuracy on the training and the test set, one panel for each dtype."""
+    runs = [t for t in trainings if t.epochs]
+    if not runs:
+        return None
+    dtypes = unique(t.dtype for t in runs)
+    later = [a for t in runs for e in t.epochs[1:] for a in _pair(e)]
+    later += [a for pair in lecture[1:] for a in pair]
+    first = [a for t in runs for a in _pair(t.epochs[0])]
+    first += [a for pair in lecture[:1] for a in pair]
+    low, high = min(later or first), max(later or first)
+    pad = 0.06 * (high - low) + 1e-3
+    broken = max(first) < low - 2 * pad
+    canvas = blank(80 + len(dtypes) * 215)
+    heights = [5, 1] if broken else [1]
+    parts = canvas.subfigures(len(dtypes), 1, squeeze=False)[:, 0]
+    for part, dtype in zip(parts, dtypes, strict=True):
+        panels = part.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+        panels = np.atleast_1d(panels)
+        group = [t for t in runs if t.dtype == dtype]
+        for axes in panels:
+            _accuracy_lines(axes, group, lecture)
+            axes.grid(axis="y", color=INK, alpha=0.15)
+        top = panels[0]
+        top.set_title(dtype)
+        top.set_ylim(low - pad if broken else min([low, *first]) - pad, high + pad)
+        if broken:
+            _break(top, panels[1], max(first))
+        end = group[0].epochs[-1]
+        heights_at_end = _spread(_pair(end), 0.08 * (high - low + 2 * pad))
+        for height, word in zip(heights_at_end, ("train", "test"), strict=True):
+            place = (end.epoch, height)
+            top.annotate(word, place, (7, 0), textcoords="offset points", va="center")
+        top.margins(x=0.12)
+        top.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panels[-1].set_xlabel("epoch")
+    _legend_of_runs(canvas, runs, lecture=bool(lecture))
+    ends = "; ".join(
+        f"{t.implementation} {t.dtype} {t.epochs[-1].test_accuracy:.4f}" for t in runs
+    )
+    compared = (
+        f" The lecture’s printed run ends at {lecture[-1][1]:.4f} after "
+        f"{len(lecture) - 1} epochs; it began elsewhere and drew other batches."
+        if lecture
+        else ""
+    )
+    cut = " The axis is broken below the second row." if broken else ""
+    return figure(
+        canvas,
+        "accuracy",
+        "Accuracy once an epoch",
+        f"Line chart of train and test accuracy over {len(runs[0].epochs)} rows, "
+        f"from {min(first):.2f} to {high:.3f}. Final test accuracy: {ends}.{compared}",
+        f"Each row of the accuracy table; the upper bundle is train, the lower test."
+        f"{cut}{' Crosses: the rows printed in the lecture.' if lecture else ''}",
+    )
+
+
+def drift(trainings: Sequence[Training]) -> Figure | None:
+    """How far the parameters are from the reference's, over the steps."""
+    lines = {}
+    for t in trainings:
+        points = sorted((d.step, d.max_abs) for d in t.drift)
+        at = {step: max(v for _, v in g) for step, g in groupby(points, lambda p: p[0])}
+        lines[t.implementation, t.dtype] = {
+            s: v for s, v in at.items() if 0 < v < np.inf
+        }
+    lines = {key: at for key, at in lines.items() if at}
+    if not lines:
+        return None
+    canvas = blank(330)
+    axes = canvas.subplots()
+    last = max(max(at) for at in lines.values())
+    for (name, dtype), at in lines.items():
+        marker, colour = look(name)
+        narrow = dtype != "float64"
+        axes.plot(list(at), list(at.values()), color=colour, lw=1.6, marker=marker)
+        axes.lines[-1].set(markersize=5, markevery=(0.0, 0.12))
+        axes.lines[-1].set(markerfacecolor="none" if narrow else colour)
+        if narrow:
+            axes.lines[-1].set_dashes((4, 2))
+    axes.set(xscale="log", yscale="log", xlabel="step", xlim=(0.8, last * 60))
+    axes.set_ylabel("largest difference of a parameter")
+    for dtype in unique(dtype for _, dtype in lines):
+        u = float(np.finfo(dtype).eps) / 2
+        axes.axhline(u, color=INK, lw=1, alpha=0.6, dashes=(1, 2))
+        axes.text(last * 55, u, f"u of {dtype}", ha="right", va="bottom", fontsize=11)
+    steps = [10**k for k in range(12) if 10**k <= last]
+    axes.set_xticks(steps, [f"{s:,}" for s in steps])
+    ends = {key: list(at.values())[-1] for key, at in lines.items()}
+    low, high = (np.log10(y) for y in axes.get_ylim())
+    heights = _spread([np.log10(y) for y in ends.values()], 0.055 * (high - low))
+    for (name, dtype), height in zip(ends, heights, strict=True):
+        text = f"{name} {dtype}"
+        marker, colour = look(name)
+        fill = "none" if dtype != "float64" else colour
+        axes.plot(last * 1.7, 10**height, marker, ms=5, mec=colour, mfc=fill)
+        axes.text(last * 2.1, 10**height, text, va="center", fontsize=11)
+    decades = [10.0**k for k in range(int(np.ceil(low)), int(high) + 1)]
+    axes.set_yticks(decades[::2], [power(d) for d in decades[::2]])
+    axes.minorticks_off()
+    axes.grid(axis="y", color=INK, alpha=0.12)
+    said = "; ".join(
+        f"{name} {dtype} from {next(iter(at.values())):.1e} after step {min(at):,} to "
+        f"{ends[name, dtype]:.1e} after step {max(at):,}"
+        for (name, dtype), at in lines.items()
+    )
+    return figure(
+        canvas,
+        "drift",
+        "Drift of the parameters from the reference",
+        "Line chart on logarithmic axes of the largest difference of any parameter "
+        f"from the reference’s in the same dtype: {said}.",
+        "Largest difference over all parameter tensors, both axes logarithmic; u is "
+        "the unit roundoff. Where a line jumps, the sign of a pre-activation near zero "
+        "differed and a ReLU let another sample through.",
+    )
+
+
+def disagreements(
+    trainings: Sequence[Training], images: Pixels | None
+) -> Figure | None:
+    """The test digits that final networks classify unlike the reference's."""
+    if images is None:
+        return None
+    found: dict[tuple[str, int], list[tuple[str, Disagreement]]] = {}
+    for t in trainings:
+        for d in t.disagreements:
+            if d.index < len(images):
+                found.setdefault((t.dtype, d.index), []).append((t.implementation, d))
+    if not found:
+        return None
+    shown = sorted(found.items(), key=lambda item: (item[0][0] == "float32", item[0]))
+    shown = shown[:MOST_DIGITS]
+    columns = min((4, 3, 5), key=lambda n: -len(shown) % n)
+    rows = -(-len(shown) // columns)
+    most = max(len(group) for _, group in shown)
+    canvas = blank(rows * (340 / columns + 15 * (4 + most)), gap=14)
+    grid = canvas.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, ((dtype, index), group) in zip(grid.flat, shown, strict=False):
+        axes.imshow(images[index], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        first = group[0][1]
+        lines = [f"{name}: {d.predicted}" for name, d in group]
+        lines = [f"label {first.label}", f"reference: {first.reference}", *lines]
+        axes.set_title(f"{dtype} #{index}", fontsize=11, fontweight="normal")
+        text = "\n".join(lines)
+        axes.text(0, -0.08, text, transform=axes.transAxes, va="top", fontsize=11)
+    said = "; ".join(
+        f"number {index} ({dtype}) is a {group[0][1].label}, the reference says "
+        f"{group[0][1].reference}, "
+        + ", ".join(f"{name} {d.predicted}" for name, d in group)
+        for (dtype, index), group in shown
+    )
+    count = f"{len(shown)} of {len(found)}" if found.keys() - dict(shown) else "All"
+    return figure(
+        canvas,
+        "disagreements",
+        "Digits on which final networks disagree",
+        f"Pictures of {len(shown)} handwritten test digits. {said}.",
+        f"{count} test digits that some final network classifies unlike the "
+        "reference’s in the same dtype, with the true label and each answer; those "
+        "not named agree with the reference.",
+    )
+
+
+# --- Parts of pictures ----------------------------------------------------------------
+
+
+def _lane(
+    shares: Axes, strip: Axes, y: float, checks: Sequence[Check], height: float
+) -> None:
+    """One implementation in one layer: a bar of exact tensors, marks for the others."""
+    if not checks:
+        return
+    marker, colour = look(checks[0].implementation)
+    exact = sum(c.bound_ratio == 0 for c in checks) / len(checks)
+    shares.barh(y, exact, height=height, color=colour, lw=0)
+    for narrow in (False, True):
+        ratios = [c.bound_ratio for c in checks if (c.dtype != "float64") == narrow]
+        # An infinite or undefined ratio is over the bound.
+        x = [OVER if not r <= 1 else max(r, LOWEST) for r in ratios if r]
+        fill = "none" if narrow else colour
+        strip.plot(x, [y] * len(x), marker, ms=3.6, mew=0.8, mec=colour, mfc=fill)
+        strip.lines[-1].set_alpha(0.85)
+
+
+def _ratios_in_words(
+    rated: Sequence[Check], layers: Sequence[str], names: Sequence[str]
+) -> str:
+    exact = sum(c.bound_ratio == 0 for c in rated)
+    inside = [c for c in rated if (c.bound_ratio or 0) <= 1]
+    documented = sum(c.verdict == Verdict.DOCUMENTED for c in rated)
+    failed = sum(c.verdict == Verdict.FAIL for c in rated)
+    largest = max(inside, key=lambda c: c.bound_ratio or 0, default=None)
+    most = (
+        f" The largest share of the bound used by any other is "
+        f"{largest.bound_ratio:.2f} ({largest.layer} {largest.quantity}, "
+        f"{largest.implementation}, {largest.dtype})."
+        if largest
+        else ""
+    )
+    return (
+        f"Strip chart of {len(rated):,} compared tensors of {len(layers)} layers and "
+        f"{listed(names)}. {exact:,} have no difference from the truth; {documented} "
+        f"are documented divergences and {failed} fail.{most}"
+    )
+
+
+def _woven(name: str, k: int, count: int) -> dict[str, Any]:
+    """A line that leaves room for the others: a broad band, then dashes in turn."""
+    colour = look(name)[1]
+    if k == 0:
+        return {"color": colour, "lw": 5, "alpha": 0.28, "solid_capstyle": "butt"}
+    lengths = [8, 3, 5, 2, 6][: max(count - 1, 1)]
+    period = sum(lengths) + len(lengths)
+    start = sum(lengths[: k - 1]) + k - 1
+    on = lengths[(k - 1) % len(lengths)]
+    dashes = (period - start % period, (on, period - on))
+    return {"color": colour, "lw": 1.8, "linestyle": dashes}
+
+
+def _accuracy_lines(
+    axes: Axes, group: Sequence[Training], lecture: Sequence[tuple[float, float]]
+) -> None:
+    for which in (0, 1):
+        for k, run in enumerate(group):
+            x = [e.epoch for e in run.epochs]
+            y = [_pair(e)[which] for e in run.epochs]
+            axes.plot(x, y, **_woven(run.implementation, k, len(group)))
+        values = [pair[which] for pair in lecture]
+        axes.plot(values, "x-", color=PURPLE, ms=5, lw=0.8)
+
+
+def _break(top: Axes, bottom: Axes, high: float) -> None:
+    """Two panels read as one axis with a piece left out."""
+    bottom.set_ylim(0, 1.4 * high)
+    top.spines.bottom.set_visible(False)
+    top.tick_params(axis="x", length=0, labelbottom=False)
+    slash: dict[str, Any] = {"marker": [(-1, -0.5), (1, 0.5)], "markersize": 9}
+    slash |= {"linestyle": "none", "color": INK, "mew": 1, "clip_on": False}
+    top.plot([0], [0], transform=top.transAxes, **slash)
+    bottom.plot([0], [1], transform=bottom.transAxes, **slash)
+
+
+def _plain_log(axes: Axes, values: Sequence[float]) -> None:
+    """Ticks at 1, 2, 5 of each decade, in plain numbers."""
+    ticks = [m * 10.0**k for k in range(-9, 4) for m in (1, 2, 5)]
+    low, high = axes.get_ylim()
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+
+
+def _handle(name: str, marker: str, colour: str, **more: Any) -> Line2D:
+    """A mark for a legend."""
+    more = {"ls": "none", "label": name} | more
+    return Line2D([], [], marker=marker, color=colour, **more)
+
+
+def _legend_of_runs(
+    canvas: Canvas, runs: Sequence[Training], lecture: bool = False
+) -> None:
+    names = unique(t.implementation for t in runs)
+    styles = [_woven(name, k, len(names)) for k, name in enumerate(names)]
+    handles = [
+        Line2D([], [], label=n, **style) for n, style in zip(names, styles, strict=True)
+    ]
+    if lecture:
+        handles.append(_handle("lecture", "x", PURPLE, ls="-"))
+    canvas.legend(
+        handles=handles, loc="outside lower center", ncols=4, handlelength=2.6
+    )
+
+
+def _pair(epoch: Any) -> tuple[float, float]:
+    return epoch.train_accuracy, epoch.test_accuracy
+
+
+def _joined(losses: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Means over very few steps joined with the next: they would look like spikes."""
+    short = losses[-1][0] / 200
+    joined: list[tuple[int, float]] = []
+    before, total = 0, 0.0
+    for (start, _), (step, mean) in zip([(0, 0.0), *losses], losses, strict=False):
+        total += (step - start) * mean
+        if step - before >= short or step <= 2 * short:
+            joined.append((step, total / (step - before)))
+            before, total = step, 0.0
+    return joined or list(losses)
+
+
+def _apart(curves: Sequence[dict[int, float]]) -> float:
+    """The largest distance between any two curves, where both have a point."""
+    steps = set(curves[0]).intersection(*curves[1:])
+    return max(
+        (max(c[s] for c in curves) - min(c[s] for c in curves) for s in steps),
+        default=0,
+    )
+
+
+def _spread(heights: Sequence[float], gap: float) -> list[float]:
+    """The same heights, moved up until no two are closer than `gap`."""
+    placed: dict[int, float] = {}
+    floor = -np.inf
+    for at in sorted(range(len(heights)), key=lambda k: heights[k]):
+        placed[at] = floor = max(heights[at], floor + gap)
+    return [placed[k] for k in range(len(heights))]
+
+
+def look(name: str) -> tuple[str, str]:
+    """Marker and colour of an implementation."""
+    return LOOKS.get(name, OTHERS)
+
+
+def unique(names: Iterable[str]) -> list[str]:
+    """Each once, in the order of their first appearance."""
+    return list(dict.fromkeys(names))
+
+
+def listed(names: Iterable[str]) -> str:
+    """`a, b and c`."""
+    *rest, last = unique(names)
+    return f"{', '.join(rest)} and {last}" if rest else last
+
+
+def power(value: float) -> str:
+    """10⁻³ for 1e-3."""
+    return "10" + str(round(np.log10(value))).translate(EXPONENTS)

@@ -1,0 +1,82 @@
+"""`report.md`: the same report for those who read it in a repository."""
+
+from collections.abc import Sequence
+
+from reports import tables
+from reports.figures import Figure
+from reports.results import Results
+
+
+def render(results: Results, figures: Sequence[Figure]) -> str:
+    """The whole page; figures are linked as `figures/NAME.svg`."""
+    return "\n".join(
+        part.rstrip() + "\n"
+        for part in (
+            "# Gradient parity",
+            f"**{tables.headline(results)}**",
+            dataset(results),
+            *failures(results),
+            *checks(results),
+            *training(results),
+            *(f"![{f.alt}](figures/{f.name}.svg)\n\n{f.caption}" for f in figures),
+            *divergences(results),
+            *refusals(results),
+            *environment(results),
+        )
+    )
+
+
+def dataset(results: Results) -> str:
+    info = results.environment.dataset
+    if info is None:
+        return ""
+    size = f"{info.train:,} images to train on, {info.test:,} to test on"
+    return f"Data set: **{info.name}** ({info.source}; {size}). {info.why}"
+
+
+def failures(results: Results) -> list[str]:
+    table = tables.failure_table(results.checks)
+    return [f"## {table.title}", table.markdown()] if table.rows else []
+
+
+def checks(results: Results) -> list[str]:
+    parts = ["## Gradient differences", tables.LEGEND]
+    shown = [c for c in results.checks if c.kind != "invalid"]
+    for layer in dict.fromkeys(c.layer for c in shown):
+        parts.append(f"### {layer}")
+        of_layer = [c for c in shown if c.layer == layer]
+        for dtype in dict.fromkeys(c.dtype for c in of_layer):
+            parts += [dtype, tables.gradient_table(of_layer, layer, dtype).markdown()]
+    return parts if shown else []
+
+
+def training(results: Results) -> list[str]:
+    if not results.training:
+        return []
+    info = results.environment.dataset
+    parts = ["## Training", tables.training_table(results.training).markdown()]
+    for dtype in dict.fromkeys(t.dtype for t in results.training):
+        mnist = info is not None and info.name == "mnist"
+        table = tables.accuracy_table(results.training, dtype, mnist)
+        parts += [f"### {table.title}", table.markdown()]
+    return parts
+
+
+def divergences(results: Results) -> list[str]:
+    if not results.divergences:
+        return []
+    table = tables.divergence_table(results.divergences)
+    reasons = {
+        row.where: f"- *{row.where}*: {row.why} ({row.source})"
+        for row in results.divergences
+    }
+    return [f"## {table.title}", table.markdown(), "\n".join(reasons.values())]
+
+
+def refusals(results: Results) -> list[str]:
+    table = tables.refusal_table(results.checks)
+    return [f"## {table.title}", table.markdown()] if table.rows else []
+
+
+def environment(results: Results) -> list[str]:
+    return ["## Environment", tables.environment_table(results.environment).markdown()]

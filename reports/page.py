@@ -1,0 +1,173 @@
+"""`report.html`: one file that holds everything it shows and asks for nothing else.
+
+Jinja escapes whatever comes from the results; only the figures, which this package has
+drawn itself, go in as they are. What there is to say comes from `reports.tables`.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from parity_tests.records import Epoch, Training, Verdict
+from reports.figures import Figure, unique
+from reports.results import Results
+from reports.tables import (
+    SEVERITY,
+    environment_table,
+    gradient_rows,
+    headline,
+    lecture_accuracy,
+    problems,
+    refusal_table,
+)
+
+SYMBOLS = {
+    Verdict.IDENTICAL: "=",
+    Verdict.WITHIN_BOUND: "≤",
+    Verdict.DOCUMENTED: "≠",
+    Verdict.FAIL: "✗",
+    Verdict.MISSING: "∅",
+}
+FILTERS = ("layer", "dtype", "implementation", "verdict")
+
+
+def render(results: Results, figures: Sequence[Figure]) -> str:
+    """The page, as the text of an HTML file."""
+    dataset = results.environment.dataset
+    sentence, _, evidence = headline(results).partition(": ")
+    rows = gradient_rows(results.checks)
+    failed = [check for check in results.checks if check.verdict == Verdict.FAIL]
+    return (
+        _templates()
+        .get_template("report.html.j2")
+        .render(
+            results=results,
+            environment=results.environment,
+            dataset=dataset,
+            sentence=sentence.removesuffix(".") + ".",
+            evidence=[
+                said[:1].upper() + said[1:]
+                for said in evidence.removesuffix(".").split("; ")
+                if said
+            ],
+            versions=_versions(results),
+            counts=_counts(results),
+            failed=failed,
+            parted=problems(results)[len(failed) :],
+            rows=rows,
+            choices={name: _choices(rows, name) for name in FILTERS},
+            returned=unique(n for d in results.divergences for n in d.values),
+            accuracies=_accuracies(
+                results.training, bool(dataset and dataset.name == "mnist")
+            ),
+            refusals=refusal_table(results.checks).rows,
+            settings=environment_table(results.environment).rows,
+            figures=[(figure, Markup(figure.svg)) for figure in figures],
+            SYMBOLS=SYMBOLS,
+        )
+    )
+
+
+def shown(value: float | None) -> str:
+    """Three significant digits, for people."""
+    if value is None:
+        return "–"
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    if value == int(value) and abs(value) < 1e6:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
+
+
+def abridged(values: str) -> str:
+    """Numbers in a text, to nine digits: enough to tell two float32 apart."""
+    return re.sub(r"\d+\.\d{9,}", lambda m: f"{float(m[0]):.9g}", values)
+
+
+def sort_key(value: float | None) -> str:
+    """What a column is sorted by; empty, and so last, where there is no number."""
+    return repr(value) if value is not None and math.isfinite(value) else ""
+
+
+def is_link(source: str) -> bool:
+    """Whether a source is an address that a browser may be sent to."""
+    return re.fullmatch(r"https?://[^\s\"<>]+", source) is not None
+
+
+def _templates() -> Environment:
+    templates = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {"shown": shown, "sort_key": sort_key, "abridged": abridged}
+    templates.filters["severity"] = SEVERITY.index
+    templates.filters["drift"] = _largest_drift
+    templates.tests["link"] = is_link
+    return templates
+
+
+def _counts(results: Results) -> list[tuple[str, int, Verdict | None]]:
+    """The key numbers: word, number, and the verdict it counts."""
+    summary = results.summary
+    return [
+        ("checks", summary.checks, None),
+        ("identical", summary.identical, Verdict.IDENTICAL),
+        ("within bound", summary.within_bound, Verdict.WITHIN_BOUND),
+        ("documented", summary.documented, Verdict.DOCUMENTED),
+        ("failed", summary.failed, Verdict.FAIL),
+        ("missing", summary.missing, Verdict.MISSING),
+    ]
+
+
+def _versions(results: Results) -> list[str]:
+    """The run in a line: versions, machine, how long it took."""
+    e = results.environment
+    versions = {"Python": e.python, "NumPy": e.numpy, "PyTorch": e.torch, "JAX": e.jax}
+    said = [f"{name} {v or 'not installed'}" for name, v in versions.items()]
+    said += [e.platform, e.cpu, f"{e.seconds:,.0f} s" if e.seconds else "", e.started]
+    return [part for part in said if part]
+
+
+def _choices(rows: Sequence[dict[str, Any]], name: str) -> list[str]:
+    """What a column can be filtered by; verdicts by severity, the worst first."""
+    found = unique(str(row[name]) for row in rows)
+    if name == "verdict":
+        return sorted(found, key=lambda v: -SEVERITY.index(Verdict(v)))
+    return found
+
+
+def _accuracies(trainings: Sequence[Training], mnist: bool) -> list[dict[str, Any]]:
+    """For each dtype: implementations across, epochs down, the lecture beside them."""
+    tables = []
+    for dtype in unique(t.dtype for t in trainings):
+        group = [t for t in trainings if t.dtype == dtype]
+        last = max(t.steps for t in group)
+        by_step: dict[int, dict[str, Epoch]] = {}
+        for t in group:
+            for epoch in t.epochs:
+                by_step.setdefault(epoch.step, {})[t.implementation] = epoch
+        rows = []
+        for step, at in sorted(by_step.items()):
+            number, final = next(iter(at.values())).epoch, step == last
+            lecture = lecture_accuracy(number, final) if mnist else None
+            rows.append((number, step, final, at, lecture))
+        names = [t.implementation for t in group]
+        tables.append({"dtype": dtype, "names": names, "rows": rows, "mnist": mnist})
+    return tables
+
+
+def _largest_drift(training: Training) -> float | None:
+    if training.implementation == "reference":
+        return None
+    return training.largest_drift if training.drift else None

@@ -1,0 +1,76 @@
+"""Runs the suite for the commands, with a progress bar for every long part."""
+
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from parity_tests import checking, training
+from parity_tests.catalogue import LAYERS_AND_NETWORK
+from parity_tests.implementations import Implementation, NotInstalled
+from parity_tests.records import Check, Divergence, Summary, Training
+from reports.console import bar
+from reports.environment import describe
+from reports.results import DatasetInfo, Results
+
+
+def check(
+    layers: Sequence[str], dtypes: Sequence[str], implementations: Sequence[str]
+) -> tuple[list[Check], list[Divergence]]:
+    """All checks of these layers, and the divergences documented for them."""
+    checks: list[Check] = []
+    run = checking.Run(layers, dtypes, implementations)
+    with bar("Comparing layers", len(run.cases)) as advance:
+        for found in run:
+            checks += found
+            advance()
+    return checks, run.divergences()
+
+
+def train(
+    plan: training.Plan, dtypes: Sequence[str], implementations: Sequence[str]
+) -> tuple[list[Training], list[str]]:
+    """All trainings, the reference always first; and why any of them is missing."""
+    wanted = ["reference", *implementations]
+    names = [name for name in dict.fromkeys(wanted) if name in training.TRAINABLE]
+    loaded = [checking.try_load(name) for name in names]
+    missing = [str(reason) for reason in loaded if isinstance(reason, NotInstalled)]
+    present: list[Implementation] = [
+        implementation
+        for implementation in loaded
+        if not isinstance(implementation, NotInstalled)
+    ]
+    total = plan.steps * len(present) * len(dtypes)
+    with bar("Training", total) as advance:
+        found = training.run_trainings(
+            plan, dtypes, present, lambda name, dtype, steps: advance(steps)
+        )
+    return found, missing
+
+
+def report(
+    plan: training.Plan,
+    info: DatasetInfo,
+    dtypes: Sequence[str],
+    implementations: Sequence[str],
+) -> Results:
+    """The whole run."""
+    started, clock = datetime.now(UTC), time.perf_counter()
+    checks, divergences = check(LAYERS_AND_NETWORK, dtypes, implementations)
+    trainings, _ = train(plan, dtypes, implementations)
+    environment = describe().model_copy(
+        update={
+            "dataset": info,
+            "command": " ".join(["gradparity", *sys.argv[1:]]),
+            "seed": plan.seed,
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round(time.perf_counter() - clock, 1),
+        }
+    )
+    return Results(
+        environment=environment,
+        checks=checks,
+        training=trainings,
+        divergences=divergences,
+        summary=Summary.of(checks),
+    )

@@ -1,0 +1,348 @@
+"""What the reports say in tables and sentences, as data; and three ways to print it.
+
+A `Table` is headers and rows of text. On a terminal Rich draws it, piped it is plain
+text and in `report.md` it is Markdown, the latter two by tabulate.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as RichTable
+from tabulate import tabulate
+
+from parity_tests.records import Check, Divergence, Summary, Training, Verdict
+from parity_tests.training import disagreements
+from reports.results import Environment, Results
+
+# Accuracy on the training and on the test set as the lecture's script printed it, once
+# an epoch, on MNIST.
+LECTURE_ACCURACY = [
+    (0.1163, 0.1222),
+    (0.9045, 0.9083),
+    (0.9244, 0.9273),
+    (0.9397, 0.9403),
+    (0.9471, 0.9487),
+    (0.9534, 0.9509),
+    (0.9593, 0.9571),
+    (0.9623, 0.9601),
+    (0.9645, 0.9607),
+    (0.9693, 0.9655),
+    (0.9707, 0.9665),
+    (0.9730, 0.9683),
+    (0.9742, 0.9688),
+    (0.9764, 0.9701),
+    (0.9759, 0.9692),
+    (0.9773, 0.9688),
+    (0.98035, 0.97),
+]
+
+LEGEND = (
+    "Each cell: the largest difference from the truth, and how much of the rounding "
+    "bound it uses (1.00 would be all of it). '=' means the same bits as the reference "
+    "in the same dtype; for the reference itself, those of the truth rounded once."
+)
+SEVERITY = [
+    Verdict.MISSING,
+    Verdict.IDENTICAL,
+    Verdict.WITHIN_BOUND,
+    Verdict.DOCUMENTED,
+    Verdict.FAIL,
+]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headers and rows, all text already."""
+
+    title: str
+    headers: list[str]
+    rows: list[list[str]]
+
+    def text(self) -> str:
+        body = tabulate(self.rows, self.headers, "simple", disable_numparse=True)
+        return f"{self.title}\n\n{body}\n"
+
+    def markdown(self) -> str:
+        cells = [[cell.replace("|", r"\|") for cell in row] for row in self.rows]
+        return tabulate(cells, self.headers, "github", disable_numparse=True) + "\n"
+
+    def print(self, console: Console) -> None:
+        """Draw it on a terminal; plain text where there is none."""
+        if not console.is_terminal:
+            console.file.write(self.text() + "\n")
+            return
+        drawn = RichTable(title=self.title, title_justify="left")
+        for header in self.headers:
+            drawn.add_column(header, overflow="fold")
+        for row in self.rows:
+            style = "bold red" if any("FAIL" in cell for cell in row) else None
+            drawn.add_row(*map(escape, row), style=style)
+        console.print(drawn)
+
+
+def number(value: float | None) -> str:
+    """Two significant digits; empty where there is no value."""
+    if value is None:
+        return ""
+    return "0" if value == 0 else f"{value:.1e}"
+
+
+def gradient_rows(checks: Iterable[Check]) -> list[dict[str, Any]]:
+    """One row for each layer, quantity, dtype and implementation: the worst of its cases.
+
+    Documented divergences give a row its verdict but not its numbers, which are those
+    of the other cases. Refusals of bad input are left out.
+    """
+    groups: dict[tuple[str, str, str, str], list[Check]] = {}
+    for check in checks:
+        if check.kind != "invalid":
+            key = (check.layer, check.quantity, check.dtype, check.implementation)
+            groups.setdefault(key, []).append(check)
+    rows = []
+    for (layer, quantity, dtype, implementation), group in groups.items():
+        measured = [c for c in group if c.bound_ratio is not None]
+        plain = [c for c in measured if c.verdict != Verdict.DOCUMENTED] or measured
+        worst = max(plain, key=lambda c: c.bound_ratio or 0, default=group[0])
+        row: dict[str, Any] = {
+            "layer": layer,
+            "quantity": quantity,
+            "dtype": dtype,
+            "implementation": implementation,
+            "cases": len(group),
+        }
+        for metric in (
+            *("max_abs", "max_rel", "max_ulp"),
+            *("bound_ratio", "max_abs_reference"),
+        ):
+            values = [getattr(c, metric) for c in plain]
+            row[metric] = max((v for v in values if v is not None), default=None)
+        row |= {
+            "verdict": max((c.verdict for c in group), key=SEVERITY.index),
+            "worst_case": worst.case,
+            "worst": worst.worst,
+            "note": next((c.note for c in group if c.note), None),
+        }
+        rows.append(row)
+    return rows
+
+
+def gradient_table(checks: Iterable[Check], layer: str, dtype: str) -> Table:
+    """A layer in a dtype: quantities down, implementations across."""
+    rows = gradient_rows(c for c in checks if (c.layer, c.dtype) == (layer, dtype))
+    quantities = list(dict.fromkeys(row["quantity"] for row in rows))
+    names = list(dict.fromkeys(row["implementation"] for row in rows))
+    cells = {(row["quantity"], row["implementation"]): cell(row) for row in rows}
+    return Table(
+        f"{layer}, {dtype}",
+        ["quantity", *names],
+        [[q, *(cells.get((q, n), "") for n in names)] for q in quantities],
+    )
+
+
+def cell(row: dict[str, Any]) -> str:
+    """A row of `gradient_rows` in one cell; see LEGEND."""
+    match row["verdict"]:
+        case Verdict.MISSING:
+            return "missing"
+        case Verdict.IDENTICAL:
+            return "="
+        case Verdict.FAIL:
+            used = row["bound_ratio"]
+            times = "" if used is None else f" ({used:.3g} x bound)"
+            return f"FAIL {number(row['max_abs'])}{times}"
+    documented = row["verdict"] == Verdict.DOCUMENTED
+    exact = not row["bound_ratio"]
+    value = "=" if exact else f"{number(row['max_abs'])} {row['bound_ratio']:.2f}"
+    return value + (" documented" if documented else "")
+
+
+def refusal_table(checks: Iterable[Check]) -> Table:
+    """How bad input is refused: the sentence, and by how many implementations."""
+    sentences: dict[str, list[Check]] = {}
+    for check in checks:
+        if check.kind == "invalid" and check.verdict != Verdict.MISSING:
+            sentences.setdefault(check.case, []).append(check)
+    rows = [
+        [case, f"{sum(c.verdict != Verdict.FAIL for c in group)} of {len(group)}", note]
+        for case, group in sentences.items()
+        if (note := max((c.note or "" for c in group), key=len))
+    ]
+    return Table("Bad input is refused", ["case", "refused alike", "sentence"], rows)
+
+
+def failure_table(checks: Iterable[Check]) -> Table:
+    """Everything that failed, in the order in which it is computed."""
+    rows = []
+    for check in checks:
+        if check.verdict == Verdict.FAIL:
+            worst = check.worst
+            place = (
+                f"at {worst.index}: {worst.value!r}, truth {worst.truth!r}"
+                if worst
+                else ""
+            )
+            rows.append(
+                [
+                    check.layer,
+                    check.quantity,
+                    check.dtype,
+                    check.implementation,
+                    check.case,
+                    "" if check.bound_ratio is None else f"{check.bound_ratio:.3g}",
+                    "; ".join(filter(None, (place, check.note))),
+                ]
+            )
+    headers = ["layer", "quantity", "dtype", "implementation", "case", "ratio", "what"]
+    return Table("What disagrees", headers, rows)
+
+
+def divergence_table(results: Sequence[Divergence]) -> Table:
+    """Documented divergences: what every implementation returns, to four digits."""
+    names = list(dict.fromkeys(n for row in results for n in row.values))
+    return Table(
+        "Documented divergences",
+        ["where", "dtype", *names],
+        [
+            [row.where, row.dtype, *(shorten(row.values.get(n, "")) for n in names)]
+            for row in results
+        ],
+    )
+
+
+def shorten(values: str) -> str:
+    """Numbers in a list, none longer than need be in a table."""
+    return ", ".join(v if len(v) < 8 else f"{float(v):.4g}" for v in values.split(", "))
+
+
+def lecture_accuracy(epoch: int, is_end: bool) -> tuple[float, float] | None:
+    """What the lecture's script printed after the first step of this epoch, if it did."""
+    if is_end or epoch >= len(LECTURE_ACCURACY):
+        return None
+    return LECTURE_ACCURACY[epoch]
+
+
+def accuracy_table(trainings: Sequence[Training], dtype: str, mnist: bool) -> Table:
+    """Train / test accuracy: epochs down, implementations across, the lecture's last."""
+    chosen = [t for t in trainings if t.dtype == dtype]
+    headers = ["epoch", "step", *(t.implementation for t in chosen)]
+    rows = []
+    for at in zip(*(t.epochs for t in chosen), strict=True):
+        name = "end" if at[0].step == chosen[0].steps else str(at[0].epoch)
+        row = [name, str(at[0].step)]
+        row += [f"{e.train_accuracy:.4f} / {e.test_accuracy:.4f}" for e in at]
+        if mnist:
+            pair = lecture_accuracy(at[0].epoch, name == "end")
+            row.append(f"{pair[0]:.4f} / {pair[1]:.4f}" if pair else "")
+        rows.append(row)
+    if mnist:
+        headers.append("lecture")
+    return Table(f"Accuracy on train / test, {dtype}", headers, rows)
+
+
+def training_table(trainings: Sequence[Training]) -> Table:
+    """How every training ended, and how far from the reference."""
+    rows = []
+    for t in trainings:
+        is_reference = t.implementation == "reference"
+        end = t.epochs[-1]
+        rows.append(
+            [
+                t.implementation,
+                t.dtype,
+                str(t.steps),
+                f"{end.loss:.4f}",
+                f"{end.train_accuracy:.4f}",
+                f"{end.test_accuracy:.4f}",
+                "" if is_reference else number(t.largest_drift),
+                "" if is_reference else str(t.test_predictions_differing),
+                f"{t.seconds:.1f}",
+            ]
+        )
+    headers = [
+        *("implementation", "dtype", "steps", "loss", "train", "test"),
+        *("largest drift", "predictions differing", "seconds"),
+    ]
+    return Table("Trainings", headers, rows)
+
+
+def checks_sentence(summary: Summary) -> str:
+    """The checks in one sentence."""
+    compared = summary.checks - summary.missing
+    agreed = summary.identical + summary.within_bound
+    parts = [f"{agreed:,} of {compared:,} checks differ by rounding at most"]
+    if summary.documented:
+        parts.append(f"{summary.documented:,} are documented divergences")
+    if summary.failed:
+        parts.append(f"{summary.failed:,} FAIL")
+    if summary.missing:
+        parts.append(f"{summary.missing:,} are missing (not installed)")
+    return ", ".join(parts)
+
+
+def training_sentence(trainings: Sequence[Training], tests: int) -> str:
+    """The trainings in one sentence."""
+    others = [t for t in trainings if t.implementation != "reference"]
+    sentences = []
+    for dtype in dict.fromkeys(t.dtype for t in others):
+        group = [t for t in others if t.dtype == dtype]
+        drift = max(t.largest_drift for t in group)
+        differing = max(t.test_predictions_differing for t in group)
+        same = f"all {tests:,} test predictions agree"
+        differ = f"up to {differing:,} of {tests:,} test predictions differ"
+        sentences.append(
+            f"after {group[0].steps:,} steps in {dtype} {differ if differing else same} "
+            f"and parameters lie within {drift:.1e} of the reference's"
+        )
+    return "; ".join(sentences)
+
+
+def problems(results: Results) -> list[str]:
+    """A sentence for everything that disagrees; empty if all agree."""
+    found = [
+        f"{c.layer} {c.quantity} in {c.dtype} disagrees for {c.implementation} ({c.case})"
+        for c in results.checks
+        if c.verdict == Verdict.FAIL
+    ]
+    return found + disagreements(results.training, results.tests)
+
+
+def headline(results: Results) -> str:
+    """Do they agree? One sentence."""
+    present = {c.implementation for c in results.checks if c.verdict != Verdict.MISSING}
+    present |= {t.implementation for t in results.training}
+    framework = {"reference": "NumPy", "torch": "PyTorch", "jax": "JAX"}
+    names = [framework[name] for name in framework if name in present]
+    if not names:
+        return "Nothing was compared."
+    listed = ", ".join(names[:-1]) + (" and " if names[1:] else "") + names[-1]
+    wrong = problems(results)
+    said = [checks_sentence(results.summary) if results.checks else ""]
+    said.append(training_sentence(results.training, results.tests))
+    evidence = "; ".join(filter(None, said))
+    if wrong:
+        more = f" and {len(wrong) - 1:,} more" if wrong[1:] else ""
+        return f"{listed} do not agree: {wrong[0]}{more}; {evidence}."
+    if not names[1:]:
+        return f"Only {listed} was there to be checked: {evidence}."
+    return f"{listed} agree: {evidence}."
+
+
+def environment_table(environment: Environment) -> Table:
+    """Versions, machine and switches; what is not installed is missing."""
+    known = environment.model_dump(exclude={"dataset", "switches", "threads"})
+    frameworks = ("torch", "jax")
+    rows = [
+        [name, "missing" if value is None else str(value)]
+        for name, value in known.items()
+        if value not in (None, "") or name in frameworks
+    ]
+    rows += [
+        [f"threads: {name}", str(count)]
+        for name, count in environment.threads.items()
+        if count is not None
+    ]
+    rows += [[name, value] for name, value in environment.switches.items()]
+    return Table("Environment", ["what", "value"], rows)
