@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -500,10 +501,12 @@ def test_file_that_cannot_be_replaced_is_good_only_if_it_is_whole(
 
 FETCH = """
 import json, sys
+from reference.cleanup import obey_signals
 from reference.mirrors import fetch_mnist
 from reference.mnist_files import MNIST_FILES, MnistFile
 files = json.loads(sys.argv[1])
 MNIST_FILES.update({name: MnistFile(*file) for name, file in files.items()})
+obey_signals()
 fetch_mnist(cache=sys.argv[2], connect_timeout=60.0, read_timeout=60.0)
 """
 
@@ -555,6 +558,20 @@ def test_killed_fetch_leaves_no_data_and_is_swept_away_later(
     os.utime(cache / remains[0], (long_ago, long_ago))
     fetch_mnist(mirrors=[good.url])
     assert_whole(cache, gz)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_fetch_leaves_nothing(
+    kind: signal.Signals, serve: Serve, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    with start_fetch(serve(Stalls), cache) as process:
+        wait_for_bytes_in(cache)
+        process.send_signal(kind)
+        assert process.communicate(timeout=60) == ("", "")
+    assert process.returncode == -kind
+    assert list(cache.iterdir()) == []
 
 
 def test_fetch_that_ends_while_another_sweeps_does_not_disturb_it(

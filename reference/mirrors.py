@@ -8,7 +8,6 @@ That takes more care than finding and reading do, so it is apart from them.
 import logging
 import os
 import shutil
-import tempfile
 import threading
 import time
 from collections import deque
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reference.cleanup import passing_folder
 from reference.mnist_files import (
     MNIST_FILES,
     Folder,
@@ -77,15 +77,13 @@ def fetch_mnist(
         folder.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
         with (
-            tempfile.TemporaryDirectory(
-                prefix=".fetch-", dir=folder, ignore_cleanup_errors=True
-            ) as unfinished,
+            passing_folder(folder, ".fetch-") as unfinished,
             _quiet(pooch.get_logger()),
         ):
             for file in MNIST_FILES.values():
                 if not is_good(file, folder):
-                    _fetch_file(file, order, Path(unfinished), download)
-                    _move_into_place(file, Path(unfinished), folder)
+                    _fetch_file(file, order, unfinished, download)
+                    _move_into_place(file, unfinished, folder)
     except OSError as error:
         raise MnistUnavailable(
             f"could not be fetched (the cache {folder} cannot be written to: {error})"

@@ -4,14 +4,11 @@ Exit status: 0 all agree, 1 something disagrees, 2 the call or its input is unus
 Each command imports what it needs when it runs, so that `--help` pays for no framework.
 """
 
-import _thread
 import json
 import os
-import signal
 import sys
-import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
@@ -138,9 +135,8 @@ def train(
         tables.training_table(trainings).print(output)
         for sentence in missing:
             note(f"missing: {sentence}")
-        for sentence in wrong or [
-            tables.training_sentence(trainings, len(data.t_test))
-        ]:
+        agreed = tables.training_sentence(trainings, len(data.t_test))
+        for sentence in filter(None, wrong or [agreed]):
             output.print(sentence, highlight=False, soft_wrap=True)
     raise typer.Exit(1 if wrong else 0)
 
@@ -168,11 +164,11 @@ def report(
     dtypes = choose("dtype", dtype.split(","), DTYPES)
     names = choose_implementations(implementations)
     check_rate(learning_rate)
-    writing.check_target(output)
+    target = writing.check_target(output)
     data = load_dataset(dataset, data_dir)
     plan = Plan.of(data, steps, batch_size, learning_rate, seed)
     results = running.report(plan, describe_dataset(data), dtypes, names)
-    writing.write(results, data, output)
+    writing.write(results, data, target)
     console.print(tables.headline(results), highlight=False, soft_wrap=True)
     console.print(f"{output / 'report.html'}", highlight=False, soft_wrap=True)
     raise typer.Exit(1 if tables.problems(results) else 0)
@@ -337,38 +333,19 @@ def main() -> None:
     # Every refusal of bad input is an exception, and JAX takes its time over each
     # traceback to shorten it.
     os.environ.setdefault("JAX_TRACEBACK_FILTERING", "off")
-    obey_signals()
     try:
         app()
-    except (ValueError, OSError) as error:
+    except Exception as error:
         if not is_refusal(error):
             raise
         print(f"gradparity: {error}", file=sys.stderr)
         sys.exit(2)
 
 
-def obey_signals() -> None:
-    """Leave through every `finally`, with the shell's status for the signal."""
-
-    def stop(number: int, frame: object) -> NoReturn:
-        sys.exit(128 + number)
-
-    def unraisable(ignored: "sys.UnraisableHookArgs") -> None:
-        # Python drops an exception that is raised inside a callback, as in the middle
-        # of an import. An exit is still wanted then: ask for it again in a moment.
-        if isinstance(ignored.exc_value, SystemExit):
-            again = [int(str(ignored.exc_value.code)) - 128]
-            threading.Timer(0.05, _thread.interrupt_main, again).start()
-        else:
-            sys.__unraisablehook__(ignored)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    sys.unraisablehook = unraisable
-
-
 def is_refusal(error: Exception) -> bool:
-    """Whether an exception is about the call or its input, not a defect of ours."""
+    """Whether an exception is about the call, its input or the machine, and not a defect
+    of ours.
+    """
     from parity_tests.training import TrainingDiverged
     from reference.datasets import DatasetError
     from reports.results import UnreadableResults
@@ -380,5 +357,7 @@ def is_refusal(error: Exception) -> bool:
         TrainingDiverged,
         UnreadableResults,
         UnusableTarget,
+        OSError,
+        MemoryError,
     )
     return isinstance(error, refusals)

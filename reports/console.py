@@ -14,6 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from reference.cleanup import at_end
+
 output = Console()
 errors = Console(stderr=True)
 
@@ -38,7 +40,8 @@ def bar(description: str, total: int) -> Iterator[Advance]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=errors, disable=not errors.is_terminal) as progress:
+    progress = Progress(*columns, console=errors, disable=not errors.is_terminal)
+    with at_end(progress.stop), progress:
         task = progress.add_task(description, total=total)
 
         def advance(steps: int = 1) -> None:
@@ -57,7 +60,8 @@ class DownloadProgress(Protocol):
 def download_bars() -> Iterator[DownloadProgress]:
     """A bar for each file that is being downloaded."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=errors, disable=not errors.is_terminal) as progress:
+    progress = Progress(*columns, console=errors, disable=not errors.is_terminal)
+    with at_end(progress.stop), progress:
         tasks = {}
 
         def show(name: str, done: int, total: int | None, /) -> None:

@@ -273,12 +273,14 @@ def checks_sentence(summary: Summary) -> str:
     compared = summary.checks - summary.missing
     agreed = summary.identical + summary.within_bound
     parts = [f"{agreed:,} of {compared:,} checks differ by rounding at most"]
-    if summary.documented:
+    if summary.documented == 1:
+        parts.append("1 is a documented divergence")
+    elif summary.documented:
         parts.append(f"{summary.documented:,} are documented divergences")
     if summary.failed:
         parts.append(f"{summary.failed:,} FAIL")
     if summary.missing:
-        parts.append(f"{summary.missing:,} are missing (not installed)")
+        parts.append(f"{summary.missing:,} missing (not installed)")
     return ", ".join(parts)
 
 

@@ -1,0 +1,19 @@
+"""`gradparity` starts here, and so does `python -m reports`.
+
+The command itself is in `reports.cli`, which takes a moment to import; Ctrl-C is obeyed
+from before that moment on.
+"""
+
+from reference.cleanup import obey_signals
+
+
+def main() -> None:
+    """Run the command."""
+    obey_signals()
+    from reports import cli
+
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()
