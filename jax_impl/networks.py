@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Shaped
 
-from jax_impl.arrays import check_floats, check_shape
+from jax_impl.arrays import check_floats, check_labels, check_rank, check_shape
 from jax_impl.layers import affine, relu, softmax, softmax_with_loss
 
 Batch = Float[Array, "*batch in"]
@@ -46,6 +46,8 @@ def from_params(params: dict[str, Any]) -> Params:
     """
     params = {name: jax.device_put(value) for name, value in params.items()}
     check_floats("TwoLayerNet", **params)
+    check_rank("TwoLayerNet", "W1", params["W1"], 2)
+    check_rank("TwoLayerNet", "W2", params["W2"], 2)
     hidden, classes = params["W1"].shape[-1], params["W2"].shape[-1]
     check_shape("TwoLayerNet", "b1", params["b1"], (hidden,))
     check_shape("TwoLayerNet", "W2", params["W2"], (hidden, classes))
@@ -66,9 +68,10 @@ def loss(params: Params, x: Batch, t: Labels) -> Float[Array, ""]:
 
 def accuracy(params: Params, x: Batch, t: Labels) -> float:
     """The fraction of samples whose largest score is at the label."""
-    y = jax.jit(predict)(params, x).argmax(axis=-1)
-    labels = t.argmax(axis=-1) if t.ndim > y.ndim else t
-    return int((y == labels).sum()) / y.size
+    y = jax.jit(predict)(params, x)
+    t = check_labels("TwoLayerNet", t, y)
+    labels = t.argmax(axis=-1) if t.shape == y.shape else t
+    return int((y.argmax(axis=-1) == labels).sum()) / labels.size
 
 
 def gradient(params: Params, x: Batch, t: Labels) -> Params:
@@ -91,7 +94,7 @@ def trace(params: Params, x: Batch, t: Labels) -> dict[str, Any]:
     flow["loss"], loss_back = jax.vjp(
         lambda scores: softmax_with_loss(scores, t), flow["Affine2"]
     )
-    flow["y"] = softmax(flow["Affine2"])
+    flow["y"], _ = jax.vjp(softmax, flow["Affine2"])
     (flow["dAffine2"],) = loss_back(jnp.ones_like(flow["loss"]))
     flow["dRelu1"], flow["dW2"], flow["db2"] = affine2_back(flow["dAffine2"])
     (flow["dAffine1"],) = relu1_back(flow["dRelu1"])

@@ -41,13 +41,16 @@ class Case:
 
     def to(self, dtype: Any) -> "Case":
         """The case in a dtype. Labels keep theirs, and so do arrays that are wrong."""
+        inputs = {
+            name: value if name == "t" else cast(value, dtype)
+            for name, value in self.inputs.items()
+        }
+        return replace(self, inputs=inputs, dout=cast(self.dout, dtype))
 
-        def cast(name: str, value: np.ndarray) -> np.ndarray:
-            wanted = name != "t" and value.dtype in (np.float64, np.float32)
-            return value.astype(dtype) if wanted else value
 
-        inputs = {name: cast(name, value) for name, value in self.inputs.items()}
-        return replace(self, inputs=inputs, dout=cast("dout", self.dout))
+def cast(value: np.ndarray, dtype: Any) -> np.ndarray:
+    """A float32 or float64 array in this dtype; any other as it is."""
+    return value.astype(dtype) if value.dtype in (np.float64, np.float32) else value
 
 
 _rng = np.random.default_rng(5)
@@ -71,9 +74,9 @@ def one_hot(t: np.ndarray, classes: int) -> np.ndarray:
     return np.eye(classes)[t]
 
 
-def rows(*rows: list[float], rest: float = 0.0) -> np.ndarray:
+def rows(*rows: list[float], rest: float = 0.0, columns: int = 10) -> np.ndarray:
     """A batch with these in the upper left corner, and `rest` elsewhere."""
-    filled = np.full((100, 10), rest)
+    filled = np.full((100, columns), rest)
     for i, row in enumerate(rows):
         filled[i, : len(row)] = row
     return filled
@@ -99,11 +102,13 @@ def invalid(
     return case(layer, name, dout, kind="invalid", refusal=refusal, **inputs)
 
 
-def elementwise(layer: str, *, scale: float = 1.0, away: float = 0.0) -> list[Case]:
+def elementwise(
+    layer: str, *, columns: int = 10, scale: float = 1.0, away: float = 0.0
+) -> list[Case]:
     """What every function of one array is tried on: x further than `away` from 0."""
-    x = normal(100, 10, scale=scale)
+    x = normal(100, columns, scale=scale)
     return [
-        case(layer, "batch", normal(100, 10), x=x + np.copysign(away, x)),
+        case(layer, "batch", normal(100, columns), x=x + np.copysign(away, x)),
         invalid(layer, "integers", "x", "floating-point", "int64", x=[1, 2, 3]),
         invalid(layer, "objects", "x", "floating-point", "object", x=np.array([None])),
         invalid(layer, "empty batch", "x", "empty", "(0, 3)", x=np.zeros((0, 3))),
@@ -174,16 +179,21 @@ def _fruit() -> list[Case]:
 
 
 def _one_array() -> list[Case]:
-    def edge(layer: str, name: str, values: list[float]) -> Case:
-        return case(layer, name, np.ones((100, 10)), kind="edge", x=rows(values))
+    def edge(layer: str, name: str, values: list[float], columns: int = 10) -> Case:
+        x = rows(values, columns=columns)
+        return case(layer, name, np.ones_like(x), kind="edge", x=x)
 
-    lecture = rows([1.0, -0.5], [-2.0, 3.0], rest=1.0)
+    def relu(name: str, *values: float) -> Case:
+        return edge("Relu", name, [*values], hidden)
+
+    hidden = 50  # Relu's cases are as wide as the layer that it has in the network
+    lecture = rows([1.0, -0.5], [-2.0, 3.0], rest=1.0, columns=hidden)
     saturated = [-80.0, -40.0, 40.0, 80.0]
     return [
-        *elementwise("Relu"),
-        case("Relu", "lecture", normal(100, 10), x=lecture, source=LECTURE),
-        edge("Relu", "near zero", [1e-30, -1e-30, 1e30, -1e30]),
-        edge("Relu", "special", [-0.0, np.nan, 1e-40]),
+        *elementwise("Relu", columns=hidden),
+        case("Relu", "lecture", normal(100, hidden), x=lecture, source=LECTURE),
+        relu("near zero", 1e-30, -1e-30, 1e30, -1e30),
+        relu("special", -0.0, np.nan, 1e-40),
         *elementwise("Negate"),
         *elementwise("Exp", scale=5),
         edge("Exp", "large and small", saturated),
@@ -352,6 +362,7 @@ class NetworkCase:
     x: np.ndarray
     t: np.ndarray
     kind: Kind = "typical"
+    refusal: tuple[str, ...] = ()
     layer: str = "TwoLayerNet"
 
     @property
@@ -359,8 +370,8 @@ class NetworkCase:
         return f"{self.layer}/{self.name}"
 
     def to(self, dtype: Any) -> "NetworkCase":
-        params = {name: value.astype(dtype) for name, value in self.params.items()}
-        return replace(self, params=params, x=self.x.astype(dtype))
+        params = {name: cast(value, dtype) for name, value in self.params.items()}
+        return replace(self, params=params, x=cast(self.x, dtype))
 
 
 def _lecture_sized(name: str, std: float) -> NetworkCase:
@@ -374,11 +385,37 @@ def _lecture_sized(name: str, std: float) -> NetworkCase:
     return NetworkCase(name, params, x, labels(100, 10))
 
 
+def _refused_network(name: str, *refusal: str, **changed: Any) -> NetworkCase:
+    """A network of 6-5-4 and a batch of three, right but for what is changed."""
+    arrays = {"W1": normal(6, 5), "b1": normal(5), "W2": normal(5, 4), "b2": normal(4)}
+    arrays |= {"x": normal(3, 6), "t": labels(3, 4)}
+    arrays |= {key: np.asarray(value) for key, value in changed.items()}
+    x, t = arrays.pop("x"), arrays.pop("t")
+    return NetworkCase(name, arrays, x, t, "invalid", refusal)
+
+
 def network_cases() -> list[NetworkCase]:
-    """TwoLayerNet in the lecture's size, as initialised and as far into a training."""
+    """TwoLayerNet in the lecture's size, as initialised and as far into a training; and
+    what it must refuse.
+    """
     start = _lecture_sized("start", 0.01)
     steep = _lecture_sized("steep", 0.2)
-    return [start, steep]
+    refused = _refused_network
+    return [
+        start,
+        steep,
+        refused("W1 is a vector", "W1", "rank 2", "rank 1", W1=normal(3)),
+        refused("b1 of another width", "b1", "(5,)", "(3,)", b1=normal(3)),
+        refused("W2 of another height", "W2", "(5, 4)", "(6, 4)", W2=normal(6, 4)),
+        refused("b2 of another width", "b2", "(4,)", "(3,)", b2=normal(3)),
+        refused("integers", "W1", "floating-point", "int64", W1=np.ones((6, 5), int)),
+        refused("objects", "b2", "floating-point", "object", b2=np.array([None] * 4)),
+        refused("mixed dtypes", "one dtype", "float16", b1=np.ones(5, np.float16)),
+        refused("x of another width", "x has 2", "W expects 6", x=normal(3, 2)),
+        refused("empty batch", "x", "empty", "(0, 6)", x=np.ones((0, 6))),
+        refused("label too large", "t", "0..3", "4", t=[0, 1, 4]),
+        refused("too few labels", "t", "(3,)", "(1,)", t=[0]),
+    ]
 
 
 LAYER_CASES = layer_cases()

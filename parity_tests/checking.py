@@ -56,12 +56,13 @@ class Prepared:
     truth: Arrays
     reference: Arrays
     allowed: Arrays
+    refusal: str | None = None  # the reference's, of bad input
 
     @classmethod
     def of(cls, case: Case | NetworkCase, dtype: str) -> Self:
         case = case.to(dtype)
         if case.kind == "invalid":
-            return cls(case, dtype, {}, {}, {})
+            return cls(case, dtype, {}, {}, {}, refusal(case, REFERENCE))
         bounded = error_bounds(case, dtype)
         truth = {
             quantity: trusted(value, bounded[quantity])
@@ -107,8 +108,8 @@ def check(
         return [Check(**row, quantity=q, **missing) for q in quantities(case)], {}
     if not offers(implementation, case):
         return [], {}
-    if isinstance(case, Case) and case.kind == "invalid":
-        found = check_refusal(case, implementation)
+    if case.kind == "invalid":
+        found = check_refusal(prepared, implementation)
         return [Check(**row, quantity="refusal", **found)], {}
     try:
         results = run(case, implementation)
@@ -158,10 +159,10 @@ def verdict(
 
 def quantities(case: Case | NetworkCase) -> Sequence[str]:
     """What is compared of a case, in the order in which it is computed."""
-    if isinstance(case, NetworkCase):
-        return NETWORK_QUANTITIES
     if case.kind == "invalid":
         return ("refusal",)
+    if isinstance(case, NetworkCase):
+        return NETWORK_QUANTITIES
     return ("out", *("d" + name for name in differentiable(case.inputs)))
 
 
@@ -180,7 +181,7 @@ def error_bounds(case: Case | NetworkCase, dtype: str) -> bounds.Bounds:
     return bounds.bounds(case.layer, case.inputs, case.dout, dtype)
 
 
-def refusal(case: Case, implementation: Implementation) -> str | None:
+def refusal(case: Case | NetworkCase, implementation: Implementation) -> str | None:
     """The sentence that an implementation refuses a case with, or None if it does not.
 
     Only ValueError and TypeError are refusals; anything else is a crash.
@@ -194,9 +195,10 @@ def refusal(case: Case, implementation: Implementation) -> str | None:
     return None
 
 
-def check_refusal(case: Case, implementation: Implementation) -> dict[str, Any]:
+def check_refusal(prepared: Prepared, implementation: Implementation) -> dict[str, Any]:
     """Whether bad input is refused, and in the reference's own words."""
-    expected, came = refusal(case, REFERENCE), refusal(case, implementation)
+    case, expected = prepared.case, prepared.refusal
+    came = refusal(case, implementation)
     if came is not None and all(part in came for part in case.refusal):
         verdict = Verdict.IDENTICAL if came == expected else Verdict.FAIL
         note = came if came == expected else f"expected {expected!r}, got {came!r}"

@@ -38,12 +38,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     from parity_tests.implementations import IMPLEMENTATIONS
     from parity_tests.training import TRAINABLE
 
+    def valid(cases: list[Any], yes: bool = True) -> list[Any]:
+        return [case for case in cases if (case.kind != "invalid") == yes]
+
     cases: dict[str, list[Any]] = {
-        "valid_case": [
-            case for case in [*LAYER_CASES, *SHAPE_CASES] if case.kind != "invalid"
-        ],
-        "invalid_case": [case for case in LAYER_CASES if case.kind == "invalid"],
-        "network_case": NETWORK_CASES,
+        "valid_case": valid([*LAYER_CASES, *SHAPE_CASES]),
+        "invalid_case": valid([*LAYER_CASES, *NETWORK_CASES], False),
+        "network_case": valid(NETWORK_CASES),
     }
     wanted = [name for name in cases if name in metafunc.fixturenames]
     names = chosen(metafunc.config, "--implementations", [*IMPLEMENTATIONS])

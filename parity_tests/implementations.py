@@ -161,9 +161,10 @@ class TorchStyle(FunctionStyle):
                 source.requires_grad_()
         out = self.function(layer)(**tensors)
         _check_dout(layer, dout, out)
-        gradients = self.torch.autograd.grad(
-            out, sources, self._tensor(layer, "dout", dout)
-        )
+        # The derivative of this sum with respect to out is dout, bit for bit. To be given
+        # dout itself, as grad_outputs, would have torch import sympy to check its shape.
+        weighted = (out * self._tensor(layer, "dout", dout)).sum()
+        gradients = self.torch.autograd.grad(weighted, sources)
         results = {"out": out.detach().numpy()}
         for name, gradient in zip(differentiable(inputs), gradients, strict=True):
             results["d" + name] = gradient.numpy()
@@ -245,9 +246,14 @@ class JaxStyle(FunctionStyle):
             results = {"out": out, **{"d" + name: gradients[name] for name in names}}
             return {name: np.asarray(value) for name, value in results.items()}
 
+    def _params(self, params: Arrays) -> Any:
+        return self.networks.from_params(
+            {k: self._array("TwoLayerNet", k, v) for k, v in params.items()}
+        )
+
     def _run_network(self, params: Arrays, x: np.ndarray, t: np.ndarray) -> Arrays:
         with self.jax.enable_x64(True):
-            arrays = self.networks.from_params(params)
+            arrays = self._params(params)
             labels = self._array("SoftmaxWithLoss", "t", t)
             x = self._array("Affine", "x", x)
             self.jax.eval_shape(
@@ -259,7 +265,7 @@ class JaxStyle(FunctionStyle):
     def _predict(self, params: Arrays, x: np.ndarray) -> np.ndarray:
         with self.jax.enable_x64(True):
             predict = self.jax.jit(self.networks.predict)
-            return np.asarray(predict(self.networks.from_params(params), x))
+            return np.asarray(predict(self._params(params), x))
 
 
 IMPLEMENTATIONS: dict[str, Callable[[], Implementation]] = {

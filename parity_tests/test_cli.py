@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from parity_tests.records import Verdict
+from reports import writing
 from reports.results import Results
 
 COMMAND = [sys.executable, "-m", "reports"]
@@ -155,7 +156,9 @@ def test_what_is_not_installed_is_missing(
 ) -> None:
     path = without(tmp_path, *absent)
     done = gradparity(
-        tmp_path, *("report", "--dataset", "digits", "--steps", "20"), PYTHONPATH=path
+        tmp_path,
+        *("report", "--dataset", "digits", "--steps", "20", "--dtype", "float32"),
+        PYTHONPATH=path,
     )
     assert done.returncode == 0, done
     results = Results.read(tmp_path / "gradparity-report")
@@ -237,19 +240,6 @@ def test_report_does_not_replace_what_is_no_report(tmp_path: Path) -> None:
     assert (tmp_path / "thesis" / "chapter1.tex").read_text() == "years of work"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links of POSIX")
-def test_report_follows_a_link(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to("folder")
-    for steps in ("3", "4"):  # to nothing yet, and to a report
-        done = gradparity(
-            tmp_path, "report", *QUICK, "--steps", steps, "--output", "link"
-        )
-        assert done.returncode == 0, done
-        assert (tmp_path / "link").is_symlink()
-        (training, _) = Results.read(tmp_path / "folder").training
-        assert training.steps == int(steps)
-
-
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux's full device")
 def test_output_that_cannot_be_written_gets_one_sentence(tmp_path: Path) -> None:
     with open("/dev/full", "w") as full:
@@ -320,26 +310,59 @@ def test_interrupted_on_a_terminal_the_cursor_is_there_again(tmp_path: Path) -> 
     assert b"Traceback" not in said
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """What a quick report holds."""
+    folder = tmp_path_factory.mktemp("report")
+    done = gradparity(folder, "report", *QUICK, "--steps", "5")
+    assert done.returncode == 0, done
+    return Results.read(folder / "gradparity-report")
+
+
 def test_a_report_that_fails_in_writing_leaves_the_old_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, written: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from reference.datasets import load
-    from reports import writing
 
-    done = gradparity(tmp_path, "report", *QUICK, "--steps", "5")
-    assert done.returncode == 0, done
-    target = tmp_path / "gradparity-report"
+    target, digits = tmp_path / "report", load("digits")
+    writing.write(written, digits, target)
     before = (target / "results.json").read_bytes()
 
     def full(self: Results, path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    results = Results.read(target)
-    monkeypatch.setattr(Results, "write", full)
-    with pytest.raises(writing.UnusableTarget, match="No space left"):
-        writing.write(results, load("digits"), target)
-    assert (target / "results.json").read_bytes() == before
-    assert {p.name for p in tmp_path.iterdir()} == {"home", "gradparity-report"}
+    def refuse(self: Path, name: Path) -> None:
+        if self.name == "whole":
+            raise OSError(errno.EACCES, "Permission denied")
+        os.rename(self, name)
+
+    failures: list[tuple[type, str, Any, str]] = [
+        (Results, "write", full, "No space left"),
+        (Path, "rename", refuse, "Permission denied"),
+    ]
+    for kind, method, instead, said in failures:
+        with monkeypatch.context() as patch:
+            patch.setattr(kind, method, instead)
+            with pytest.raises(writing.UnusableTarget, match=said):
+                writing.write(written, digits, target)
+        assert (target / "results.json").read_bytes() == before
+        assert [p.name for p in tmp_path.iterdir()] == ["report"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links of POSIX")
+def test_a_report_is_written_where_a_link_points(
+    tmp_path: Path, written: Results
+) -> None:
+    from reference.datasets import load
+
+    link, folder = tmp_path / "link", tmp_path / "folder"
+    link.symlink_to("folder")
+    for _ in ("nothing is there yet", "a report is there"):
+        target = writing.check_target(link)
+        writing.write(written, load("digits"), target)
+        assert link.is_symlink()
+        assert (folder / "report.html").is_file()
+        assert {p.name for p in tmp_path.iterdir()} == {"link", "folder"}
 
 
 def test_train_prints_accuracies(tmp_path: Path) -> None:

@@ -172,7 +172,8 @@ def test_an_implementation_that_accepts_bad_input_fails() -> None:
             return {"out": np.zeros(1), "dx": np.zeros(1)}
 
     case = next(case for case in LAYER_CASES if case.kind == "invalid")
-    found = check_refusal(case, Lenient("lenient", "reference"))
+    prepared = Prepared.of(case, "float64")
+    found = check_refusal(prepared, Lenient("lenient", "reference"))
     assert found["verdict"] == Verdict.FAIL
     assert "was accepted" in found["note"]
 

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from parity_tests.catalogue import LAYER_CASES, LAYERS, SHAPE_CASES, Case
+from parity_tests.catalogue import (
+    LAYER_CASES,
+    LAYERS,
+    LAYERS_AND_NETWORK,
+    SHAPE_CASES,
+    Case,
+    NetworkCase,
+)
 from parity_tests.checking import Prepared, check, quantities, refusal
 from parity_tests.divergences import DOCUMENTED
 from parity_tests.implementations import Implementation
@@ -20,11 +27,13 @@ def test_layer(valid_case: Case, dtype: str, implementation: Implementation) -> 
 
 @pytest.mark.usefixtures("without_shape_checks")
 def test_bad_input_is_refused(
-    invalid_case: Case, dtype: str, implementation: Implementation
+    invalid_case: Case | NetworkCase, dtype: str, implementation: Implementation
 ) -> None:
     said = refusal(invalid_case.to(dtype), implementation)
     assert said is not None, "the input was accepted"
-    assert said.startswith(f"{invalid_case.layer}: ")
+    who = said.partition(": ")[0]  # in a network, the layer that refuses
+    assert who == invalid_case.layer or isinstance(invalid_case, NetworkCase)
+    assert who in LAYERS_AND_NETWORK
     assert "\n" not in said
     for part in invalid_case.refusal:
         assert part in said

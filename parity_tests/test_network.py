@@ -5,7 +5,7 @@ import pytest
 
 from parity_tests.catalogue import NetworkCase
 from parity_tests.checking import Prepared, check
-from parity_tests.implementations import Implementation, LectureStyle
+from parity_tests.implementations import Arrays, Implementation, LectureStyle
 from parity_tests.records import Verdict
 
 
@@ -74,6 +74,39 @@ def loss_and_gradient(
         found = networks.gradient(arrays, xs, ts)
         gradients = {k: np.asarray(v) for k, v in found.items()}
         return float(networks.loss(arrays, xs, ts)), gradients
+
+
+def accuracy(name: str, params: Arrays, x: np.ndarray, t: np.ndarray) -> float:
+    """Through each framework's own accuracy."""
+    if name == "reference":
+        from reference.networks import TwoLayerNet
+
+        return TwoLayerNet.from_params(params).accuracy(x, t)
+    if name == "torch":
+        import torch
+
+        from torch_impl.networks import TwoLayerNet as TorchNet
+
+        net = TorchNet.from_params({k: torch.tensor(v) for k, v in params.items()})
+        return net.accuracy(torch.tensor(x), torch.tensor(t))
+    import jax
+
+    from jax_impl import networks
+
+    with jax.enable_x64(True):
+        arrays = networks.from_params(params)
+        return networks.accuracy(arrays, jax.device_put(x), jax.device_put(t))
+
+
+def test_accuracy_is_the_fraction_of_right_answers(trainable: Implementation) -> None:
+    """The scores of this network are x itself."""
+    eye = np.eye(4)
+    params = {"W1": eye, "b1": np.zeros(4), "W2": eye, "b2": np.zeros(4)}
+    x, t = eye[[0, 1, 2, 3, 3]], np.array([0, 1, 2, 3, 0])
+    for labels in (t, eye[t]):
+        assert accuracy(trainable.name, params, x, labels) == 0.8
+    with pytest.raises(ValueError, match=r"TwoLayerNet: t must have shape \(5,\)"):
+        accuracy(trainable.name, params, x, t[:1])
 
 
 def test_the_first_wrong_tensor_is_named(network_case: NetworkCase) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from reference.arrays import Float, check_floats, check_shape
+from reference.arrays import Float, check_floats, check_rank, check_shape
+from reference.functions import to_labels
 from reference.gradient import numerical_gradient
 from reference.layers import Affine, Relu, SoftmaxWithLoss
 
@@ -56,6 +57,8 @@ class TwoLayerNet:
         dtype whose shapes fit together.
         """
         check_floats("TwoLayerNet", **params)
+        check_rank("TwoLayerNet", "W1", params["W1"], 2)
+        check_rank("TwoLayerNet", "W2", params["W2"], 2)
         hidden, classes = params["W1"].shape[-1], params["W2"].shape[-1]
         check_shape("TwoLayerNet", "b1", params["b1"], (hidden,))
         check_shape("TwoLayerNet", "W2", params["W2"], (hidden, classes))
@@ -80,7 +83,7 @@ class TwoLayerNet:
             affine.W, affine.b = self.params["W" + i], self.params["b" + i]
 
     def _cast(self, x: Any) -> Any:
-        check_floats("TwoLayerNet", x=x)
+        check_floats("Affine", x=x)  # the layer that it goes into
         return x.astype(self.params["W1"].dtype, copy=False)
 
     def predict(self, x: Batch) -> Scores:
@@ -101,9 +104,9 @@ class TwoLayerNet:
 
     def accuracy(self, x: Batch, t: Labels) -> float:
         """The fraction of samples whose largest score is at the label."""
-        y = self.predict(x).argmax(axis=-1)
-        labels = np.asarray(t).argmax(axis=-1) if np.ndim(t) > y.ndim else t
-        return float(np.mean(y == labels))
+        y = self.predict(x)
+        labels = to_labels("TwoLayerNet", t, y.shape)
+        return float(np.mean(y.argmax(axis=-1) == labels))
 
     def numerical_gradient(self, x: Batch, t: Labels) -> Params:
         """The gradients of the loss by central differences: slow, to check by."""

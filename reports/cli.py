@@ -85,9 +85,8 @@ def check(
     if as_json:
         print_json(checks=checks, divergences=divergences, summary=summary)
     else:
-        for layer in chosen:
-            for name in dtypes:
-                tables.gradient_table(checks, layer, name).print(output)
+        for _, _, table in tables.gradient_tables(checks):
+            table.print(output)
         for table in (
             tables.refusal_table(checks),
             tables.divergence_table(divergences),
@@ -284,7 +283,9 @@ def describe_dataset(data: "Dataset") -> "DatasetInfo":
     is_mnist = data.name == "mnist"
     return DatasetInfo(
         name=data.name,
-        source="its four files, right by SHA-256" if is_mnist else data.source,
+        source="its four files, each with the right SHA-256"
+        if is_mnist
+        else data.source,
         why="" if is_mnist else data.why,
         sha256=data.sha256,
         train=len(data.t_train),

@@ -1,6 +1,7 @@
 """`report.md`: the same report for those who read it in a repository."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from reports import tables
 from reports.figures import Figure
@@ -40,14 +41,14 @@ def failures(results: Results) -> list[str]:
 
 
 def checks(results: Results) -> list[str]:
-    parts = ["## Gradient differences", tables.LEGEND]
-    shown = [c for c in results.checks if c.kind != "invalid"]
-    for layer in dict.fromkeys(c.layer for c in shown):
+    parts: list[str] = []
+    for layer, group in groupby(
+        tables.gradient_tables(results.checks), key=lambda found: found[0]
+    ):
         parts.append(f"### {layer}")
-        of_layer = [c for c in shown if c.layer == layer]
-        for dtype in dict.fromkeys(c.dtype for c in of_layer):
-            parts += [dtype, tables.gradient_table(of_layer, layer, dtype).markdown()]
-    return parts if shown else []
+        for _, dtype, table in group:
+            parts += [dtype, table.markdown()]
+    return ["## Gradient differences", tables.LEGEND, *parts] if parts else []
 
 
 def training(results: Results) -> list[str]:

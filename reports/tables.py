@@ -4,7 +4,7 @@ A `Table` is headers and rows of text. On a terminal Rich draws it, piped it is 
 text and in `report.md` it is Markdown, the latter two by tabulate.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,14 +129,21 @@ def gradient_rows(checks: Iterable[Check]) -> list[dict[str, Any]]:
     return rows
 
 
-def gradient_table(checks: Iterable[Check], layer: str, dtype: str) -> Table:
-    """A layer in a dtype: quantities down, implementations across."""
-    rows = gradient_rows(c for c in checks if (c.layer, c.dtype) == (layer, dtype))
+def gradient_tables(checks: Iterable[Check]) -> Iterator[tuple[str, str, Table]]:
+    """For each layer and dtype: quantities down, implementations across."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in gradient_rows(checks):
+        groups.setdefault((row["layer"], row["dtype"]), []).append(row)
+    for (layer, dtype), rows in groups.items():
+        yield layer, dtype, gradient_table(f"{layer}, {dtype}", rows)
+
+
+def gradient_table(title: str, rows: Sequence[dict[str, Any]]) -> Table:
     quantities = list(dict.fromkeys(row["quantity"] for row in rows))
     names = list(dict.fromkeys(row["implementation"] for row in rows))
     cells = {(row["quantity"], row["implementation"]): cell(row) for row in rows}
     return Table(
-        f"{layer}, {dtype}",
+        title,
         ["quantity", *names],
         [[q, *(cells.get((q, n), "") for n in names)] for q in quantities],
     )

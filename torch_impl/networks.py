@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from torch_impl.arrays import check_floats, check_shape
+from torch_impl.arrays import check_floats, check_labels, check_rank, check_shape
 from torch_impl.layers import affine, relu, softmax, softmax_with_loss
 
 Batch = Float[Tensor, "*batch in"]
@@ -46,6 +46,8 @@ class TwoLayerNet(torch.nn.Module):
         dtype whose shapes fit together.
         """
         check_floats("TwoLayerNet", **params)
+        check_rank("TwoLayerNet", "W1", params["W1"], 2)
+        check_rank("TwoLayerNet", "W2", params["W2"], 2)
         hidden, classes = params["W1"].shape[-1], params["W2"].shape[-1]
         check_shape("TwoLayerNet", "b1", params["b1"], (hidden,))
         check_shape("TwoLayerNet", "W2", params["W2"], (hidden, classes))
@@ -68,9 +70,10 @@ class TwoLayerNet(torch.nn.Module):
     @torch.no_grad()
     def accuracy(self, x: Batch, t: Labels) -> float:
         """The fraction of samples whose largest score is at the label."""
-        y = self.predict(x).argmax(dim=-1)
-        labels = t.argmax(dim=-1) if t.ndim > y.ndim else t
-        return int((y == labels).sum()) / y.numel()
+        y = self.predict(x)
+        t = check_labels("TwoLayerNet", t, y)
+        labels = t.argmax(dim=-1) if t.shape == y.shape else t
+        return int((y.argmax(dim=-1) == labels).sum()) / labels.numel()
 
     def gradient(self, x: Batch, t: Labels) -> Params:
         """The gradients of the loss by autograd, under the parameters' names."""
