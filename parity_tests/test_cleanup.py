@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from reference.cleanup import at_end, passing_folder
+from reference.cleanup import SIGNALS, at_end, passing_folder
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-KINDS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 # In each of these Python, or somebody's code, would lose an exception.
 PLACES = {
@@ -63,11 +62,10 @@ def struck(kind: signal.Signals, place: str, folder: Path) -> "tuple[int, str, s
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", SIGNALS)
 @pytest.mark.parametrize("place", PLACES)
-def test_a_signal_is_obeyed_in(
-    place: str, kind: signal.Signals, tmp_path: Path
-) -> None:
+def test_a_signal_is_obeyed_in(place: str, name: str, tmp_path: Path) -> None:
+    kind = signal.Signals[name]
     assert struck(kind, PLACES[place], tmp_path) == (-kind, "in order\n", "")
     assert list(tmp_path.iterdir()) == []
 
