@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Self
 
 import numpy as np
@@ -118,7 +118,7 @@ def train(
     """
     assert implementation.train is not None
     assert implementation.predict is not None
-    data = plan.dataset.astype(dtype)
+    data = in_dtype(plan.dataset, dtype)
     params = {name: value.astype(dtype) for name, value in plan.params.items()}
     epochs: list[Epoch] = []
     losses: list[tuple[int, float]] = []
@@ -185,6 +185,11 @@ def train(
         ],
     )
     return training, trajectory
+
+
+@lru_cache(maxsize=1)  # MNIST takes a while, and all implementations take the same
+def in_dtype(dataset: Dataset, dtype: str) -> Dataset:
+    return dataset.astype(dtype)
 
 
 def differences(step: int, params: Arrays, reference: Arrays) -> Iterator[Drift]:
