@@ -95,16 +95,21 @@ def test_fields_of_a_later_version_are_let_pass(tmp_path: Path) -> None:
 
 def test_compare_tells_what_changed() -> None:
     before = results(check())
-    after = results(check(max_abs=2e-3, verdict=Verdict.FAIL), torch="2.14.0")
+    after = results(
+        check(max_abs=2e-3, verdict=Verdict.FAIL),
+        torch="2.14.0",
+        threads={"blas": 1},
+    )
     found = compare(before, after)
     assert found["environment"] == [
-        {"name": "torch", "before": "2.13.0", "after": "2.14.0"}
+        {"name": "torch", "before": "2.13.0", "after": "2.14.0"},
+        {"name": "threads: blas", "before": 2, "after": 1},
     ]
     (verdict,) = found["verdicts"]
     assert (verdict["before"], verdict["after"]) == ("within bound", "FAIL")
     assert found["differences"][0]["after"] == "2.0e-03"
     assert [table.title for table in tables(found)] == [
-        "Environment: 1 changed",
+        "Environment: 2 changed",
         "Verdicts: 1 changed",
         "Differences: 1 changed",
     ]

@@ -27,6 +27,7 @@ def compare(a: Results, b: Results) -> dict[str, list[dict[str, Any]]]:
 def environment_changes(a: Results, b: Results) -> list[dict[str, Any]]:
     before, after = (
         {name: getattr(r.environment, name) for name in VERSIONS}
+        | {f"threads: {name}": count for name, count in r.environment.threads.items()}
         | r.environment.switches
         | {"dataset": r.environment.dataset and r.environment.dataset.name}
         for r in (a, b)
