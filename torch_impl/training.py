@@ -30,15 +30,14 @@ def train(
     network = TwoLayerNet.from_params(
         {k: torch.from_numpy(v.copy()) for k, v in params.items()}
     )
+    parameters = list(network.parameters())
     losses: list[torch.Tensor] = []
     for step, batch in enumerate(torch.from_numpy(batches), start=1):
         x, t = x_train[batch], t_train[batch]  # 1. choose a mini-batch
         loss = network.loss(x, t)  # 2. compute the gradient
-        gradients = torch.autograd.grad(loss, list(network.parameters()))
+        gradients = torch.autograd.grad(loss, parameters)
         with torch.no_grad():  # 3. update the parameters
-            for parameter, gradient in zip(
-                network.parameters(), gradients, strict=True
-            ):
+            for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.sub_(learning_rate * gradient)
         losses.append(loss.detach())  # 4. repeat
         if step in stops or step == len(batches):
