@@ -370,7 +370,7 @@ def test_a_report_is_written_where_a_link_points(
 def test_train_prints_accuracies(tmp_path: Path) -> None:
     done = gradparity(tmp_path, "train", *QUICK, "--steps", "50", "--dtype", "float32")
     assert done.returncode == 0, done
-    assert "Accuracy on train / test, float32" in done.stdout
+    assert "Accuracy on train/test, float32" in done.stdout
     as_json = gradparity(
         tmp_path, "train", *QUICK, "--steps", "50", "--dtype", "float32", "--json"
     )

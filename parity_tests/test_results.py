@@ -1,10 +1,14 @@
 """results.json: written, read back, refused where it is broken, and compared."""
 
 import json
+import re
+from collections import Counter
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from parity_tests.records import Check, Summary, Verdict
 from reports.compare import compare, tables
@@ -148,3 +152,24 @@ def test_tables_escape_what_would_break_them() -> None:
     table = Table("t", ["a"], [["x|y"]])
     assert r"x\|y" in table.markdown()
     assert "x|y" in table.text()
+
+
+@pytest.mark.parametrize("width", range(20, 60))
+def test_a_terminal_cuts_nothing_and_breaks_words_only_where_it_must(
+    width: int,
+) -> None:
+    headers = ["quantity", "torch-composed", "jax-jit"]
+    rows = [["out", "2.3e-15 0.04 documented", "="], ["dW", "=", "3.5e-18 0.99"]]
+    screen = StringIO()
+    Table("Affine", headers, rows).print(
+        Console(file=screen, width=width, force_terminal=True, no_color=True)
+    )
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()).splitlines()
+    assert max(map(len, lines)) <= width
+    given = " ".join(["Affine", *headers, *rows[0], *rows[1]])
+    drawn = Counter("".join(lines)) - Counter({" ": 10**6, "─": 10**6})
+    assert drawn == Counter("".join(given.split()))
+    longest = len("quantity") + len("documented") + len("3.5e-18")
+    if width >= longest + 2 * 3:
+        for word in given.replace("-c", "- c").replace("-j", "- j").split():
+            assert any(word in line for line in lines), word

@@ -74,7 +74,7 @@ def check(
     from parity_tests.catalogue import LAYERS_AND_NETWORK
     from parity_tests.records import Summary
     from reports import running, tables
-    from reports.console import output
+    from reports.console import output, say
 
     chosen = choose("layer", layers or LAYERS_AND_NETWORK, LAYERS_AND_NETWORK)
     dtypes = choose("dtype", dtype.split(","), DTYPES)
@@ -94,10 +94,8 @@ def check(
         ):
             if table.rows:
                 table.print(output)
-        output.print(tables.LEGEND, highlight=False, soft_wrap=True)
-        output.print(
-            tables.checks_sentence(summary) + ".", highlight=False, soft_wrap=True
-        )
+        say(tables.LEGEND)
+        say(tables.checks_sentence(summary) + ".")
     raise typer.Exit(1 if summary.failed else 0)
 
 
@@ -116,7 +114,7 @@ def train(
     """Train every implementation side by side, on the same mini-batches."""
     from parity_tests.training import Plan, disagreements
     from reports import running, tables
-    from reports.console import note, output
+    from reports.console import note, output, say
 
     dtypes = choose("dtype", dtype.split(","), DTYPES)
     names = choose_implementations(implementations)
@@ -136,7 +134,7 @@ def train(
             note(f"missing: {sentence}")
         agreed = tables.training_sentence(trainings, len(data.t_test))
         for sentence in filter(None, wrong or [agreed]):
-            output.print(sentence, highlight=False, soft_wrap=True)
+            say(sentence)
     raise typer.Exit(1 if wrong else 0)
 
 
@@ -158,7 +156,7 @@ def report(
     """All of it, written to a directory: results.json, report.md, report.html, figures."""
     from parity_tests.training import Plan
     from reports import running, tables, writing
-    from reports.console import output as console
+    from reports.console import say
 
     dtypes = choose("dtype", dtype.split(","), DTYPES)
     names = choose_implementations(implementations)
@@ -168,8 +166,8 @@ def report(
     plan = Plan.of(data, steps, batch_size, learning_rate, seed)
     results = running.report(plan, describe_dataset(data), dtypes, names)
     writing.write(results, data, target)
-    console.print(tables.headline(results), highlight=False, soft_wrap=True)
-    console.print(f"{output / 'report.html'}", highlight=False, soft_wrap=True)
+    say(tables.headline(results))
+    say(str(output / "report.html"), is_path=True)
     raise typer.Exit(1 if tables.problems(results) else 0)
 
 
@@ -181,7 +179,7 @@ def compare(
 ) -> None:
     """Tell what changed between two runs. Exit status 1 if a verdict became FAIL."""
     from reports import compare as comparing
-    from reports.console import output
+    from reports.console import output, say
     from reports.results import Results
 
     found = comparing.compare(Results.read(a), Results.read(b))
@@ -191,7 +189,7 @@ def compare(
         for table in comparing.tables(found):
             table.print(output)
         counts = ", ".join(f"{heading} {len(rows)}" for heading, rows in found.items())
-        output.print(f"Changed: {counts}.", highlight=False, soft_wrap=True)
+        say(f"Changed: {counts}.")
     worse = any(row["after"] == "FAIL" for row in found["verdicts"])
     raise typer.Exit(1 if worse else 0)
 
@@ -221,11 +219,11 @@ def verify(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 def fetch() -> None:
     """Download MNIST into the user cache, where it is not there already."""
     from reference.datasets import fetch_mnist
-    from reports.console import download_bars, output
+    from reports.console import download_bars, say
 
     with download_bars() as progress:
         folder = fetch_mnist(progress=progress, connect_timeout=10.0)
-    output.print(f"MNIST is in {folder}", highlight=False, soft_wrap=True)
+    say(f"MNIST is in {folder}")
 
 
 @app.command()

@@ -20,9 +20,15 @@ output = Console()
 errors = Console(stderr=True)
 
 
+def say(sentence: str, console: Console = output, *, is_path: bool = False) -> None:
+    """A sentence, which a terminal shows broken between words; or a path, in one piece."""
+    in_one_piece = is_path or not console.is_terminal
+    console.print(sentence, highlight=False, markup=False, soft_wrap=in_one_piece)
+
+
 def note(sentence: str) -> None:
     """A remark that is not part of the result."""
-    errors.print(sentence, highlight=False, markup=False, soft_wrap=True)
+    say(sentence, errors)
 
 
 class Advance(Protocol):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
@@ -74,13 +75,40 @@ class Table:
         if not console.is_terminal:
             console.file.write(self.text() + "\n")
             return
-        drawn = RichTable(title=self.title, title_justify="left")
-        for header in self.headers:
-            drawn.add_column(header, overflow="fold")
+        drawn = RichTable(
+            title=self.title,
+            title_justify="left",
+            box=SIMPLE_HEAD,
+            show_edge=False,
+            padding=(0, 1, 0, 0),
+        )
+        headers = [header.replace("-", "-\n") for header in self.headers]
+        columns = list(zip(headers, *self.rows, strict=True))
+        for header, width in zip(headers, widths(columns, console.width), strict=True):
+            drawn.add_column(header, width=width, overflow="fold")
         for row in self.rows:
             style = "bold red" if any("FAIL" in cell for cell in row) else None
             drawn.add_row(*map(escape, row), style=style)
         console.print(drawn)
+
+
+def widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
+    """How wide each column may be, two blanks apart, to fit in the room: as its longest
+    line if there is room enough, as its longest word if possible, or less.
+    """
+    found = [
+        max(len(line) for c in column for line in c.split("\n")) for column in columns
+    ]
+    words = [
+        max(len(w) for c in column for w in [*c.split(), ""]) for column in columns
+    ]
+    while sum(found) + 2 * len(found) > room:
+        spare = [width - word for width, word in zip(found, words, strict=True)]
+        widest = spare if max(spare) > 0 else found
+        if max(found) == 1:
+            break
+        found[widest.index(max(widest))] -= 1
+    return found
 
 
 def number(value: float | None) -> str:
@@ -232,21 +260,21 @@ def lecture_accuracy(epoch: int, is_end: bool) -> tuple[float, float] | None:
 
 
 def accuracy_table(trainings: Sequence[Training], dtype: str, mnist: bool) -> Table:
-    """Train / test accuracy: epochs down, implementations across, the lecture's last."""
+    """Train/test accuracy: epochs down, implementations across, the lecture's last."""
     chosen = [t for t in trainings if t.dtype == dtype]
     headers = ["epoch", "step", *(t.implementation for t in chosen)]
     rows = []
     for at in zip(*(t.epochs for t in chosen), strict=True):
         name = "end" if at[0].step == chosen[0].steps else str(at[0].epoch)
         row = [name, str(at[0].step)]
-        row += [f"{e.train_accuracy:.4f} / {e.test_accuracy:.4f}" for e in at]
+        row += [f"{e.train_accuracy:.4f}/{e.test_accuracy:.4f}" for e in at]
         if mnist:
             pair = lecture_accuracy(at[0].epoch, name == "end")
-            row.append(f"{pair[0]:.4f} / {pair[1]:.4f}" if pair else "")
+            row.append(f"{pair[0]:.4f}/{pair[1]:.4f}" if pair else "")
         rows.append(row)
     if mnist:
         headers.append("lecture")
-    return Table(f"Accuracy on train / test, {dtype}", headers, rows)
+    return Table(f"Accuracy on train/test, {dtype}", headers, rows)
 
 
 def training_table(trainings: Sequence[Training]) -> Table:
@@ -259,7 +287,6 @@ def training_table(trainings: Sequence[Training]) -> Table:
             [
                 t.implementation,
                 t.dtype,
-                str(t.steps),
                 f"{end.loss:.4f}",
                 f"{end.train_accuracy:.4f}",
                 f"{end.test_accuracy:.4f}",
@@ -269,7 +296,7 @@ def training_table(trainings: Sequence[Training]) -> Table:
             ]
         )
     headers = [
-        *("implementation", "dtype", "steps", "loss", "train", "test"),
+        *("implementation", "dtype", "loss", "train", "test"),
         *("largest drift", "predictions differing", "seconds"),
     ]
     return Table("Trainings", headers, rows)
