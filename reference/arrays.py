@@ -42,7 +42,7 @@ def check_floats(layer: str, **arguments: Any) -> None:
         if type(value) in (int, float):
             continue
         dtype = getattr(value, "dtype", None)
-        if dtype is None or not np.issubdtype(dtype, np.inexact):
+        if dtype is None or dtype.kind not in "fc":  # floating-point or complex
             came = type(value).__name__ if dtype is None else f"dtype {dtype}"
             raise TypeError(
                 f"{layer}: {name} must be a floating-point array, got {came}"

@@ -105,11 +105,9 @@ def sigmoid(x: Array) -> Array:
 def affine(
     x: Float[Tensor, "..."], W: Float[Tensor, "in out"], b: Float[Tensor, "out"]
 ) -> Float[Tensor, "*batch out"]:
-    """x @ W + b in one operator, for one sample or a batch (of tensors, flattened).
-
-    PyTorch's own layout of weights is (out, in), hence the transpose; it is a view.
-    """
-    return F.linear(_flat(x, W, b), W.T, b)
+    """b + x @ W in one operator, for one sample or a batch (of tensors, flattened)."""
+    flat = _flat(x, W, b)
+    return torch.addmm(b, flat, W) if flat.ndim > 1 else torch.addmv(b, W.T, flat)
 
 
 def affine_composed(
