@@ -156,7 +156,7 @@ def report(
     """All of it, written to a directory: results.json, report.md, report.html, figures."""
     from parity_tests.training import Plan
     from reports import running, tables, writing
-    from reports.console import say
+    from reports.console import say, working
 
     dtypes = choose("dtype", dtype.split(","), DTYPES)
     names = choose_implementations(implementations)
@@ -165,7 +165,8 @@ def report(
     data = load_dataset(dataset, data_dir)
     plan = Plan.of(data, steps, batch_size, learning_rate, seed)
     results = running.report(plan, describe_dataset(data), dtypes, names)
-    writing.write(results, data, target)
+    with working("Drawing and writing"):
+        writing.write(results, data, target)
     say(tables.headline(results))
     say(str(output / "report.html"), is_path=True)
     raise typer.Exit(1 if tables.problems(results) else 0)

@@ -56,6 +56,17 @@ def bar(description: str, total: int) -> Iterator[Advance]:
         yield advance
 
 
+@contextmanager
+def working(description: str) -> Iterator[None]:
+    """A sign of life for what has no steps to count; nothing where there is no terminal."""
+    if not errors.is_terminal:
+        yield
+        return
+    status = errors.status(description)
+    with at_end(status.stop), status:
+        yield
+
+
 class DownloadProgress(Protocol):
     """As `reference.datasets.fetch_mnist` calls it."""
 
