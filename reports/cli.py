@@ -66,7 +66,7 @@ def check(
     layers: Annotated[
         list[str] | None, Argument(help="Layers, TwoLayerNet included; by default all.")
     ] = None,
-    implementations: Implementations = "all",
+    implementations: Implementations = "reference,torch,jax",
     dtype: Dtypes = "float64,float32",
     as_json: AsJson = False,
 ) -> None:
