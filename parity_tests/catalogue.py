@@ -60,6 +60,10 @@ def normal(*shape: int, scale: float = 1.0) -> np.ndarray:
     return scale * _rng.standard_normal(shape)
 
 
+def away_from_zero(x: np.ndarray) -> np.ndarray:
+    return x + np.copysign(0.5, x)
+
+
 def probabilities(*shape: int) -> np.ndarray:
     """Rows that sum to 1, none of it so small that differences of its log are coarse."""
     drawn = _rng.dirichlet(np.ones(shape[-1]), shape[:-1])
@@ -102,13 +106,10 @@ def invalid(
     return case(layer, name, dout, kind="invalid", refusal=refusal, **inputs)
 
 
-def elementwise(
-    layer: str, *, columns: int = 10, scale: float = 1.0, away: float = 0.0
-) -> list[Case]:
-    """What every function of one array is tried on: x further than `away` from 0."""
-    x = normal(100, columns, scale=scale)
+def elementwise(layer: str, x: np.ndarray) -> list[Case]:
+    """What every function of one array is tried on, beside this batch of its own."""
     return [
-        case(layer, "batch", normal(100, columns), x=x + np.copysign(away, x)),
+        case(layer, "batch", normal(*x.shape), x=x),
         invalid(layer, "integers", "x", "floating-point", "int64", x=[1, 2, 3]),
         invalid(layer, "objects", "x", "floating-point", "object", x=np.array([None])),
         invalid(layer, "empty batch", "x", "empty", "(0, 3)", x=np.zeros((0, 3))),
@@ -190,20 +191,22 @@ def _one_array() -> list[Case]:
     lecture = rows([1.0, -0.5], [-2.0, 3.0], rest=1.0, columns=hidden)
     saturated = [-80.0, -40.0, 40.0, 80.0]
     return [
-        *elementwise("Relu", columns=hidden),
+        *elementwise("Relu", normal(100, hidden)),
         case("Relu", "lecture", normal(100, hidden), x=lecture, source=LECTURE),
         relu("near zero", 1e-30, -1e-30, 1e30, -1e30),
         relu("special", -0.0, np.nan, 1e-40),
-        *elementwise("Negate"),
-        *elementwise("Exp", scale=5),
+        *elementwise("Negate", normal(100, 10)),
+        *elementwise("Exp", normal(100, 10, scale=5)),
         edge("Exp", "large and small", saturated),
-        *elementwise("PlusOne"),
+        *elementwise("Log", np.exp(normal(100, 10))),
+        edge("Log", "from tiny to huge", [1e-30, 0.999, 1.0, 1.001, 1e30]),
+        *elementwise("PlusOne", normal(100, 10)),
         edge("PlusOne", "absorbed", [1e-20, -1e-20, 1e8, -1.0]),
-        *elementwise("Reciprocal", away=0.5),
-        *elementwise("SigmoidGraph", scale=3),
+        *elementwise("Reciprocal", away_from_zero(normal(100, 10))),
+        *elementwise("SigmoidGraph", normal(100, 10, scale=3)),
         edge("SigmoidGraph", "saturated", saturated),
         edge("SigmoidGraph", "overflowing", [-104.0, 104.0]),
-        *elementwise("Sigmoid", scale=3),
+        *elementwise("Sigmoid", normal(100, 10, scale=3)),
         case("Sigmoid", "wide", normal(100, 10), x=np.linspace(-20, 20, 1000).reshape(100, 10)),
         edge("Sigmoid", "saturated", saturated),
         edge("Sigmoid", "far out", [-1e3, 1e3, -1e30, 1e30]),
@@ -324,10 +327,10 @@ def shape_cases() -> list[Case]:
     cases = [case("BuyFruit", "four bills", normal(4), **bills)]
     for layer in ("AddLayer", "MulLayer"):
         cases.append(case(layer, "vector", normal(7), x=normal(7), y=normal(7)))
-    for layer in ("Relu", "Negate", "Exp", "PlusOne", "SigmoidGraph", "Sigmoid"):
+    for layer in ("Relu", "Negate", "Exp", "Log", "PlusOne", "SigmoidGraph", "Sigmoid"):
         for shape in ((), (7,), (1, 5), (3, 1), (2, 3, 4, 5)):
-            name = f"shape {shape}"
-            cases.append(case(layer, name, normal(*shape), x=normal(*shape)))
+            x = np.exp(normal(*shape)) if layer == "Log" else normal(*shape)
+            cases.append(case(layer, f"shape {shape}", normal(*shape), x=x))
     for rows, inputs, outputs in ((1, 50, 10), (6, 1, 1), (1, 1, 3), (32, 200, 20)):
         W, b, dout = normal(inputs, outputs), normal(outputs), normal(rows, outputs)
         name = f"{rows} x {inputs} -> {outputs}"

@@ -8,9 +8,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from parity_tests import bounds
+from parity_tests.arithmetic import arithmetic
 from parity_tests.catalogue import LAYER_CASES, NETWORK_CASES, Case, NetworkCase
-from parity_tests.comparison import compare, same_bits, truth_dtype
+from parity_tests.comparison import Allowed, compare, same_bits, truth_dtype
 from parity_tests.divergences import DOCUMENTED, documented, table
 from parity_tests.implementations import (
     Arrays,
@@ -20,6 +20,7 @@ from parity_tests.implementations import (
     load,
 )
 from parity_tests.records import Check, Divergence, Verdict
+from reference.rounding import Arithmetic, Bounded, Bounds, bounds, network_bounds
 
 Loaded = Implementation | NotInstalled
 REFERENCE = load("reference")
@@ -55,7 +56,7 @@ class Prepared:
     dtype: str
     truth: Arrays
     reference: Arrays
-    allowed: Arrays
+    truth_bounds: Bounds
     refusal: str | None = None  # the reference's, of bad input
 
     @classmethod
@@ -63,19 +64,29 @@ class Prepared:
         case = case.to(dtype)
         if case.kind == "invalid":
             return cls(case, dtype, {}, {}, {}, refusal(case, REFERENCE))
-        bounded = error_bounds(case, dtype)
+        wide = truth_dtype(dtype)
+        bounded = error_bounds(case, arithmetic("reference", dtype))
         truth = {
             quantity: trusted(value, bounded[quantity])
-            for quantity, value in run(case.to(truth_dtype(dtype)), REFERENCE).items()
+            for quantity, value in run(case.to(wide), REFERENCE).items()
         }
-        allowed = {quantity: b.error for quantity, b in bounded.items()}
-        return cls(case, dtype, truth, run(case, REFERENCE), allowed)
+        of_truth = error_bounds(case, arithmetic("reference", wide))
+        return cls(case, dtype, truth, run(case, REFERENCE), of_truth)
+
+    def allowed(self, implementation: str) -> dict[str, Allowed]:
+        """How far an implementation's results may be from the truth."""
+        own = arithmetic(implementation, self.dtype)
+        certain, probable = (error_bounds(self.case, a) for a in (own, own.likely))
+        return {
+            quantity: Allowed.of(certain[quantity], probable[quantity], truth)
+            for quantity, truth in self.truth_bounds.items()
+        }
 
 
-def trusted(truth: np.ndarray, bounded: bounds.Bounded) -> np.ndarray:
+def trusted(truth: np.ndarray, bounded: Bounded) -> np.ndarray:
     """The truth; or the value that goes with its bound, where the two cannot both be.
 
-    They come from formulas written down twice, in the reference and in `bounds.py`. If
+    They come from formulas written down twice, in `layers.py` and in `rounding.py`. If
     the reference is what is wrong, it is the reference that must fail the comparison,
     and not everybody else.
     """
@@ -116,13 +127,14 @@ def check(
     except Exception as error:  # whatever it is, the other rows are still wanted
         raised: dict[str, Any] = {"verdict": Verdict.FAIL, "note": raised_by(error)}
         return [Check(**row, quantity=q, **raised) for q in quantities(case)], {}
+    allowed = prepared.allowed(name)
     return [
         Check(
             **row,
-            quantity=quantity,
-            **verdict(prepared, name, quantity, results.get(quantity)),
+            quantity=q,
+            **verdict(prepared, name, q, results.get(q), allowed[q]),
         )
-        for quantity in quantities(case)
+        for q in quantities(case)
     ], results
 
 
@@ -131,13 +143,17 @@ def raised_by(error: Exception) -> str:
 
 
 def verdict(
-    prepared: Prepared, name: str, quantity: str, value: np.ndarray | None
+    prepared: Prepared,
+    name: str,
+    quantity: str,
+    value: np.ndarray | None,
+    allowed: Allowed,
 ) -> dict[str, Any]:
     """What comes of one quantity, documented divergences included."""
     if value is None:
         return {"verdict": Verdict.FAIL, "note": f"{quantity} was not returned"}
     reference = None if name == "reference" else prepared.reference[quantity]
-    truth, allowed = prepared.truth[quantity], prepared.allowed[quantity]
+    truth = prepared.truth[quantity]
     found = compare(value, truth, allowed, prepared.dtype, reference)
     entries = documented(prepared.case.id, quantity, prepared.dtype, name)
     if not entries or value.shape != truth.shape:
@@ -174,11 +190,11 @@ def run(case: Case | NetworkCase, implementation: Implementation) -> Arrays:
     return implementation.run_layer(case.layer, case.inputs, case.dout)
 
 
-def error_bounds(case: Case | NetworkCase, dtype: str) -> bounds.Bounds:
-    """The rounding allowed to every quantity of a case."""
+def error_bounds(case: Case | NetworkCase, arithmetic: Arithmetic) -> Bounds:
+    """What rounding in this arithmetic can do to every quantity of a case."""
     if isinstance(case, NetworkCase):
-        return bounds.network_bounds(case.params, case.x, case.t, dtype)
-    return bounds.bounds(case.layer, case.inputs, case.dout, dtype)
+        return network_bounds(case.params, case.x, case.t, arithmetic)
+    return bounds(case.layer, case.inputs, case.dout, arithmetic)
 
 
 def refusal(case: Case | NetworkCase, implementation: Implementation) -> str | None:

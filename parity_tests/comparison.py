@@ -1,19 +1,38 @@
 """One computed tensor against the truth: how far apart, where, and is it rounding."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from parity_tests.records import Verdict, Worst
-
-# longdouble is the truth for float64 only where it is wider (not on Windows, nor on
-# macOS on ARM); elsewhere the reference in float64 is, and both sides may err.
-WIDER_THAN_FLOAT64 = bool(np.finfo(np.longdouble).eps < np.finfo(np.float64).eps)
+from reference.rounding import Arithmetic, Bounded
 
 
 def truth_dtype(dtype: Any) -> Any:
-    """The dtype that the reference computes the truth in, for a check in `dtype`."""
+    """The dtype that the reference computes the truth in, for a check in `dtype`.
+
+    longdouble is wider than float64 on x86 with Linux or macOS only. Elsewhere the truth
+    is as wide as what it judges, and the bound that it has itself is as large.
+    """
     return np.longdouble if np.dtype(dtype) == np.float64 else np.float64
+
+
+@dataclass(frozen=True, eq=False)
+class Allowed:
+    """How far a computed tensor may be from the computed truth, element by element.
+
+    `certain` no rounding can exceed; beyond `probable` it goes with a probability that
+    `reference.rounding.probable_gamma` tells. Both are the sum of two bounds, of what
+    was computed and of the truth, neither of which is exact.
+    """
+
+    certain: np.ndarray
+    probable: np.ndarray
+
+    @classmethod
+    def of(cls, certain: Bounded, probable: Bounded, truth: Bounded) -> "Allowed":
+        return cls(certain.error + truth.error, probable.error + truth.error)
 
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
@@ -27,17 +46,20 @@ def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
 def compare(
     value: np.ndarray,
     truth: np.ndarray,
-    error_bound: np.ndarray,
+    allowed: Allowed,
     dtype: str,
     reference: np.ndarray | None,
 ) -> dict[str, Any]:
     """The metrics and the verdict, under the names of `records.Check`.
 
+    Where no bound can be given, because something may overflow on the way, only the
+    truth rounded once is right.
+
     Args:
         value: what an implementation computed.
         truth: what it should be, in a wider dtype.
+        allowed: how far rounding can have taken it.
         dtype: the dtype that `value` must have.
-        error_bound: how far rounding can have taken it, element by element.
         reference: what the reference computes in the dtype of `value`; None where
             `value` is that. `identical` means its bits, or, for the reference itself,
             those of the truth rounded once.
@@ -50,26 +72,24 @@ def compare(
             note = f"expected {what} {expected}, got {came}"
             return {"verdict": Verdict.FAIL, "note": note}
     with np.errstate(all="ignore"):
-        wide = value.astype(truth.dtype)
-        agree = (wide == truth) | (np.isnan(wide) & np.isnan(truth))
-        error = np.where(agree, 0, np.abs(wide - truth))
-        error = np.where(np.isnan(error), np.inf, error)
-        rounded = truth.astype(dtype)
-        largest = np.finfo(dtype).max
+        rounded, largest = truth.astype(dtype), np.finfo(dtype).max
+        error = distance(value, truth)
+        error = np.where(~np.isfinite(allowed.certain) & (value == rounded), 0, error)
+        # Beyond this, rounding is to infinity: that far off is an infinite value then.
+        beyond = truth.dtype.type(largest) * (1 + Arithmetic.of(dtype).u)
+        short = np.maximum(beyond - np.sign(value) * truth, 0)
+        overflows = np.isinf(value) & (short <= allowed.certain)
+        error = np.where(overflows, short, error)
         ulp = np.spacing(np.clip(np.abs(rounded), 0, largest)).astype(truth.dtype)
-        both_err = dtype == "float64" and not WIDER_THAN_FLOAT64
-        allowed = 2 * error_bound if both_err else error_bound
-        ratio = np.where(agree, 0, error / allowed)
-        ratio = np.where(np.isnan(ratio), np.inf, ratio)
-        relative = np.where(agree, 0, error / np.abs(truth))
-        relative = np.where(np.isnan(relative), np.inf, relative)
+        ratio, probable = share(error, allowed.certain), share(error, allowed.probable)
         worst = np.unravel_index(np.argmax(ratio), ratio.shape)
         result: dict[str, Any] = {
             "shape": list(value.shape),
             "max_abs": float(error.max()),
-            "max_rel": float(relative.max()),
-            "max_ulp": float(np.where(agree, 0, error / ulp).max()),
+            "max_rel": float(share(error, np.abs(truth)).max()),
+            "max_ulp": float(share(error, ulp).max()),
             "bound_ratio": float(ratio.max()),
+            "probable_ratio": float(probable.max()),
             "worst": Worst(
                 index=[int(i) for i in worst],
                 value=float(value[worst]),
@@ -77,14 +97,7 @@ def compare(
             ),
         }
         if reference is not None:
-            gap = np.where(
-                (value == reference) | (np.isnan(value) & np.isnan(reference)),
-                0,
-                np.abs(value - reference),
-            )
-            result["max_abs_reference"] = float(
-                np.where(np.isnan(gap), np.inf, gap).max()
-            )
+            result["max_abs_reference"] = float(distance(value, reference).max())
     if result["bound_ratio"] > 1:
         verdict = Verdict.FAIL
     elif same_bits(value, rounded if reference is None else reference):
@@ -92,3 +105,21 @@ def compare(
     else:
         verdict = Verdict.WITHIN_BOUND
     return result | {"verdict": verdict}
+
+
+def distance(value: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """|value - truth|: 0 where both are the same infinity or NaN, infinite where only one
+    of them is.
+    """
+    wide = value.astype(truth.dtype)
+    same = (wide == truth) | (np.isnan(wide) & np.isnan(truth))
+    apart = np.where(same, 0, np.abs(wide - truth))
+    return np.where(np.isnan(apart), np.inf, apart)
+
+
+def share(error: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """error / of: 0 where there is no error; infinite where there is one and `of` is 0 or
+    no number at all.
+    """
+    ratio = np.where(error == 0, 0, error / np.where(np.isfinite(of), of, 0))
+    return np.where(np.isnan(ratio), np.inf, ratio)

@@ -48,6 +48,7 @@ class Check(Record):
     max_rel: float | None = None
     max_ulp: float | None = None
     bound_ratio: float | None = None
+    probable_ratio: float | None = None
     max_abs_reference: float | None = None
     worst: Worst | None = None
     verdict: Verdict

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from parity_tests import checking
-from parity_tests.bounds import Bounded, Unit, bounds
+from parity_tests.arithmetic import arithmetic
 from parity_tests.catalogue import LAYER_CASES, Case
 from parity_tests.checking import (
     Prepared,
@@ -16,9 +16,10 @@ from parity_tests.checking import (
     run,
     trusted,
 )
-from parity_tests.comparison import compare, same_bits, truth_dtype
+from parity_tests.comparison import Allowed, compare, same_bits, truth_dtype
 from parity_tests.implementations import Arrays, LectureStyle, load
 from parity_tests.records import Verdict
+from reference.rounding import Arithmetic, Bounded, bounds
 
 VALID = [case for case in LAYER_CASES if case.kind != "invalid"]
 TYPICAL = [case for case in LAYER_CASES if case.kind == "typical"]
@@ -74,20 +75,20 @@ def test_a_wrong_reference_fails_and_nobody_else(
 def test_the_truth_and_the_value_of_its_bound_agree(case: Case, dtype: str) -> None:
     case = case.to(dtype)
     truth = run(case.to(truth_dtype(dtype)), load("reference"))
-    for quantity, bounded in error_bounds(case, dtype).items():
+    for quantity, bounded in error_bounds(case, arithmetic("reference", dtype)).items():
         if quantity in truth:
             assert trusted(truth[quantity], bounded) is truth[quantity], quantity
 
 
 def one_wrong(case: Case, dtype: str, quantity: str, change: Any) -> dict[str, Any]:
     """What comes of a quantity with its largest element changed."""
-    case = case.to(dtype)
-    truth = run(case.to(truth_dtype(dtype)), load("reference"))[quantity]
-    value = run(case, load("reference"))[quantity].copy()
-    allowed = error_bounds(case, dtype)[quantity].error
+    prepared = Prepared.of(case, dtype)
+    allowed = prepared.allowed("reference")[quantity]
+    value = prepared.reference[quantity].copy()
     index = np.unravel_index(np.abs(value).argmax(), value.shape)
-    value[index] = change(value[index], allowed[index])
-    return compare(value, truth, allowed, dtype, None) | {"index": list(index)}
+    value[index] = change(value[index], allowed.certain[index])
+    found = compare(value, prepared.truth[quantity], allowed, dtype, None)
+    return found | {"index": list(index)}
 
 
 @pytest.mark.parametrize("case", TYPICAL, ids=lambda case: case.id)
@@ -100,6 +101,10 @@ def test_one_element_beyond_twice_its_bound_fails_and_is_named(
         )
         assert found["verdict"] == Verdict.FAIL, quantity
         assert found["worst"].index == found["index"]
+
+
+def within(error: np.ndarray) -> Allowed:
+    return Allowed(error, error)
 
 
 def test_the_truth_is_wider() -> None:
@@ -127,14 +132,15 @@ def test_the_truth_is_computed_from_the_same_inputs_in_a_wider_dtype(
     ],
 )
 def test_another_shape_or_dtype_fails(value: np.ndarray, note: str) -> None:
-    found = compare(value, np.ones((2, 2)), np.ones((2, 2)), "float32", None)
+    found = compare(value, np.ones((2, 2)), within(np.ones((2, 2))), "float32", None)
     assert found == {"verdict": Verdict.FAIL, "note": note}
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
 def test_nan_and_inf_fail_where_the_truth_is_finite(wrong: float) -> None:
     found = compare(
-        np.array([1.0, wrong]), np.array([1.0, 1.0]), np.ones(2), "float64", None
+        *(np.array([1.0, wrong]), np.array([1.0, 1.0]), within(np.ones(2))),
+        *("float64", None),
     )
     assert found["verdict"] == Verdict.FAIL
     assert found["bound_ratio"] == found["max_abs"] == np.inf
@@ -144,7 +150,7 @@ def test_nan_and_inf_fail_where_the_truth_is_finite(wrong: float) -> None:
 @pytest.mark.parametrize("right", [np.nan, np.inf, -np.inf])
 def test_nan_and_inf_agree_with_themselves(right: float) -> None:
     both = np.array([1.0, right])
-    found = compare(both, both, np.zeros(2), "float64", both)
+    found = compare(both, both, within(np.zeros(2)), "float64", both)
     assert found["verdict"] == Verdict.IDENTICAL
     assert found["max_abs"] == found["max_ulp"] == found["max_abs_reference"] == 0
 
@@ -152,7 +158,7 @@ def test_nan_and_inf_agree_with_themselves(right: float) -> None:
 def test_metrics() -> None:
     truth = np.array([1.0, 2.0, 0.0])
     value = np.array([1.0, 2.0 + 3 * np.spacing(2.0), 0.0])
-    found = compare(value, truth, np.full(3, 1e-14), "float64", truth)
+    found = compare(value, truth, within(np.full(3, 1e-14)), "float64", truth)
     assert found["max_abs"] == 3 * np.spacing(2.0)
     assert found["max_rel"] == 1.5 * np.spacing(2.0)
     assert found["max_ulp"] == 3
@@ -216,7 +222,8 @@ def test_bounds_contain_the_error_of_any_order_of_summation() -> None:
     x, W = rng.normal(size=(1, 500)), rng.normal(size=(500, 1))
     inputs = {"x": x.astype(np.float32), "W": W.astype(np.float32)}
     inputs["b"] = np.zeros(1, np.float32)
-    allowed = bounds("Affine", inputs, np.ones((1, 1)), "float32")["out"].error[0, 0]
+    float32 = Arithmetic.of("float32")
+    allowed = bounds("Affine", inputs, np.ones((1, 1)), float32)["out"].error[0, 0]
     terms = inputs["x"][0] * inputs["W"][:, 0]
     truth = (inputs["x"].astype(np.float64) @ inputs["W"].astype(np.float64))[0, 0]
     errors = []
@@ -231,7 +238,7 @@ def test_bounds_contain_the_error_of_any_order_of_summation() -> None:
 def test_bounded_arithmetic_contains_what_is_computed() -> None:
     """Random expressions, in float32, against the same in float64."""
     rng = np.random.default_rng(0)
-    unit = Unit.of("float32")
+    unit = arithmetic("reference", "float32")
     for _ in range(200):
         a, b, c = rng.normal(size=(3, 50)).astype(np.float32)
         A, B, C = (Bounded.exact(v, unit) for v in (a, b, c))

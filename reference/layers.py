@@ -161,6 +161,26 @@ class Exp:
             return dout * self.out
 
 
+class Log:
+    """log(x), the natural logarithm. The derivative is 1 / x: backward divides by x."""
+
+    def __init__(self) -> None:
+        self.x: Any = None
+
+    def forward(self, x: Value) -> Value:
+        check_floats("Log", x=x)
+        self.x = x
+        with np.errstate(
+            divide="ignore", invalid="ignore"
+        ):  # log(0) is -inf, log(-1) NaN
+            return np.log(x)
+
+    def backward(self, dout: Value) -> Value:
+        check_dout("Log", dout, None if self.x is None else np.shape(self.x))
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return dout / self.x
+
+
 class PlusOne:
     """x + 1. The constant has no derivative; x gets dout unchanged."""
 

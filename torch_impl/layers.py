@@ -78,6 +78,12 @@ def exp(x: Array) -> Array:
     return torch.exp(x)
 
 
+def log(x: Array) -> Array:
+    """log(x), the natural logarithm."""
+    check_floats("Log", x=x)
+    return torch.log(x)
+
+
 def plus_one(x: Array) -> Array:
     """x + 1."""
     check_floats("PlusOne", x=x)

@@ -1,0 +1,492 @@
+"""How far a correctly written layer can be from the truth, by rounding alone.
+
+The bound follows the values through the layer, in the manner of running error analysis
+(Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.3). A
+`Bounded` is the exact value together with a bound on the error of any computed version
+of it; every operation passes the errors of its operands on and adds its own rounding.
+With u the unit roundoff of the dtype, these are the rules, and there is no other
+allowance anywhere:
+
+* +, -, *, / and 1/x: fl(a op b) = (a op b)(1 + d) + e, |d| <= u, with |e| the underflow,
+  which only products and quotients have (Higham, section 2.8);
+* a sum of n terms, in any order and with or without fused multiply-add: every term takes
+  part in at most n - 1 additions, so the error is at most gamma(n - 1) times the sum of
+  the terms' absolute values, gamma(n) = n u / (1 - n u) (Lemma 3.1, section 4.2). A dot
+  product of length n has one more rounding for each product: gamma(n) |x||y| (section
+  3.1). A fused multiply-add rounds less often, never more;
+* exp and log: so many roundings as `Arithmetic` says, which is measured and not assumed;
+* a division by a constant: two roundings, for a compiler may multiply by its rounded
+  reciprocal;
+* numbers flushed to zero, where an implementation does that: their own size.
+
+Then follow the layers. Several algorithms are in use for some of them (the logarithm of
+a softmax, or a log-softmax); the rule is then the one whose bound is the largest, and
+says which it is. These formulas are written independently of `layers.py` on purpose: if
+a layer of the reference is wrong, the two disagree.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+Arrays = dict[str, Any]
+Values = Any  # an array, or the NumPy scalar that operations make of one of rank 0
+LAMBDA = 7.0
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How an implementation computes in a dtype.
+
+    Args:
+        u: the unit roundoff, half the distance from 1 to the next number.
+        underflow: the largest error of a product or quotient that underflows: half the
+            smallest subnormal number, or the smallest normal one where results are
+            flushed to zero.
+        flushed: numbers smaller than this count as zero; 0 where none do.
+        largest: the largest finite number.
+        exp, log: the largest relative errors of the functions, in units of u (an error
+            of k ulps is at most 2 k u).
+        composed: layers are spelled from primitive operations, a loss as the logarithm
+            of a softmax.
+        product_u: the unit roundoff to which the factors of a matrix product are rounded
+            before they are multiplied and summed in u: 2**-11 for TF32, 2**-8 for
+            bfloat16, 0 where they are not.
+        probable: use `probable_gamma` for sums, which may fail, in place of `gamma`.
+    """
+
+    u: float
+    underflow: float
+    flushed: float
+    largest: float
+    exp: float = 1.0
+    log: float = 1.0
+    composed: bool = False
+    product_u: float = 0.0
+    probable: bool = False
+
+    @classmethod
+    def of(cls, dtype: Any, *, flushes: bool = False, **more: Any) -> "Arithmetic":
+        """That of a dtype, with or without subnormal numbers."""
+        info = np.finfo(dtype)
+        smallest_normal = float(info.smallest_normal)
+        subnormal = float(info.smallest_subnormal)
+        half_subnormal = subnormal / 2 or subnormal  # float64 has no half of its own
+        return cls(
+            u=float(info.eps) / 2,
+            underflow=smallest_normal if flushes else half_subnormal,
+            flushed=smallest_normal if flushes else 0.0,
+            largest=float(min(info.max, np.finfo(np.float64).max)),
+            **more,
+        )
+
+    @property
+    def likely(self) -> "Arithmetic":
+        """The same with sums judged by `probable_gamma`."""
+        return replace(self, probable=True)
+
+    def growth(self, n: Any) -> Any:
+        """How much n roundings can change a value, relative to it; 0 for n = 0."""
+        worst = gamma(n, self.u)
+        return np.minimum(worst, probable_gamma(n, self.u)) if self.probable else worst
+
+
+def gamma(n: Any, u: float) -> Any:
+    """|prod (1 + d_i)^(+-1) - 1| for n roundings |d_i| <= u: n u / (1 - n u).
+
+    Higham, Lemma 3.1; infinite where n u >= 1.
+    """
+    n = np.asarray(n, np.float64)
+    room = 1 - n * u
+    return np.where(room > 0, n * u / np.where(room > 0, room, 1), np.inf)
+
+
+def probable_gamma(n: Any, u: float, lambda_: float = LAMBDA) -> Any:
+    """exp(lambda sqrt(n) u + n u**2 / (1 - u)) - 1: with sqrt(n) in place of n.
+
+    It holds for n independent roundings of mean zero with a probability of at least
+    1 - 2 exp(-lambda**2 (1 - u)**2 / 2), by Hoeffding's inequality for the sum of their
+    logarithms (Higham and Mary, A new approach to probabilistic rounding error analysis,
+    SIAM J. Sci. Comput. 41(5), 2019, Theorem 2.4). With lambda = 7 one value fails with a
+    probability of 5e-11, and a sum of n terms with n times that (Theorem 3.1).
+    """
+    n = np.asarray(n, np.float64)
+    return np.expm1(lambda_ * np.sqrt(n) * u + n * u**2 / (1 - u))
+
+
+@dataclass(frozen=True, eq=False)
+class Bounded:
+    """A value, and a bound on the error of what was computed for it."""
+
+    value: Values
+    error: Values
+    arithmetic: Arithmetic = field(repr=False)
+
+    @classmethod
+    def exact(cls, value: Any, arithmetic: Arithmetic) -> "Bounded":
+        """A given number: without error, unless it is so small that it is flushed."""
+        value = np.asarray(value, np.float64)
+        size = np.abs(value)
+        return cls(value, np.where(size < arithmetic.flushed, size, 0), arithmetic)
+
+    def constant(self, value: Any) -> "Bounded":
+        """A number in the same arithmetic."""
+        return self.exact(value, self.arithmetic)
+
+    @property
+    def spread(self) -> Values:
+        """The error, for whoever computes on with the value: infinite where it may have
+        overflown.
+        """
+        over = np.abs(self.value) + self.error > self.arithmetic.largest
+        return np.where(over, np.inf, self.error)
+
+    @property
+    def magnitude(self) -> Values:
+        """The largest absolute value that the computed version can have."""
+        return np.abs(self.value) + self.spread
+
+    def rounded(self, n: Any = 1, underflows: Any = 0) -> "Bounded":
+        """After n more roundings and so many operations that may underflow."""
+        a = self.arithmetic
+        grown = a.growth(n) * (np.abs(self.value) + self.error)
+        return self.exactly(self.value, self.error + grown + underflows * a.underflow)
+
+    def exactly(self, value: Values, error: Values) -> "Bounded":
+        """The result of an operation, before its rounding."""
+        return replace(self, value=value, error=error)
+
+    def __add__(self, other: "Bounded") -> "Bounded":
+        # A sum that underflows is exact, unless it is flushed.
+        flushes = self.arithmetic.flushed > 0
+        total = self.exactly(self.value + other.value, self.spread + other.spread)
+        return total.rounded(1, flushes)
+
+    def __neg__(self) -> "Bounded":
+        return self.exactly(-self.value, self.error)
+
+    def __sub__(self, other: "Bounded") -> "Bounded":
+        return self + -other
+
+    def __mul__(self, other: "Bounded") -> "Bounded":
+        error = self.spread * other.magnitude + np.abs(self.value) * other.spread
+        return self.exactly(self.value * other.value, error).rounded(1, 1)
+
+    def __truediv__(self, other: "Bounded") -> "Bounded":
+        """Of two computed values."""
+        value = self.value / other.value
+        least = np.maximum(np.abs(other.value) - other.spread, 0)
+        error = (self.spread + np.abs(value) * other.spread) / least
+        return self.exactly(value, error).rounded(1, 1)
+
+    def over(self, n: int) -> "Bounded":
+        """Divided by a constant, or multiplied by its rounded reciprocal."""
+        return self.exactly(self.value / n, self.spread / n).rounded(2, 1)
+
+    def reciprocal(self) -> "Bounded":
+        """1 / x."""
+        return self.constant(1.0) / self
+
+    def matmul(self, other: "Bounded", plus: "Bounded | None" = None) -> "Bounded":
+        """self @ other, and a further term `plus`, in one sum.
+
+        Of n products and that term, every one takes part in at most n additions. Rounding
+        the factors to `product_u` first changes each product by (1 + v)**2 at most.
+        """
+        a, n = self.arithmetic, self.value.shape[-1]
+        narrowed = 2 * a.product_u + a.product_u**2
+        roundings = n if plus is None else n + 1
+        largest = self.magnitude @ other.magnitude
+        value = self.value @ other.value
+        error = self.spread @ other.magnitude + np.abs(self.value) @ other.spread
+        error = error + (narrowed + (1 + narrowed) * a.growth(roundings)) * largest
+        if plus is not None:
+            value, largest = value + plus.value, largest + plus.magnitude
+            error = error + plus.spread + a.growth(n) * plus.magnitude
+        return self._summed(value, error + n * a.underflow, largest)
+
+    def sum(self, axis: int | None = None, keepdims: bool = False) -> "Bounded":
+        """Of all elements, or along an axis."""
+        a = self.arithmetic
+        keep: dict[str, Any] = {"axis": axis, "keepdims": keepdims}
+        n = self.value.size if axis is None else self.value.shape[axis]
+        largest = self.magnitude.sum(**keep)
+        error = self.spread.sum(**keep) + a.growth(n - 1) * largest
+        error = error + (n - 1) * (a.flushed > 0) * a.underflow
+        return self._summed(self.value.sum(**keep), error, largest)
+
+    def _summed(self, value: Values, error: Values, largest: Values) -> "Bounded":
+        """A sum with this error, unless some part of it may overflow on the way."""
+        over = largest > self.arithmetic.largest
+        return self.exactly(value, np.where(over, np.inf, error))
+
+    def exp(self) -> "Bounded":
+        value = np.exp(self.value)
+        passed = self.exactly(value, value * np.expm1(self.spread))
+        return passed._elementary(self.arithmetic.exp)
+
+    def log(self) -> "Bounded":
+        lost = np.minimum(self.spread / self.value, 1)
+        passed = self.exactly(np.log(self.value), -np.log1p(-lost))
+        return passed._elementary(self.arithmetic.log)
+
+    def _elementary(self, roundings: float) -> "Bounded":
+        """Below the normal numbers, so many roundings are as many halves of a spacing."""
+        return self.rounded(roundings, max(roundings, 1))
+
+    def gate(self, y: "Bounded") -> "Bounded":
+        """y where self > 0, and 0 elsewhere: the lecture's mask, which lets NaN pass.
+
+        Where self is not further from 0 than its error, the computed one may be on the
+        other side, and the result 0 in place of y or y in place of 0.
+        """
+        opened = ~(self.value <= 0)
+        certain = (np.abs(self.value) > self.error) | (self.error == 0)
+        certain |= np.isnan(self.value)
+        error = np.where(certain, np.where(opened, y.error, 0), y.magnitude)
+        return y.exactly(np.where(opened, y.value, 0), error)
+
+    def relu(self) -> "Bounded":
+        """max(0, x), which moves no further than x does."""
+        error = np.where(self.value + self.error <= 0, 0, self.error)
+        return self.exactly(np.where(self.value <= 0, 0, self.value), error)
+
+    def where(self, condition: Values, other: "Bounded") -> "Bounded":
+        return self.exactly(
+            np.where(condition, self.value, other.value),
+            np.where(condition, self.error, other.error),
+        )
+
+    def map(self, rearrange: Callable[[Values], Values]) -> "Bounded":
+        """Elements in another order or shape, or a choice of them."""
+        return self.exactly(rearrange(self.value), rearrange(self.error))
+
+    def either(self, other: "Bounded") -> "Bounded":
+        """The same value by one algorithm or another: the larger of the two bounds."""
+        return self.exactly(self.value, np.maximum(self.error, other.error))
+
+
+Bounds = dict[str, Bounded]
+RULES: dict[str, Callable[..., Bounds]] = {}
+
+
+def rule(layer: str) -> Callable[[Any], Any]:
+    """Marks the function that bounds a layer: its inputs and `dout` to `out` and `d...`"""
+
+    def register(function: Any) -> Any:
+        RULES[layer] = function
+        return function
+
+    return register
+
+
+def bounds(layer: str, inputs: Arrays, dout: Any, arithmetic: Arithmetic) -> Bounds:
+    """`out` and every gradient of a layer, each with the bound on its error.
+
+    Args:
+        layer: its name.
+        inputs: the layer's, under their names; labels are `t`.
+        dout: the derivative that arrives from above.
+        arithmetic: that of the implementation to be judged.
+
+    Raises KeyError where there is no rule for the layer.
+    """
+    given = {
+        name: value if name == "t" else Bounded.exact(value, arithmetic)
+        for name, value in inputs.items()
+    }
+    with np.errstate(all="ignore"):  # a bound may well be infinite
+        return RULES[layer](**given, dout=Bounded.exact(dout, arithmetic))
+
+
+def network_bounds(params: Arrays, x: Any, t: Any, arithmetic: Arithmetic) -> Bounds:
+    """The same for everything that flows through TwoLayerNet, named as its `trace`."""
+    given = {name: Bounded.exact(v, arithmetic) for name, v in params.items()}
+    with np.errstate(all="ignore"):
+        return two_layer_net(**given, x=Bounded.exact(x, arithmetic), t=t)
+
+
+def two_layer_net(
+    W1: Bounded, b1: Bounded, W2: Bounded, b2: Bounded, x: Bounded, t: Any
+) -> Bounds:
+    flow = {"Affine1": x.matmul(W1, plus=b1)}
+    flow["Relu1"] = flow["Affine1"].relu()
+    flow["Affine2"] = flow["Relu1"].matmul(W2, plus=b2)
+    loss = softmax_with_loss(flow["Affine2"], t, x.constant(1.0))
+    flow |= {"loss": loss["out"], "y": loss["y"], "dAffine2": loss["dx"]}
+    back2 = affine_back(flow["Relu1"], W2, flow["dAffine2"])
+    flow |= {"dRelu1": back2["dx"], "dW2": back2["dW"], "db2": back2["db"]}
+    flow["dAffine1"] = flow["Affine1"].gate(flow["dRelu1"])
+    back1 = affine_back(x, W1, flow["dAffine1"])
+    return flow | {"dx": back1["dx"], "dW1": back1["dW"], "db1": back1["db"]}
+
+
+# --- The layers -----------------------------------------------------------------------
+
+
+@rule("AddLayer")
+def add_layer(x: Bounded, y: Bounded, dout: Bounded) -> Bounds:
+    return {"out": x + y, "dx": dout, "dy": dout}
+
+
+@rule("MulLayer")
+def mul_layer(x: Bounded, y: Bounded, dout: Bounded) -> Bounds:
+    return {"out": x * y, "dx": dout * y, "dy": dout * x}
+
+
+@rule("BuyFruit")
+def buy_fruit(
+    apple: Bounded,
+    apple_num: Bounded,
+    orange: Bounded,
+    orange_num: Bounded,
+    tax: Bounded,
+    dout: Bounded,
+) -> Bounds:
+    fruit_price = apple * apple_num + orange * orange_num
+    dfruit_price = dout * tax
+    return {
+        "out": fruit_price * tax,
+        "dapple": dfruit_price * apple_num,
+        "dapple_num": dfruit_price * apple,
+        "dorange": dfruit_price * orange_num,
+        "dorange_num": dfruit_price * orange,
+        "dtax": dout * fruit_price,
+    }
+
+
+@rule("Relu")
+def relu(x: Bounded, dout: Bounded) -> Bounds:
+    return {"out": x.relu(), "dx": x.gate(dout)}
+
+
+@rule("Negate")
+def negate(x: Bounded, dout: Bounded) -> Bounds:
+    return {"out": -x, "dx": -dout}
+
+
+@rule("Exp")
+def exp(x: Bounded, dout: Bounded) -> Bounds:
+    return {"out": x.exp(), "dx": dout * x.exp()}
+
+
+@rule("Log")
+def log(x: Bounded, dout: Bounded) -> Bounds:
+    return {"out": x.log(), "dx": dout / x}
+
+
+@rule("PlusOne")
+def plus_one(x: Bounded, dout: Bounded) -> Bounds:
+    return {"out": x + x.constant(1.0), "dx": dout}
+
+
+@rule("Reciprocal")
+def reciprocal(x: Bounded, dout: Bounded) -> Bounds:
+    out = x.reciprocal()
+    return {"out": out, "dx": -(dout * (out * out))}
+
+
+@rule("SigmoidGraph")
+def sigmoid_graph(x: Bounded, dout: Bounded) -> Bounds:
+    e = (-x).exp()
+    out = (e + x.constant(1.0)).reciprocal()
+    return {"out": out, "dx": dout * (out * out) * e}
+
+
+@rule("Sigmoid")
+def sigmoid(x: Bounded, dout: Bounded) -> Bounds:
+    """1 / (1 + e) with e = exp(-x), or e' / (1 + e') with e' = 1/e where that is smaller.
+
+    e taken wrong by the factor 1 + d makes the result wrong by about (1 - y) d, relative
+    to it, and then come the roundings of the sum and the quotient; in the second form,
+    one more of the product, and e' in its place is wrong twice.
+    """
+    one = x.constant(1.0)
+    small = x.map(lambda v: np.where(x.value < 0, v, -v)).exp()  # exp(-|x|)
+    y = (one + small).reciprocal()
+    y = (small * y).where(x.value < 0, y)
+    return {"out": y, "dx": dout * (one - y) * y}
+
+
+def affine_back(x: Bounded, W: Bounded, dout: Bounded) -> Bounds:
+    return {
+        "dx": dout.matmul(W.map(np.transpose)),
+        "dW": x.map(np.transpose).matmul(dout),
+        "db": dout.sum(axis=0),
+    }
+
+
+@rule("Affine")
+def affine(x: Bounded, W: Bounded, b: Bounded, dout: Bounded) -> Bounds:
+    shape = x.value.shape
+    rows = 1 if len(shape) == 1 else shape[0]
+    flat = x.map(lambda v: v.reshape(rows, -1))
+    back = affine_back(flat, W, dout.map(lambda v: v.reshape(rows, -1)))
+    out = flat.matmul(W, plus=b).map(lambda v: v.reshape(dout.value.shape))
+    return {"out": out, **back, "dx": back["dx"].map(lambda v: v.reshape(shape))}
+
+
+def shifted(x: Bounded) -> Bounded:
+    """x minus the largest of its row. Whatever is subtracted cancels in a softmax, so
+    that its own error is none of the result; only the difference is rounded.
+    """
+    return x - x.constant(x.value.max(axis=-1, keepdims=True))
+
+
+@rule("Softmax")
+def softmax(x: Bounded, dout: Bounded) -> Bounds:
+    """dout y - y sum(dout y), where others have y (dout - sum(dout y)): the two products
+    may cancel.
+    """
+    e = shifted(x).exp()
+    y = e / e.sum(axis=-1, keepdims=True)
+    weighted = dout * y
+    return {"out": y, "dx": weighted - y * weighted.sum(axis=-1, keepdims=True)}
+
+
+def to_indices(t: Any, shape: tuple[int, ...]) -> np.ndarray:
+    t = np.asarray(t)
+    return np.asarray(t.argmax(axis=-1)) if t.shape == shape else t
+
+
+def picked(x: Bounded, labels: np.ndarray) -> Bounded:
+    """The entry of every row that its label points at, in a column."""
+    return x.map(lambda v: np.take_along_axis(v, labels[..., None], -1))
+
+
+@rule("CrossEntropy")
+def cross_entropy(y: Bounded, t: Any, dout: Bounded) -> Bounds:
+    labels = to_indices(t, y.value.shape)
+    at_label = np.arange(y.value.shape[-1]) == labels[..., None]
+    dy = -(dout.over(labels.size) * y.reciprocal())
+    return {
+        "out": -picked(y, labels).log().sum().over(labels.size),
+        "dy": dy.where(at_label, y.constant(np.zeros_like(y.value))),
+    }
+
+
+@rule("SoftmaxWithLoss")
+def softmax_with_loss(x: Bounded, t: Any, dout: Bounded) -> Bounds:
+    """-log(softmax) where layers are composed, else -log_softmax, which is log(total) - z;
+    and (y - t) dout / N, with y from e / total or from exp(log_softmax).
+
+    Autograd comes to y - t by multiplying y with what the logarithm passed back: one
+    rounding of t, where that was divided by y_t, and two of y.
+    """
+    labels = to_indices(t, x.value.shape)
+    one_hot = np.arange(x.value.shape[-1]) == labels[..., None]
+    z = shifted(x)
+    e = z.exp()
+    total = e.sum(axis=-1, keepdims=True)
+    y, log_y = e / total, z - total.log()
+    composed = x.arithmetic.composed
+    log_y_t = picked(y, labels).log() if composed else picked(log_y, labels)
+    y_used = y if composed else y.either(log_y.exp())
+    difference = y_used.rounded(2, 1) - x.constant(one_hot).rounded(1)
+    return {
+        "out": -log_y_t.sum().over(labels.size),
+        "y": y,
+        "dx": (difference * dout).over(labels.size),
+    }
