@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 endif
 INSTALLED := $(VENV)/installed
 
-.PHONY: report test test-browser lint format published lock clean help
+.PHONY: report test test-browser lint format published elementary lock clean help
 
 report: $(INSTALLED) ## run the suite and write gradparity-report/
 	$(BIN)/gradparity report
@@ -32,6 +32,9 @@ format: $(INSTALLED)
 published: $(INSTALLED) ## renew reports/published/ from a run on the real MNIST
 	$(BIN)/gradparity report --dataset mnist --output reports/published
 	rm reports/published/report.html
+
+elementary: $(INSTALLED) ## measure exp and log anew, for the rounding bounds (half an hour)
+	$(BIN)/python -m parity_tests.elementary
 
 # torch's CUDA libraries are left out: torch itself pins them, where its build needs any.
 lock: ## renew requirements.lock (needs uv)

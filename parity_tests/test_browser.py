@@ -30,7 +30,8 @@ ARGUMENTS = [
 PHONE, DESKTOP = (360, 740), (1280, 900)
 COLUMNS = [
     *("layer", "quantity", "dtype", "implementation", "cases", "max_abs", "max_rel"),
-    *("max_ulp", "bound_ratio", "max_abs_reference", "verdict", "worst_case"),
+    *("max_ulp", "bound_ratio", "probable_ratio", "max_abs_reference"),
+    *("verdict", "worst_case"),
 ]
 RESULTS = sample(missing=("jax-jit",))
 RESULTS.checks[1].note = BAD
@@ -175,7 +176,7 @@ def test_choices_words_and_order_combine(visit: Open) -> None:
 
 
 def test_a_verdict_is_a_word_and_a_symbol(visit: Open) -> None:
-    said = {tuple(text.split(maxsplit=1)) for text in cells(visit(), 10)}
+    said = {tuple(text.split(maxsplit=1)) for text in cells(visit(), 11)}
     present = {row["verdict"] for row in ROWS}
     assert said == {(SYMBOLS[verdict], str(verdict)) for verdict in present}
 

@@ -29,6 +29,7 @@ def check(**changes: Any) -> Check:
         "max_rel": 1e-7,
         "max_ulp": 1.0,
         "bound_ratio": 0.5,
+        "probable_ratio": 0.5,
         "max_abs_reference": 0.0,
         "verdict": Verdict.WITHIN_BOUND,
     }
@@ -134,7 +135,7 @@ def test_a_row_takes_the_worst_of_its_cases() -> None:
     assert row["max_abs"] == 3e-7
     assert row["worst_case"] == "Relu/vector"
     assert row["verdict"] == Verdict.DOCUMENTED
-    assert cell(row) == "3.0e-07 0.90 documented"
+    assert cell(row) == "3.0e-07 0.9/0.5 documented"
 
 
 def test_headline_says_whether_they_agree() -> None:

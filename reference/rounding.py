@@ -259,6 +259,27 @@ class Bounded:
             np.where(condition, self.error, other.error),
         )
 
+    @property
+    def given(self) -> "Bounded":
+        """As if it were exact: what comes of it then is `inheriting` its error."""
+        return self.exactly(self.value, np.zeros_like(self.error))
+
+    def inheriting(self, of: "Bounded", *slope: Values) -> "Bounded":
+        """With the error of `of` passed on, from which this was computed as `given`.
+
+        Where a value is used more than once, its errors may cancel, which no rule for
+        single operations can see; the derivative does.
+
+        Args:
+            of: the value that was given.
+            slope: the factors of a number that |d self / d of| does not exceed.
+        """
+        passed = of.spread
+        for factor in slope:
+            passed = passed * factor
+        relative = np.where(self.value == 0, 0, self.error / np.abs(self.value))
+        return self.exactly(self.value, self.error + passed * (1 + relative))
+
     def map(self, rearrange: Callable[[Values], Values]) -> "Bounded":
         """Elements in another order or shape, or a choice of them."""
         return self.exactly(rearrange(self.value), rearrange(self.error))
@@ -388,26 +409,40 @@ def reciprocal(x: Bounded, dout: Bounded) -> Bounds:
     return {"out": out, "dx": -(dout * (out * out))}
 
 
+def flatness(e: Bounded) -> Values:
+    """1 / (1 + e) for the least e there can be. Its square is how fast y = 1 / (1 + e)
+    follows e, and e y, and y**2 e = y (1 - y) follows no faster: |1 - e| <= 1 + e.
+    """
+    return 1 / (1 + np.maximum(e.value - e.spread, 0))
+
+
 @rule("SigmoidGraph")
 def sigmoid_graph(x: Bounded, dout: Bounded) -> Bounds:
     e = (-x).exp()
-    out = (e + x.constant(1.0)).reciprocal()
-    return {"out": out, "dx": dout * (out * out) * e}
+    flat = flatness(e)
+    y = (e.given + x.constant(1.0)).reciprocal()
+    dx = dout * (y * y) * e.given
+    return {
+        "out": y.inheriting(e, flat, flat),
+        "dx": dx.inheriting(e, flat, flat, dout.magnitude),
+    }
 
 
 @rule("Sigmoid")
 def sigmoid(x: Bounded, dout: Bounded) -> Bounds:
-    """1 / (1 + e) with e = exp(-x), or e' / (1 + e') with e' = 1/e where that is smaller.
-
-    e taken wrong by the factor 1 + d makes the result wrong by about (1 - y) d, relative
-    to it, and then come the roundings of the sum and the quotient; in the second form,
-    one more of the product, and e' in its place is wrong twice.
+    """1 / (1 + e) with e = exp(-|x|); for x < 0, e times that, which is one rounding more
+    than 1 / (1 + exp(-x)) has. In 1 - y, the roundings of y remain while it cancels.
     """
     one = x.constant(1.0)
-    small = x.map(lambda v: np.where(x.value < 0, v, -v)).exp()  # exp(-|x|)
-    y = (one + small).reciprocal()
-    y = (small * y).where(x.value < 0, y)
-    return {"out": y, "dx": dout * (one - y) * y}
+    e = x.map(lambda v: np.where(x.value < 0, v, -v)).exp()
+    flat = flatness(e)
+    above = (one + e.given).reciprocal()
+    y = (e.given * above).where(x.value < 0, above)
+    dx = dout * (one - y) * y
+    return {
+        "out": y.inheriting(e, flat, flat),
+        "dx": dx.inheriting(e, flat, flat, dout.magnitude),
+    }
 
 
 def affine_back(x: Bounded, W: Bounded, dout: Bounded) -> Bounds:

@@ -95,6 +95,8 @@ def check(
             if table.rows:
                 table.print(output)
         say(tables.LEGEND)
+        for sentence in tables.warnings(checks):
+            say(f"warning: {sentence}")
         say(tables.checks_sentence(summary) + ".")
     raise typer.Exit(1 if summary.failed else 0)
 

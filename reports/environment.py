@@ -58,6 +58,14 @@ def module(name: str) -> ModuleType | None:
         return None
 
 
+SMALL = 2.0**-126  # the smallest normal float32
+
+
+def subnormals(eighth: object) -> str:
+    """What became of an eighth of SMALL."""
+    return "kept" if float(eighth) else "flushed to zero"  # type: ignore[arg-type]
+
+
 TORCH_SWITCHES: dict[str, Callable[[ModuleType], object]] = {
     "torch float32 matmul precision": lambda t: t.get_float32_matmul_precision(),
     "torch TF32 in cuDNN": lambda t: t.backends.cudnn.allow_tf32,
@@ -65,6 +73,7 @@ TORCH_SWITCHES: dict[str, Callable[[ModuleType], object]] = {
     "torch oneDNN": lambda t: t.backends.mkldnn.is_available(),
     "torch CUDA": lambda t: t.version.cuda or "none",
     "torch CPU capability": lambda t: t.backends.cpu.get_cpu_capability(),
+    "torch subnormal numbers": lambda t: subnormals(t.tensor(SMALL) * 0.125),
 }
 JAX_SWITCHES: dict[str, Callable[[ModuleType], object]] = {
     "jax x64 by default": lambda j: j.config.jax_enable_x64,
@@ -72,6 +81,7 @@ JAX_SWITCHES: dict[str, Callable[[ModuleType], object]] = {
         j.config.jax_default_matmul_precision or "default"
     ),
     "jax backend": lambda j: j.default_backend(),
+    "jax subnormal numbers": lambda j: subnormals(j.numpy.float32(SMALL) * 0.125),
 }
 
 

@@ -22,6 +22,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             *(f"![{f.alt}](figures/{f.name}.svg)\n\n{f.caption}" for f in figures),
             *divergences(results),
             *refusals(results),
+            *elementary(results),
             *environment(results),
         )
     )
@@ -48,7 +49,9 @@ def checks(results: Results) -> list[str]:
         parts.append(f"### {layer}")
         for _, dtype, table in group:
             parts += [dtype, table.markdown()]
-    return ["## Gradient differences", tables.LEGEND, *parts] if parts else []
+    warnings = [f"Warning: {sentence}." for sentence in tables.warnings(results.checks)]
+    heading = "## Gradient differences"
+    return [heading, tables.LEGEND, *warnings, *parts] if parts else []
 
 
 def training(results: Results) -> list[str]:
@@ -77,6 +80,13 @@ def divergences(results: Results) -> list[str]:
 def refusals(results: Results) -> list[str]:
     table = tables.refusal_table(results.checks)
     return [f"## {table.title}", table.markdown()] if table.rows else []
+
+
+def elementary(results: Results) -> list[str]:
+    table = tables.elementary_table(results.elementary)
+    if not table.rows:
+        return []
+    return [f"## {table.title}", tables.ELEMENTARY, table.markdown()]
 
 
 def environment(results: Results) -> list[str]:

@@ -16,13 +16,16 @@ from parity_tests.records import Epoch, Training, Verdict
 from reports.figures import Figure, unique
 from reports.results import Results
 from reports.tables import (
+    ELEMENTARY,
     SEVERITY,
+    elementary_table,
     environment_table,
     gradient_rows,
     headline,
     lecture_accuracy,
     problems,
     refusal_table,
+    warnings,
 )
 
 SYMBOLS = {
@@ -58,6 +61,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             counts=_counts(results),
             failed=failed,
             parted=problems(results)[len(failed) :],
+            warnings=warnings(results.checks),
             rows=rows,
             choices={name: _choices(rows, name) for name in FILTERS},
             returned=unique(n for d in results.divergences for n in d.values),
@@ -65,6 +69,8 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
                 results.training, bool(dataset and dataset.name == "mnist")
             ),
             refusals=refusal_table(results.checks).rows,
+            elementary=elementary_table(results.elementary),
+            about_elementary=ELEMENTARY,
             settings=environment_table(results.environment).rows,
             figures=[(figure, Markup(figure.svg)) for figure in figures],
             SYMBOLS=SYMBOLS,

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from parity_tests.elementary import Measured
 from parity_tests.records import Check, Divergence, Record, Summary, Training
 
 
@@ -53,6 +54,7 @@ class Results(Record):
     training: list[Training]
     divergences: list[Divergence]
     summary: Summary
+    elementary: list[Measured] = Field(default_factory=list)
 
     @property
     def tests(self) -> int:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from parity_tests import checking, training
 from parity_tests.catalogue import LAYERS_AND_NETWORK
+from parity_tests.elementary import measured
 from parity_tests.implementations import Implementation, NotInstalled
 from parity_tests.records import Check, Divergence, Summary, Training
 from reports.console import bar
@@ -73,4 +74,5 @@ def report(
         training=trainings,
         divergences=divergences,
         summary=Summary.of(checks),
+        elementary=measured(),
     )

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 from tabulate import tabulate
 
+from parity_tests.elementary import Measured
 from parity_tests.records import Check, Divergence, Summary, Training, Verdict
 from parity_tests.training import disagreements
 from reports.results import Environment, Results
@@ -42,8 +43,14 @@ LECTURE_ACCURACY = [
 
 LEGEND = (
     "Each cell: the largest difference from the truth, and how much of the rounding "
-    "bound it uses (1.00 would be all of it). '=' means the same bits as the reference "
+    "bound it uses (1.00 would be all of it); after a stroke, how much of the probable "
+    "bound, where that is a sharper one. '=' means the same bits as the reference "
     "in the same dtype; for the reference itself, those of the truth rounded once."
+)
+ELEMENTARY = (
+    "The largest error that was seen of each implementation, with any of the instruction "
+    "sets it has code for. The rounding bounds allow just that; in float64, where not "
+    "all numbers can be tried, the next half of an ulp."
 )
 SEVERITY = [
     Verdict.MISSING,
@@ -143,7 +150,7 @@ def gradient_rows(checks: Iterable[Check]) -> list[dict[str, Any]]:
         }
         for metric in (
             *("max_abs", "max_rel", "max_ulp"),
-            *("bound_ratio", "max_abs_reference"),
+            *("bound_ratio", "probable_ratio", "max_abs_reference"),
         ):
             values = [getattr(c, metric) for c in plain]
             row[metric] = max((v for v in values if v is not None), default=None)
@@ -189,9 +196,15 @@ def cell(row: dict[str, Any]) -> str:
             times = "" if used is None else f" ({used:.3g} x bound)"
             return f"FAIL {number(row['max_abs'])}{times}"
     documented = row["verdict"] == Verdict.DOCUMENTED
-    exact = not row["bound_ratio"]
-    value = "=" if exact else f"{number(row['max_abs'])} {row['bound_ratio']:.2f}"
+    used = shares(row)
+    value = f"{number(row['max_abs'])} {used}" if row["bound_ratio"] else "="
     return value + (" documented" if documented else "")
+
+
+def shares(row: dict[str, Any]) -> str:
+    """Of the bound, and of the probable bound where they differ: 0.08/0.31."""
+    certain, probable = f"{row['bound_ratio']:.2g}", f"{row['probable_ratio']:.2g}"
+    return certain if certain == probable else f"{certain}/{probable}"
 
 
 def refusal_table(checks: Iterable[Check]) -> Table:
@@ -234,6 +247,16 @@ def failure_table(checks: Iterable[Check]) -> Table:
     return Table("What disagrees", headers, rows)
 
 
+def warnings(checks: Iterable[Check]) -> list[str]:
+    """A sentence for everything that is within its bound, but improbable."""
+    return [
+        f"{c.case} {c.quantity} in {c.dtype} is {c.probable_ratio:.3g} times the probable "
+        f"bound for {c.implementation}: within the bound, but worth looking into"
+        for c in checks
+        if c.verdict == Verdict.WITHIN_BOUND and (c.probable_ratio or 0) > 1
+    ]
+
+
 def divergence_table(results: Sequence[Divergence]) -> Table:
     """Documented divergences: what every implementation returns, to four digits."""
     names = list(dict.fromkeys(n for row in results for n in row.values))
@@ -250,6 +273,21 @@ def divergence_table(results: Sequence[Divergence]) -> Table:
 def shorten(values: str) -> str:
     """Numbers in a list, none longer than need be in a table."""
     return ", ".join(v if len(v) < 8 else f"{float(v):.4g}" for v in values.split(", "))
+
+
+def elementary_table(measured: Sequence[Measured]) -> Table:
+    """The largest errors of exp and log that were seen, in ulps: what the bounds allow."""
+    names = list(dict.fromkeys(row.implementation for row in measured))
+    groups: dict[tuple[str, str], list[Measured]] = {}
+    for row in measured:
+        groups.setdefault((row.layer.lower(), row.dtype), []).append(row)
+    rows = []
+    for (function, dtype), group in groups.items():
+        worst = [max(r.ulps for r in group if r.implementation == n) for n in names]
+        tried = f"{min(r.inputs for r in group):,}"
+        rows.append([function, dtype, *(f"{ulps:.3f}" for ulps in worst), tried])
+    headers = ["function", "dtype", *names, "inputs"]
+    return Table("Errors of exp and log in ulps", headers, rows)
 
 
 def lecture_accuracy(epoch: int, is_end: bool) -> tuple[float, float] | None:
