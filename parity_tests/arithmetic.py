@@ -33,14 +33,15 @@ def arithmetic(implementation: str, dtype: Any) -> Arithmetic:
     framework, _, form = implementation.partition("-")
     name = np.dtype(dtype).name
     measured = name in ("float32", "float64")
-    exp, log = (
-        2 * (ulps(layer, name, implementation) if measured else LONGDOUBLE_ULPS)
-        for layer in ("Exp", "Log")
+    exp, exp_near_overflow, log = (
+        2 * (ulps(function, name, implementation) if measured else LONGDOUBLE_ULPS)
+        for function in ("exp", "exp near overflow", "log")
     )
     return Arithmetic.of(
         dtype,
         flushes=framework in FLUSHES,
         exp=exp,
+        exp_near_overflow=exp_near_overflow,
         log=log,
         composed=form == "composed",
         product_u=product_u(framework) if name == "float32" else 0.0,

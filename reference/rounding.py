@@ -49,6 +49,7 @@ class Arithmetic:
         largest: the largest finite number.
         exp, log: the largest relative errors of the functions, in units of u (an error
             of k ulps is at most 2 k u).
+        exp_near_overflow: that of exp where the result is in the last binade there is.
         composed: layers are spelled from primitive operations, a loss as the logarithm
             of a softmax.
         product_u: the unit roundoff to which the factors of a matrix product are rounded
@@ -62,6 +63,7 @@ class Arithmetic:
     flushed: float
     largest: float
     exp: float = 1.0
+    exp_near_overflow: float = 1.0
     log: float = 1.0
     composed: bool = False
     product_u: float = 0.0
@@ -225,16 +227,18 @@ class Bounded:
     def exp(self) -> "Bounded":
         value = np.exp(self.value)
         passed = self.exactly(value, value * np.expm1(self.spread))
-        return passed._elementary(self.arithmetic.exp)
+        a = self.arithmetic
+        last = passed.magnitude > a.largest / 2
+        return passed._elementary(np.where(last, a.exp_near_overflow, a.exp))
 
     def log(self) -> "Bounded":
         lost = np.minimum(self.spread / self.value, 1)
         passed = self.exactly(np.log(self.value), -np.log1p(-lost))
         return passed._elementary(self.arithmetic.log)
 
-    def _elementary(self, roundings: float) -> "Bounded":
+    def _elementary(self, roundings: Values) -> "Bounded":
         """Below the normal numbers, so many roundings are as many halves of a spacing."""
-        return self.rounded(roundings, max(roundings, 1))
+        return self.rounded(roundings, np.maximum(roundings, 1))
 
     def gate(self, y: "Bounded") -> "Bounded":
         """y where self > 0, and 0 elsewhere: the lecture's mask, which lets NaN pass.

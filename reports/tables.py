@@ -278,15 +278,15 @@ def shorten(values: str) -> str:
 def elementary_table(measured: Sequence[Measured]) -> Table:
     """The largest errors of exp and log that were seen, in ulps: what the bounds allow."""
     names = list(dict.fromkeys(row.implementation for row in measured))
-    groups: dict[tuple[str, str], list[Measured]] = {}
+    groups: dict[tuple[str, str, str], list[Measured]] = {}
     for row in measured:
-        groups.setdefault((row.layer.lower(), row.dtype), []).append(row)
+        groups.setdefault((row.function, row.layer, row.dtype), []).append(row)
     rows = []
-    for (function, dtype), group in groups.items():
+    for key, group in sorted(groups.items()):
         worst = [max(r.ulps for r in group if r.implementation == n) for n in names]
         tried = f"{min(r.inputs for r in group):,}"
-        rows.append([function, dtype, *(f"{ulps:.3f}" for ulps in worst), tried])
-    headers = ["function", "dtype", *names, "inputs"]
+        rows.append([*key, *(f"{ulps:.3f}" for ulps in worst), tried])
+    headers = ["function", "in layer", "dtype", *names, "inputs"]
     return Table("Errors of exp and log in ulps", headers, rows)
 
 
