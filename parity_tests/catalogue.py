@@ -39,18 +39,26 @@ class Case:
     def id(self) -> str:
         return f"{self.layer}/{self.name}"
 
+    @property
+    def arguments(self) -> Arrays:
+        """Everything that an implementation is handed."""
+        return {**self.inputs, "dout": self.dout}
+
     def to(self, dtype: Any) -> "Case":
-        """The case in a dtype. Labels keep theirs, and so do arrays that are wrong."""
+        """The case in a dtype, in arrays of its own. Labels keep their dtype, and so do
+        arrays that are wrong.
+        """
         inputs = {
-            name: value if name == "t" else cast(value, dtype)
+            name: value.copy() if name == "t" else cast(value, dtype)
             for name, value in self.inputs.items()
         }
         return replace(self, inputs=inputs, dout=cast(self.dout, dtype))
 
 
 def cast(value: np.ndarray, dtype: Any) -> np.ndarray:
-    """A float32 or float64 array in this dtype; any other as it is."""
-    return value.astype(dtype) if value.dtype in (np.float64, np.float32) else value
+    """A copy: of a float32 or float64 array in this dtype, of any other in its own."""
+    own = value.dtype not in (np.float64, np.float32)
+    return value.astype(value.dtype if own else dtype)
 
 
 _rng = np.random.default_rng(5)
@@ -195,6 +203,7 @@ def _one_array() -> list[Case]:
         case("Relu", "lecture", normal(100, hidden), x=lecture, source=LECTURE),
         relu("near zero", 1e-30, -1e-30, 1e30, -1e30),
         relu("special", -0.0, np.nan, 1e-40),
+        case("Relu", "overflown gradient", rows([np.inf, np.inf, np.nan], columns=hidden), kind="edge", x=rows([-1.0, 1.0, -1.0], columns=hidden)),
         *elementwise("Negate", normal(100, 10)),
         *elementwise("Exp", normal(100, 10, scale=5)),
         edge("Exp", "large and small", saturated),
@@ -288,6 +297,7 @@ def _losses() -> list[Case]:
     zeros_elsewhere = np.full((100, 10), 0.125)
     zeros_elsewhere[0, 2] = zeros_elsewhere[1, 0] = 0
     sure = rows([80.0], [0.0, 60.0, -60.0])
+    improbable = rows([1e-16, 1.0], [1.0, 1e-16], rest=0.1)
     right, wrong = np.zeros(100, np.int64), np.zeros(100, np.int64)
     right[:2], wrong[:2] = [0, 1], [2, 2]
 
@@ -299,6 +309,7 @@ def _losses() -> list[Case]:
         case(
             "CrossEntropy", "a zero elsewhere", y=zeros_elsewhere, t=right, kind="edge"
         ),
+        case("CrossEntropy", "improbable labels", y=improbable, t=right, kind="edge"),
         *_loss("SoftmaxWithLoss", "x", normal),
         joined("one-hot", x=normal(100, 10), t=one_hot(labels(100, 10), 10)),
         joined("sure and right", kind="edge", x=sure, t=right),
@@ -331,7 +342,10 @@ def shape_cases() -> list[Case]:
         for shape in ((), (7,), (1, 5), (3, 1), (2, 3, 4, 5)):
             x = np.exp(normal(*shape)) if layer == "Log" else normal(*shape)
             cases.append(case(layer, f"shape {shape}", normal(*shape), x=x))
-    for rows, inputs, outputs in ((1, 50, 10), (6, 1, 1), (1, 1, 3), (32, 200, 20)):
+    for rows, inputs, outputs in (
+        *((1, 50, 10), (6, 1, 1), (1, 1, 3), (32, 200, 20)),
+        (3, 7, 7),  # as many outputs as inputs: a W that is the wrong way round fits
+    ):
         W, b, dout = normal(inputs, outputs), normal(outputs), normal(rows, outputs)
         name = f"{rows} x {inputs} -> {outputs}"
         cases.append(case("Affine", name, dout, x=normal(rows, inputs), W=W, b=b))
@@ -372,9 +386,14 @@ class NetworkCase:
     def id(self) -> str:
         return f"{self.layer}/{self.name}"
 
+    @property
+    def arguments(self) -> Arrays:
+        """Everything that an implementation is handed."""
+        return {**self.params, "x": self.x, "t": self.t}
+
     def to(self, dtype: Any) -> "NetworkCase":
         params = {name: cast(value, dtype) for name, value in self.params.items()}
-        return replace(self, params=params, x=cast(self.x, dtype))
+        return replace(self, params=params, x=cast(self.x, dtype), t=self.t.copy())
 
 
 def _lecture_sized(name: str, std: float) -> NetworkCase:

@@ -122,20 +122,33 @@ def check(
     if case.kind == "invalid":
         found = check_refusal(prepared, implementation)
         return [Check(**row, quantity="refusal", **found)], {}
+    given = case.to(dtype)  # arrays of its own, for it may write into them
     try:
-        results = run(case, implementation)
+        results = run(given, implementation)
     except Exception as error:  # whatever it is, the other rows are still wanted
         raised: dict[str, Any] = {"verdict": Verdict.FAIL, "note": raised_by(error)}
         return [Check(**row, quantity=q, **raised) for q in quantities(case)], {}
     allowed = prepared.allowed(name)
+    blame = written_into(given, case)
     return [
         Check(
             **row,
             quantity=q,
-            **verdict(prepared, name, q, results.get(q), allowed[q]),
+            **(verdict(prepared, name, q, results.get(q), allowed[q]) | blame),
         )
         for q in quantities(case)
     ], results
+
+
+def written_into(given: Case | NetworkCase, case: Case | NetworkCase) -> dict[str, Any]:
+    """A verdict, if any argument that an implementation was given is no longer that of the
+    case; else nothing.
+    """
+    before = case.arguments
+    spoilt = [n for n, v in given.arguments.items() if not same_bits(v, before[n])]
+    if not spoilt:
+        return {}
+    return {"verdict": Verdict.FAIL, "note": f"wrote into {' and '.join(spoilt)}"}
 
 
 def raised_by(error: Exception) -> str:

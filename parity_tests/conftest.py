@@ -20,6 +20,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--dtype", default=",".join(DTYPES), help="float64, float32")
 
 
+def pytest_sessionstart() -> None:
+    """No test is worth running if the comparison does not notice a wrong gradient.
+
+    By now the run-time checking of shapes is installed.
+    """
+    from parity_tests.control import negative_control
+
+    if reason := negative_control():
+        pytest.exit(reason, returncode=1)
+
+
 def chosen(config: pytest.Config, option: str, valid: list[str]) -> list[str]:
     names = str(config.getoption(option))
     wanted = valid if names == "all" else names.split(",")

@@ -65,6 +65,15 @@ def differentiable(inputs: Arrays) -> list[str]:
     return [name for name in inputs if name != "t"]
 
 
+def another_batch(inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """Other data of another batch size: the first sample once more at the end; of a
+    single sample, two.
+    """
+    if inputs[0].ndim > 1:
+        return [np.concatenate([value, value[:1]]) for value in inputs]
+    return [np.stack([value, value]) for value in inputs]
+
+
 def _check_dout(layer: str, dout: np.ndarray, out: Any) -> None:
     """Refuse, in the reference's words, a dout that the framework would refuse in its
     own.
@@ -79,7 +88,8 @@ class LectureStyle:
 
     The constructor takes the last of a layer's inputs (Affine's W and b), forward the
     others; backward returns the derivatives of forward's inputs, and those of the
-    constructor's are attributes (dW, db).
+    constructor's are attributes (dW, db). A network's layers see one batch after
+    another, and so does a layer here: what it keeps of an earlier one must not show.
     """
 
     def __init__(self, name: str, package: str) -> None:
@@ -97,6 +107,12 @@ class LectureStyle:
         names, values = list(inputs), list(inputs.values())
         split = len(inputs) - held
         node = kind(*values[split:])
+        failed: Exception | None = None
+        try:
+            earlier = node.forward(*another_batch(values[:split]))
+            node.backward(np.ones_like(earlier))
+        except Exception as error:  # bad input is refused below, with its own shapes
+            failed = error
         results = {"out": node.forward(*values[:split])}
         gradients = node.backward(dout)
         if not isinstance(gradients, tuple):
@@ -106,6 +122,8 @@ class LectureStyle:
             results["d" + name] = gradient
         for name in names[split:]:
             results["d" + name] = getattr(node, "d" + name)
+        if failed is not None:
+            raise failed
         return {name: np.asarray(value) for name, value in results.items()}
 
     def run_network(self, params: Arrays, x: np.ndarray, t: np.ndarray) -> Arrays:

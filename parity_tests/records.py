@@ -116,6 +116,49 @@ class Training(Record):
         return max((d.max_abs for d in self.drift), default=0.0)
 
 
+class MutantResult(Record):
+    """What the suite says of a planted mistake, and the first check that noticed it.
+
+    `caught` is None where the framework is missing; `bound_ratio` is None where there was
+    nothing to measure, because it crashed or returned another shape or dtype.
+    """
+
+    name: str
+    scope: Literal["layer", "network", "training"]
+    layer: str
+    implementation: str
+    sentence: str
+    source: str
+    caught: bool | None
+    checks: int = 0
+    failed: int = 0
+    by: list[str] = []
+    first: str | None = None
+    quantity: str | None = None
+    dtype: str | None = None
+    bound_ratio: float | None = None
+    note: str | None = None
+
+
+class MutantSummary(Record):
+    """How many mistakes were planted, and what became of them."""
+
+    mutants: int
+    caught: int
+    survived: int
+    missing: int
+
+    @classmethod
+    def of(cls, mutants: list[MutantResult]) -> "MutantSummary":
+        caught = [mutant.caught for mutant in mutants]
+        return cls(
+            mutants=len(mutants),
+            caught=caught.count(True),
+            survived=caught.count(False),
+            missing=caught.count(None),
+        )
+
+
 class Summary(Record):
     """How many checks came to which verdict."""
 

@@ -53,7 +53,7 @@ def without(tmp_path: Path, *frameworks: str) -> str:
     folder.mkdir(exist_ok=True)
     for name in frameworks:
         (folder / f"{name}.py").write_text(f"raise ImportError('no {name} here')\n")
-    return str(folder)
+    return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,7 @@ def without(tmp_path: Path, *frameworks: str) -> str:
         (["check", "Rleu"], "unknown layer 'Rleu': expected AddLayer, MulLayer"),
         (["check", "--dtype", "float16"], "'float16': expected float64, float32"),
         (["check", "--implementations", "tf"], "'tf': expected reference, torch"),
+        (["check", "--sensitivity", "--dtype", "float32"], "tries both dtypes: leave"),
         (["train", "--dataset", "cifar"], "'cifar': expected auto, mnist, digits"),
         (["train", "--learning-rate", "-1"], "must be a positive number, got -1"),
         (["train", "--learning-rate", "nan"], "must be a positive number, got nan"),

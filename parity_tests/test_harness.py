@@ -1,11 +1,14 @@
 """Negative control: the comparison must fail on what is wrong, and only on that."""
 
-from typing import Any
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from parity_tests import checking
+from parity_tests import checking, control
 from parity_tests.arithmetic import arithmetic
 from parity_tests.catalogue import LAYER_CASES, Case
 from parity_tests.checking import (
@@ -17,25 +20,12 @@ from parity_tests.checking import (
     trusted,
 )
 from parity_tests.comparison import Allowed, compare, same_bits, truth_dtype
+from parity_tests.control import Spoilt, negative_control
 from parity_tests.implementations import Arrays, LectureStyle, load
 from parity_tests.records import Verdict
 
 VALID = [case for case in LAYER_CASES if case.kind != "invalid"]
 TYPICAL = [case for case in LAYER_CASES if case.kind == "typical"]
-
-
-class Spoilt(LectureStyle):
-    """The reference, but one quantity is multiplied by a factor."""
-
-    def __init__(self, quantity: str, factor: float) -> None:
-        super().__init__("spoilt", "reference")
-        self.quantity, self.factor = quantity, factor
-
-    def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
-        results = super().run_layer(layer, inputs, dout)
-        value = results[self.quantity]
-        results[self.quantity] = (value * self.factor).astype(value.dtype)
-        return results
 
 
 def spoil(case: Case, dtype: str, quantity: str, factor: float) -> list[str]:
@@ -79,31 +69,58 @@ def test_the_truth_and_the_value_of_its_bound_agree(case: Case, dtype: str) -> N
             assert trusted(truth[quantity], bounded) is truth[quantity], quantity
 
 
-def one_wrong(case: Case, dtype: str, quantity: str, change: Any) -> dict[str, Any]:
-    """What comes of a quantity with its largest element changed."""
-    prepared = Prepared.of(case, dtype)
-    allowed = prepared.allowed("reference")[quantity]
-    value = prepared.reference[quantity].copy()
-    index = np.unravel_index(np.abs(value).argmax(), value.shape)
-    value[index] = change(value[index], allowed.certain[index])
-    found = compare(value, prepared.truth[quantity], allowed, dtype, None)
-    return found | {"index": list(index)}
-
-
-@pytest.mark.parametrize("case", TYPICAL, ids=lambda case: case.id)
-def test_one_element_beyond_twice_its_bound_fails_and_is_named(
-    case: Case, dtype: str
-) -> None:
-    for quantity in run(case, load("reference")):
-        found = one_wrong(
-            case, dtype, quantity, lambda v, e: v + max(2.5 * e, 4 * np.spacing(abs(v)))
-        )
-        assert found["verdict"] == Verdict.FAIL, quantity
-        assert found["worst"].index == found["index"]
-
-
 def within(error: np.ndarray) -> Allowed:
     return Allowed(error, error)
+
+
+PLUGIN = """
+import pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart():
+    from parity_tests import checking
+    from parity_tests.records import Verdict
+
+    checking.compare = lambda *arguments: {"verdict": Verdict.IDENTICAL}
+"""
+
+
+def test_a_session_whose_comparison_compares_nothing_ends_at_once(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "plugin.py").write_text(PLUGIN, encoding="utf-8")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "plugin",
+            "-k",
+            "test_metrics",
+            __file__,
+        ],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        check=False,
+    )
+    assert done.returncode == 1, done
+    assert "the negative control failed" in done.stdout + done.stderr
+    assert "passed" not in done.stdout
+
+
+@pytest.mark.parametrize("verdict", [Verdict.IDENTICAL, Verdict.FAIL, None])
+def test_the_negative_control_needs_a_comparison_that_tells(
+    verdict: Verdict | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert negative_control() is None
+    if verdict is None:
+        monkeypatch.setattr(control, "check", lambda *arguments: ([], {}))
+    else:
+        found = {"verdict": verdict}
+        monkeypatch.setattr(checking, "compare", lambda *arguments: found)
+    assert "nothing that the comparison says can be trusted" in str(negative_control())
 
 
 def test_the_truth_is_wider() -> None:

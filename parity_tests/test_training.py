@@ -113,6 +113,14 @@ def test_a_training_that_disagrees_is_found(digits_plan: Plan) -> None:
     assert "drifts" in disagreements([trainings[0], drifting], 297)[0]
     differing = trainings[1].model_copy(update={"test_predictions_differing": 1})
     assert "predicts 1 of 297" in disagreements([trainings[0], differing], 297)[0]
+    stopped = trainings[1].model_copy(update={"losses": trainings[1].losses[:-1]})
+    assert "not make the same steps" in disagreements([trainings[0], stopped], 297)[0]
+    loss, accuracy = (trainings[1].model_copy(deep=True) for _ in range(2))
+    loss.losses[0] = (1, loss.losses[0][1] + 2 * FLOAT64_DRIFT)
+    accuracy.epochs[0].train_accuracy += 1 / 1500
+    for reported in (loss, accuracy):
+        said = disagreements([trainings[0], reported], 297)[0]
+        assert "reports a loss or an accuracy that is" in said
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7, 15, 16, 100, 101, 1000])

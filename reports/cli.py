@@ -68,6 +68,9 @@ def check(
     ] = None,
     implementations: Implementations = "reference,torch,jax",
     dtype: Dtypes = "float64,float32",
+    sensitivity: Annotated[
+        bool, Option("--sensitivity", help="Plant mistakes, and tell which are caught.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare layer by layer, and the network with everything that flows through it."""
@@ -78,9 +81,10 @@ def check(
 
     chosen = choose("layer", layers or LAYERS_AND_NETWORK, LAYERS_AND_NETWORK)
     dtypes = choose("dtype", dtype.split(","), DTYPES)
-    checks, divergences = running.check(
-        chosen, dtypes, choose_implementations(implementations)
-    )
+    names = choose_implementations(implementations)
+    if sensitivity:
+        check_sensitivity(chosen, dtypes, names, as_json)
+    checks, divergences = running.check(chosen, dtypes, names)
     summary = Summary.of(checks)
     if as_json:
         print_json(checks=checks, divergences=divergences, summary=summary)
@@ -99,6 +103,29 @@ def check(
             say(f"warning: {sentence}")
         say(tables.checks_sentence(summary) + ".")
     raise typer.Exit(1 if summary.failed else 0)
+
+
+def check_sensitivity(
+    layers: list[str], dtypes: list[str], implementations: list[str], as_json: bool
+) -> None:
+    """`check --sensitivity`: plant every mistake, and exit with 1 if one survives."""
+    from parity_tests.records import MutantSummary
+    from reports import running, tables
+    from reports.console import output, say
+
+    if set(dtypes) != set(DTYPES):
+        raise Unusable("--sensitivity tries both dtypes: leave --dtype out")
+    mutants = running.sensitivity(layers, implementations)
+    summary = MutantSummary.of(mutants)
+    if as_json:
+        print_json(mutants=mutants, summary=summary)
+    else:
+        tables.mutant_table(mutants).print(output)
+        for mutant in mutants:
+            if mutant.caught is False:
+                say(f"Not caught: {mutant.name}. {mutant.sentence}")
+        say(tables.mutants_sentence(summary))
+    raise typer.Exit(0 if summary.survived == 0 else 1)
 
 
 @app.command()

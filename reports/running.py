@@ -9,7 +9,7 @@ from parity_tests import checking, training
 from parity_tests.catalogue import LAYERS_AND_NETWORK
 from parity_tests.elementary import measured
 from parity_tests.implementations import Implementation, NotInstalled
-from parity_tests.records import Check, Divergence, Summary, Training
+from parity_tests.records import Check, Divergence, MutantResult, Summary, Training
 from reports.console import bar
 from reports.environment import describe
 from reports.results import DatasetInfo, Results
@@ -26,6 +26,21 @@ def check(
             checks += found
             advance()
     return checks, run.divergences()
+
+
+def sensitivity(
+    layers: Sequence[str], implementations: Sequence[str]
+) -> list[MutantResult]:
+    """What the suite says of every mistake planted in these."""
+    from parity_tests.sensitivity import chosen, examine
+
+    mutants = chosen(layers, implementations)
+    found: list[MutantResult] = []
+    with bar("Planting mistakes", len(mutants)) as advance:
+        for mutant in mutants:
+            found.append(examine(mutant))
+            advance()
+    return found
 
 
 def train(

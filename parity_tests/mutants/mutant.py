@@ -1,0 +1,83 @@
+"""What a mutant is, and how a module writes one down."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, Literal, TypeVar
+
+from parity_tests.implementations import Implementation, function_name, load
+from parity_tests.mutants.loops import run
+
+Scope = Literal["layer", "network", "training"]
+Definition = TypeVar("Definition")
+MUTANTS: list["Mutant"] = []
+
+
+@dataclass(frozen=True, eq=False)
+class Mutant:
+    """One mistake, in the place of what is right.
+
+    Args:
+        name: in kebab-case; no two have the same.
+        scope: what is replaced: a layer, the network, or the loop that trains it.
+        layer: the layer, or TwoLayerNet.
+        implementation: whose; any name that `load` knows.
+        sentence: what is wrong and what comes of it, for a beginner.
+        source: where somebody has made it, as far as is known.
+        definition: the wrong class or function.
+    """
+
+    name: str
+    scope: Scope
+    layer: str
+    implementation: str
+    sentence: str
+    source: str
+    definition: Any
+
+    def load(self) -> Implementation:
+        """The implementation with this mistake in it.
+
+        Raises NotInstalled where its framework cannot be imported.
+        """
+        mistaken: Any = load(self.implementation)
+        if self.scope == "training":
+            mistaken.train = partial(run, self.definition)
+        elif self.scope == "network":
+            mistaken.networks = SimpleNamespace(TwoLayerNet=self.definition)
+        else:
+            is_class = isinstance(self.definition, type)
+            name = self.layer if is_class else function_name(self.layer)
+            layers = {**vars(mistaken.layers), name: self.definition}
+            mistaken.layers = SimpleNamespace(**layers)
+        return mistaken
+
+
+def mistakes(
+    implementation: str, scope: Scope = "layer"
+) -> Callable[..., Callable[[Definition], Definition]]:
+    """The decorator with which a module puts its mutants into the catalogue.
+
+    The name of what is decorated is the mutant's, its docstring the sentence:
+
+        @mistake("Relu", "where it was made")
+        class MaskBelowZero(Relu):
+            \"""The sentence.\"""
+    """
+
+    def mistake(
+        layer: str = "TwoLayerNet", source: str = "", *, of: str = implementation
+    ) -> Callable[[Definition], Definition]:
+        def register(definition: Definition) -> Definition:
+            named: Any = definition
+            words = function_name(named.__name__).replace("_", "-")
+            sentence = " ".join(named.__doc__.split())
+            MUTANTS.append(
+                Mutant(words, scope, layer, of, sentence, source, definition)
+            )
+            return definition
+
+        return register
+
+    return mistake
