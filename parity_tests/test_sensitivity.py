@@ -113,6 +113,7 @@ def test_sensitivity_prints_json(tmp_path: Path) -> None:
         assert row["caught"] is True
         assert row["first"] in row["by"]
         assert {"name", "implementation", "sentence", "bound_ratio"} <= set(row)
+    assert mutants[0]["bound_ratio"] == "Infinity"  # AddLayer's dx is exact
 
 
 def test_sensitivity_prints_a_table(tmp_path: Path) -> None:

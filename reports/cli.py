@@ -349,12 +349,11 @@ def list_files(
 
 
 def print_json(**fields: Any) -> None:
-    """One JSON object on standard output."""
-    from pydantic_core import to_jsonable_python
+    """One JSON object on standard output; infinity and NaN are strings in it."""
+    from pydantic_core import to_json
 
-    sys.stdout.write(
-        json.dumps(to_jsonable_python(fields, inf_nan_mode="strings")) + "\n"
-    )
+    found = json.loads(to_json(fields, inf_nan_mode="strings"))
+    sys.stdout.write(json.dumps(found) + "\n")
 
 
 def main() -> None:
