@@ -105,7 +105,7 @@ def relative_bound(case: Case, quantity: str, name: str, dtype: str) -> Any:
     order: what the rules of `reference.rounding` come to.
 
     Most have a few roundings, exp and log as many as were measured (k). The sigmoid's
-    derivative y (1 - y) is special: 1 - y takes over the error of y, and may be much
+    derivative y (1 - y) is special: 1 - y takes over the roundings of y, and may be much
     smaller. The bound of the truth comes on top; without a wider dtype it is as large.
     """
     unit = arithmetic(name, dtype)
@@ -114,12 +114,13 @@ def relative_bound(case: Case, quantity: str, name: str, dtype: str) -> Any:
         return both * (4 + max(unit.exp, unit.log))
     x, k = case.inputs["x"], unit.exp
     y = sigmoid(x)
-    if case.layer == "SigmoidGraph":  # 1 / (1 + exp(-x)), and dout * (y * y) * exp(-x)
-        of_y = k * (1 - y) + 2
-        return both * (of_y if quantity == "out" else 2 * of_y + 1 + 1 + k + 1)
-    # 1 / (1 + s), or s / (1 + s) where x < 0, with s = exp(-|x|)
-    of_y = np.where(x < 0, k * (1 + y) + 3, k * (1 - y) + 2)
-    return both * (of_y if quantity == "out" else of_y / (1 - y) + 3)
+    # y as 1 / (1 + e) from a given e; as s / (1 + s), with s = exp(-|x|), where x < 0.
+    of_y = np.where((x < 0) & (case.layer == "Sigmoid"), 3, 2)
+    if quantity == "out":
+        return both * (k * (1 - y) + of_y)
+    if case.layer == "SigmoidGraph":  # dout * (y * y) * e
+        return both * (k + 2 * of_y + 3)
+    return both * (k + of_y / (1 - y) + 3)  # dout * (1 - y) * y
 
 
 @pytest.mark.parametrize(
