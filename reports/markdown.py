@@ -18,6 +18,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             dataset(results),
             *failures(results),
             *checks(results),
+            *truth(results),
             *training(results),
             *(f"![{f.alt}](figures/{f.name}.svg)\n\n{f.caption}" for f in figures),
             *divergences(results),
@@ -49,6 +50,13 @@ def checks(results: Results) -> list[str]:
         for _, dtype, table in group:
             parts += [dtype, table.markdown()]
     return ["## Gradient differences", tables.LEGEND, *parts] if parts else []
+
+
+def truth(results: Results) -> list[str]:
+    parts = ["## Is the truth true?"] if results.truth else []
+    for sentence, table in tables.truth_tables(results.truth):
+        parts += [f"### {table.title}", sentence, table.markdown()]
+    return parts
 
 
 def training(results: Results) -> list[str]:

@@ -23,6 +23,7 @@ from reports.tables import (
     lecture_accuracy,
     problems,
     refusal_table,
+    truth_tables,
 )
 
 SYMBOLS = {
@@ -61,6 +62,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             rows=rows,
             choices={name: _choices(rows, name) for name in FILTERS},
             returned=unique(n for d in results.divergences for n in d.values),
+            truths=list(truth_tables(results.truth)),
             accuracies=_accuracies(
                 results.training, bool(dataset and dataset.name == "mnist")
             ),

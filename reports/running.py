@@ -5,10 +5,10 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from parity_tests import checking, training
-from parity_tests.catalogue import LAYERS_AND_NETWORK
+from parity_tests import checking, training, truth
+from parity_tests.catalogue import LAYERS_AND_NETWORK, SMALL_CASES
 from parity_tests.implementations import Implementation, NotInstalled
-from parity_tests.records import Check, Divergence, Summary, Training
+from parity_tests.records import Check, Divergence, Summary, Training, TruthCheck
 from reports.console import bar
 from reports.environment import describe
 from reports.results import DatasetInfo, Results
@@ -48,6 +48,20 @@ def train(
     return found, missing
 
 
+def check_truth(plan: training.Plan) -> list[TruthCheck]:
+    """The reference against other mathematics; the lecture's check on its network."""
+    params = {name: value.copy() for name, value in plan.params.items()}
+    x, t = plan.dataset.x_train, plan.dataset.t_train
+    total = len(SMALL_CASES) + sum(value.size for value in params.values())
+    checks: list[TruthCheck] = []
+    with bar("Checking the truth", total) as advance:
+        for case in SMALL_CASES:
+            checks += truth.check(case)
+            advance()
+        batch = x[: truth.IMAGES], t[: truth.IMAGES]
+        return checks + truth.lecture_check(params, *batch, advance)
+
+
 def report(
     plan: training.Plan,
     info: DatasetInfo,
@@ -57,6 +71,7 @@ def report(
     """The whole run."""
     started, clock = datetime.now(UTC), time.perf_counter()
     checks, divergences = check(LAYERS_AND_NETWORK, dtypes, implementations)
+    truths = check_truth(plan)
     trainings, _ = train(plan, dtypes, implementations)
     environment = describe().model_copy(
         update={
@@ -72,5 +87,6 @@ def report(
         checks=checks,
         training=trainings,
         divergences=divergences,
+        truth=truths,
         summary=Summary.of(checks),
     )
