@@ -58,7 +58,7 @@ def test_every_layer_is_held_against_every_method_that_it_can_be() -> None:
 @pytest.mark.usefixtures("without_shape_checks")
 @pytest.mark.parametrize("case", SHAPES, ids=lambda case: case.id)
 def test_complex_steps_in_every_shape(case: Case, dtype: str) -> None:
-    compared = list(truth.by_complex_step(case.to(dtype), dtype))
+    compared = list(truth.gradients_by_complex_step(case.to(dtype), dtype))
     assert compared
     for quantity, value, other, allowed in compared:
         assert truth.judge(value, other, allowed)["bound_ratio"] <= 1, quantity
@@ -115,7 +115,7 @@ def test_complex_steps_find_what_is_wrong(
     case = case.to(dtype)
     for gradient in quantities(case)[1:]:
         monkeypatch.setattr(truth, "REFERENCE", Spoilt(gradient))
-        for name, value, other, allowed in truth.by_complex_step(case, dtype):
+        for name, value, other, allowed in truth.gradients_by_complex_step(case, dtype):
             wrong = truth.judge(value, other, allowed)["verdict"] == Verdict.FAIL
             assert wrong == (name == gradient)
 

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 from mpmath import mp
 
-from parity_tests import oracle
+from parity_tests import oracle, second_order
 from parity_tests.arithmetic import arithmetic
 from parity_tests.catalogue import Case, NetworkCase
 from parity_tests.checking import REFERENCE, error_bounds, run
 from parity_tests.comparison import share, truth_dtype
 from parity_tests.implementations import Arrays
 from parity_tests.records import TruthCheck, Verdict, Worst
+from parity_tests.second_order import Moving
 from reference.gradient import complex_step_gradient, numerical_gradient
 from reference.networks import TwoLayerNet
 from reference.rounding import RULES, Bounded, Bounds, network_bounds
@@ -82,9 +83,17 @@ def by_mpmath(case: Case | NetworkCase, dtype: str) -> Compared:
 
 
 def by_complex_step(case: Case | NetworkCase, dtype: str) -> Compared:
-    """Gradients; the steps are taken in the wider dtype, of which there must be one."""
-    if isinstance(case, NetworkCase) or case.kind != "typical" or dtype == "longdouble":
-        return
+    """Gradients, and what the R-operator makes of them; the steps are taken in the wider
+    dtype, of which there must be one.
+    """
+    if case.kind == "typical" and dtype != "longdouble":
+        if isinstance(case, Case):
+            yield from gradients_by_complex_step(case, dtype)
+        yield from products_by_complex_step(case, dtype)
+
+
+def gradients_by_complex_step(case: Case, dtype: str) -> Compared:
+    """Number by number."""
     wide = truth_dtype(dtype)
     results = run(case, REFERENCE)
     own, theirs = (
@@ -97,6 +106,19 @@ def by_complex_step(case: Case | NetworkCase, dtype: str) -> Compared:
         quantity = "d" + name
         allowed = own[quantity].error + theirs[quantity].error
         yield quantity, results[quantity], found, allowed
+
+
+def products_by_complex_step(case: Case | NetworkCase, dtype: str) -> Compared:
+    """All of them at once: R{f(x)} is Im f(x + ih Rx) / h, for gradients as well."""
+    moving, wide, h = Moving.of(case).to(dtype), truth_dtype(dtype), 2.0**-100
+    found = run(moving.moved(1j * h, np.result_type(wide, np.complex64)), REFERENCE)
+    own, theirs = (
+        second_order.error_bounds(moving, arithmetic("reference", d))
+        for d in (dtype, wide)
+    )
+    for quantity, value in second_order.by_reference(moving).items():
+        stepped = np.imag(found[quantity.removeprefix("R")]) / h
+        yield quantity, value, stepped, own[quantity].error + theirs[quantity].error
 
 
 def weighted(case: Case, name: str, value: np.ndarray) -> Any:

@@ -232,6 +232,18 @@ class Bounded:
         passed = self.exactly(np.log(self.value), -np.log1p(-lost))
         return passed._elementary(self.arithmetic.log)
 
+    def sigmoid(self) -> "Bounded":
+        """1 / (1 + e) with e = exp(-x), or e' / (1 + e') with e' = 1/e where that is
+        smaller.
+
+        e taken wrong by the factor 1 + d makes the result wrong by about (1 - y) d,
+        relative to it, and then come the roundings of the sum and the quotient; in the
+        second form, one more of the product, and e' in its place is wrong twice.
+        """
+        small = self.where(self.value < 0, -self).exp()  # exp(-|x|)
+        y = (self.constant(1.0) + small).reciprocal()
+        return (small * y).where(self.value < 0, y)
+
     def _elementary(self, roundings: float) -> "Bounded":
         """Below the normal numbers, so many roundings are as many halves of a spacing."""
         return self.rounded(roundings, max(roundings, 1))
@@ -397,17 +409,8 @@ def sigmoid_graph(x: Bounded, dout: Bounded) -> Bounds:
 
 @rule("Sigmoid")
 def sigmoid(x: Bounded, dout: Bounded) -> Bounds:
-    """1 / (1 + e) with e = exp(-x), or e' / (1 + e') with e' = 1/e where that is smaller.
-
-    e taken wrong by the factor 1 + d makes the result wrong by about (1 - y) d, relative
-    to it, and then come the roundings of the sum and the quotient; in the second form,
-    one more of the product, and e' in its place is wrong twice.
-    """
-    one = x.constant(1.0)
-    small = x.map(lambda v: np.where(x.value < 0, v, -v)).exp()  # exp(-|x|)
-    y = (one + small).reciprocal()
-    y = (small * y).where(x.value < 0, y)
-    return {"out": y, "dx": dout * (one - y) * y}
+    y = x.sigmoid()
+    return {"out": y, "dx": dout * (x.constant(1.0) - y) * y}
 
 
 def affine_back(x: Bounded, W: Bounded, dout: Bounded) -> Bounds:

@@ -49,7 +49,11 @@ def checks(results: Results) -> list[str]:
         parts.append(f"### {layer}")
         for _, dtype, table in group:
             parts += [dtype, table.markdown()]
-    return ["## Gradient differences", tables.LEGEND, *parts] if parts else []
+    return (
+        ["## Gradient differences", tables.LEGEND, tables.R_LEGEND, *parts]
+        if parts
+        else []
+    )
 
 
 def truth(results: Results) -> list[str]:

@@ -16,6 +16,7 @@ from parity_tests.records import Epoch, Training, Verdict
 from reports.figures import Figure, unique
 from reports.results import Results
 from reports.tables import (
+    R_LEGEND,
     SEVERITY,
     environment_table,
     gradient_rows,
@@ -70,6 +71,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             settings=environment_table(results.environment).rows,
             figures=[(figure, Markup(figure.svg)) for figure in figures],
             SYMBOLS=SYMBOLS,
+            R_LEGEND=R_LEGEND,
         )
     )
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from parity_tests import checking, training, truth
+from parity_tests import checking, second_order, training, truth
 from parity_tests.catalogue import LAYERS_AND_NETWORK, SMALL_CASES
 from parity_tests.implementations import Implementation, NotInstalled
 from parity_tests.records import Check, Divergence, Summary, Training, TruthCheck
@@ -25,6 +25,15 @@ def check(
             checks += found
             advance()
     return checks, run.divergences()
+
+
+def differentiate_twice(
+    dtypes: Sequence[str], implementations: Sequence[str]
+) -> list[Check]:
+    """Jacobian- and Hessian-vector products of all layers and the network."""
+    total = second_order.count(dtypes, implementations)
+    with bar("Differentiating twice", total) as advance:
+        return second_order.run(dtypes, implementations, advance)
 
 
 def train(
@@ -71,6 +80,7 @@ def report(
     """The whole run."""
     started, clock = datetime.now(UTC), time.perf_counter()
     checks, divergences = check(LAYERS_AND_NETWORK, dtypes, implementations)
+    checks += differentiate_twice(dtypes, implementations)
     truths = check_truth(plan)
     trainings, _ = train(plan, dtypes, implementations)
     environment = describe().model_copy(

@@ -52,12 +52,18 @@ LEGEND = (
     "bound it uses (1.00 would be all of it). '=' means the same bits as the reference "
     "in the same dtype; for the reference itself, those of the truth rounded once."
 )
+R_LEGEND = (
+    "R is Pearlmutter's operator: how something moves as the inputs do, in a random "
+    "direction. Rout is a Jacobian-vector product (forward mode), Rdx and the like are "
+    "Hessian-vector products (forward mode over reverse)."
+)
 TRUTH = {
     "central differences": "The lecture's check: backpropagation against "
     "(L(w + h) - L(w - h)) / 2h for every parameter of its network, on the first three "
     "images, with h = 1e-4. The bound is the formula's own error, which is known, and "
     "rounding; where a Relu switches within h, the formula takes a mean of two slopes.",
-    "complex steps": "Every gradient against Im f(x + ih) / h, taken in the wider dtype.",
+    "complex steps": "Every gradient and every product against Im f(x + ih) / h, taken in "
+    "the wider dtype.",
     "mpmath": "Every output and gradient against the textbook's formula, computed and "
     "differentiated to 100 digits; saturated softmax and sigmoid included.",
     "other forms": "Layers against the same function put together from other layers.",
