@@ -440,8 +440,59 @@ def network_cases() -> list[NetworkCase]:
     ]
 
 
+def small_cases() -> list[Case | NetworkCase]:
+    """Every layer and the network on few numbers, typical and extreme: what can be
+    computed to 100 digits, and differentiated number by number, within moments.
+    """
+
+    def few(layer: str, x: np.ndarray) -> Case:
+        return case(layer, "small", normal(*x.shape), x=x)
+
+    def extreme(layer: str, *rows: list[float]) -> Case:
+        x = np.array(rows)
+        return case(layer, "small, extreme", normal(*x.shape), kind="edge", x=x)
+
+    def joined(layer: str, name: str, t: list[int], **scores: Any) -> Case:
+        kind: Kind = "edge" if "," in name else "typical"
+        return case(layer, name, -2.5, kind=kind, **scores, t=np.array(t))
+
+    fruit = ("apple", "apple_num", "orange", "orange_num", "tax")
+    bills: dict[str, Any] = {name: np.abs(normal(3)) for name in fruit}
+    saturated = ([-80.0, -40.0], [40.0, 80.0])
+    sure = np.array([[80.0, 0, 0, 0], [0, 60, -20, 0]])
+    sides = {"W1": normal(6, 5), "b1": normal(5), "W2": normal(5, 4), "b2": normal(4)}
+    return [
+        *(case(n, "small", normal(3, 4), x=normal(3, 4), y=normal(3, 4)) for n in ("AddLayer", "MulLayer")),
+        case("BuyFruit", "small", normal(3), **bills),
+        few("Relu", normal(3, 4)),
+        extreme("Relu", [1e-30, -1e-30], [1e30, -1e30]),
+        few("Negate", normal(3, 4)),
+        few("Exp", normal(3, 4, scale=5)),
+        extreme("Exp", *saturated),
+        few("Log", np.exp(normal(3, 4))),
+        extreme("Log", [1e-30, 0.999], [1.001, 1e30]),
+        few("PlusOne", normal(3, 4)),
+        extreme("PlusOne", [1e-20, -1e-20], [1e8, -0.999]),
+        few("Reciprocal", away_from_zero(normal(3, 4))),
+        few("SigmoidGraph", normal(3, 4, scale=3)),
+        extreme("SigmoidGraph", *saturated),
+        few("Sigmoid", normal(3, 4, scale=3)),
+        extreme("Sigmoid", *saturated),
+        case("Affine", "small", normal(3, 4), x=normal(3, 2, 3), W=normal(6, 4), b=normal(4)),
+        few("Softmax", normal(3, 4, scale=3)),
+        extreme("Softmax", [1000, 0, -1000, 999], [-1e4, -1e4, -1e4, -1e4], [0, 60, -20, 0]),
+        joined("CrossEntropy", "small", [0, 3, 1], y=probabilities(3, 4)),
+        joined("CrossEntropy", "small, extreme", [0, 1], y=np.array([[1e-30, 1], [1e-30, 1]])),
+        joined("SoftmaxWithLoss", "small", [0, 3, 1], x=normal(3, 4)),
+        joined("SoftmaxWithLoss", "small, right", [0, 1], x=sure),
+        joined("SoftmaxWithLoss", "small, wrong", [1, 2], x=sure),
+        NetworkCase("small", sides, normal(3, 6), labels(3, 4)),
+    ]  # fmt: skip
+
+
 LAYER_CASES = layer_cases()
 SHAPE_CASES = shape_cases()
 NETWORK_CASES = network_cases()
+SMALL_CASES = small_cases()
 LAYERS = list(dict.fromkeys(case.layer for case in LAYER_CASES))
 LAYERS_AND_NETWORK = [*LAYERS, NetworkCase.layer]

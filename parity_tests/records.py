@@ -55,6 +55,23 @@ class Check(Record):
     note: str | None = None
 
 
+class TruthCheck(Record):
+    """One tensor of the reference against another way to compute it."""
+
+    method: str
+    layer: str
+    case: str
+    quantity: str
+    dtype: str
+    elements: int
+    mean_abs: float
+    max_abs: float
+    max_ulp: float
+    bound_ratio: float
+    worst: Worst
+    verdict: Verdict
+
+
 class Divergence(Record):
     """A place where implementations legitimately differ, and why."""
 

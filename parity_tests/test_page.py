@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from markupsafe import escape
 
 from parity_tests.elementary import measured
 from parity_tests.records import (
@@ -24,12 +25,14 @@ from parity_tests.records import (
     Epoch,
     Summary,
     Training,
+    TruthCheck,
     Verdict,
     Worst,
 )
 from reports.figures import Figure, draw
 from reports.page import is_link, render, shown, sort_key
 from reports.results import DatasetInfo, Environment, Results
+from reports.tables import TRUTH
 
 ALL = ("reference", "torch", "jax", "jax-jit")
 BAD = "<script>alert(1)</script>\"'&{{ 7 * 7 }}$x$"
@@ -96,6 +99,27 @@ def training(name: str, dtype: str) -> Training:
     )
 
 
+def truth_checks() -> list[TruthCheck]:
+    """One row for every method."""
+    return [
+        TruthCheck(
+            method=method,
+            layer="Affine",
+            case="Affine/small",
+            quantity="dW",
+            dtype="float32",
+            elements=24,
+            mean_abs=1e-8,
+            max_abs=1.25e-7,
+            max_ulp=1.0,
+            bound_ratio=0.33,
+            worst=Worst(index=[0, 1], value=1.0, truth=1.0),
+            verdict=Verdict.WITHIN_BOUND,
+        )
+        for method in TRUTH
+    ]
+
+
 def sample(
     implementations: tuple[str, ...] = ALL,
     missing: tuple[str, ...] = (),
@@ -135,6 +159,7 @@ def sample(
         if trained
         else [],
         divergences=[divergence],
+        truth=truth_checks() if trained else [],
         summary=Summary.of(rows),
         elementary=measured()[:3],
     )
@@ -278,6 +303,16 @@ def test_digits_are_announced() -> None:
     assert '<p class="notice">' not in variant("whole").page
 
 
+def test_the_truth_has_a_table_for_every_method() -> None:
+    page = variant("whole").page
+    section = page[page.index('id="truth"') : page.index('id="divergences"')]
+    for method, sentence in TRUTH.items():
+        assert f"<h3>By {method}</h3>" in section
+        assert str(escape(sentence)) in section
+    assert section.count("1.2e-07 0.33") == len(TRUTH) - 1
+    assert 'id="truth"' not in variant("no training").page
+
+
 def test_failures_come_first() -> None:
     assert 'id="failures"' not in variant("whole").page
     results = sample()
@@ -295,6 +330,8 @@ def test_everything_from_data_is_escaped() -> None:
     results = sample()
     for check in results.checks:
         check.case = check.layer = check.quantity = check.note = BAD
+    for row in results.truth:
+        row.case = row.layer = row.quantity = row.dtype = BAD
     for run in results.training:
         run.implementation += BAD if run.implementation != "reference" else ""
     for divergence in results.divergences:

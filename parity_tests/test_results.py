@@ -10,10 +10,17 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from parity_tests.records import Check, Summary, Verdict
+from parity_tests.records import Check, Summary, TruthCheck, Verdict, Worst
 from reports.compare import compare, tables
 from reports.results import Environment, Results, UnreadableResults
-from reports.tables import Table, cell, gradient_rows, headline
+from reports.tables import (
+    Table,
+    cell,
+    gradient_rows,
+    headline,
+    problems,
+    truth_tables,
+)
 
 
 def check(**changes: Any) -> Check:
@@ -147,6 +154,35 @@ def test_headline_says_whether_they_agree() -> None:
     )
     alone = results(check(implementation="reference"))
     assert headline(alone).startswith("Only NumPy was there")
+
+
+def test_a_reference_that_is_not_what_mathematics_says_is_a_problem() -> None:
+    found = results(check())
+    right = TruthCheck(
+        method="mpmath",
+        layer="Relu",
+        case="Relu/small",
+        quantity="dx",
+        dtype="float32",
+        elements=12,
+        mean_abs=0.1,
+        max_abs=0.5,
+        max_ulp=9.0,
+        bound_ratio=0.25,
+        worst=Worst(index=[0], value=1.5, truth=1.0),
+        verdict=Verdict.WITHIN_BOUND,
+    )
+    wrong = right.model_copy(update={"bound_ratio": 4.0, "verdict": Verdict.FAIL})
+    found.truth = [right]
+    assert not problems(found)
+    assert "1 of 1 tensors of the reference are confirmed (mpmath)" in headline(found)
+    found.truth = [right, wrong]
+    assert problems(found) == [
+        "the reference's Relu dx in float32 is 4 bounds from what the method 'mpmath' "
+        "finds (Relu/small)"
+    ]
+    ((_, table),) = truth_tables(found.truth)
+    assert table.rows == [["Relu", "dx", "FAIL 5.0e-01 4.00"]]
 
 
 def test_tables_escape_what_would_break_them() -> None:

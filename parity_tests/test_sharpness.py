@@ -120,7 +120,8 @@ def relative_bound(case: Case, quantity: str, name: str, dtype: str) -> Any:
         return both * (k * (1 - y) + of_y)
     if case.layer == "SigmoidGraph":  # dout * (y * y) * e
         return both * (k + 2 * of_y + 3)
-    return both * (k + of_y / (1 - y) + 3)  # dout * (1 - y) * y
+    # dout * (1 - y) * y, which follows y by 1 - 2 y
+    return both * (np.abs(1 - 2 * y) * (k + of_y / (1 - y)) + 3)
 
 
 @pytest.mark.parametrize(

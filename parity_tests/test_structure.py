@@ -109,6 +109,19 @@ def test_networks_and_training_are_a_parallel_text(room: str) -> None:
     assert signatures[0] == signatures[1]
 
 
+@pytest.mark.parametrize("room", ["torch_impl", "jax_impl"])
+def test_second_order_is_a_parallel_text(room: str) -> None:
+    pytest.importorskip(room.removesuffix("_impl"))
+    layers = public(import_module("reference.layers"), inspect.isclass)
+    reference, other = (import_module(f"{r}.second_order") for r in ("reference", room))
+    assert public(reference, inspect.isclass) == ["R" + name for name in layers]
+    functions = public(reference, inspect.isfunction)
+    assert public(other, inspect.isfunction) == functions
+    for name in functions:
+        signatures = [inspect.signature(getattr(m, name)) for m in (reference, other)]
+        assert [*signatures[0].parameters] == [*signatures[1].parameters]
+
+
 def test_help_imports_no_framework() -> None:
     heavy = "{'torch', 'jax', 'matplotlib', 'sklearn', 'numpy'}"
     code = (

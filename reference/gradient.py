@@ -48,14 +48,14 @@ def numerical_gradient(
 
 
 def complex_step_gradient(
-    f: Callable[[Any], Any], x: Float[np.ndarray, "*shape"], h: float = 1e-30
+    f: Callable[[Any], Any], x: Float[np.ndarray, "*shape"], h: float = 2.0**-100
 ) -> Float[np.ndarray, "*shape"]:
     """Im f(x + ih) / h, one element of x at a time: no subtraction, so no cancellation.
 
     With h far below the unit roundoff the result is exact to a few ulps (Squire and
     Trapp, Using complex variables to estimate derivatives of real functions, SIAM
-    Review 40(1), 1998). f must be built from analytic functions and comparisons, as
-    the layers of this package are.
+    Review 40(1), 1998); with a power of two, to divide by it is exact. f must be built
+    from analytic functions and comparisons, as the layers of this package are.
 
     Args, errors: as for `numerical_gradient`, but x is never changed: f is given a
     complex copy of it.

@@ -236,6 +236,15 @@ class Bounded:
         passed = self.exactly(np.log(self.value), -np.log1p(-lost))
         return passed._elementary(self.arithmetic.log)
 
+    def sigmoid(self) -> "Bounded":
+        """1 / (1 + e) with e = exp(-|x|); for x < 0, e times that, which is one rounding
+        more than 1 / (1 + exp(-x)) has.
+        """
+        e = self.where(self.value < 0, -self).exp()
+        above = (self.constant(1.0) + e.given).reciprocal()
+        y = (e.given * above).where(self.value < 0, above)
+        return y.inheriting(e, flatness(e), flatness(e))
+
     def _elementary(self, roundings: Values) -> "Bounded":
         """Below the normal numbers, so many roundings are as many halves of a spacing."""
         return self.rounded(roundings, np.maximum(roundings, 1))
@@ -415,7 +424,7 @@ def reciprocal(x: Bounded, dout: Bounded) -> Bounds:
 
 def flatness(e: Bounded) -> Values:
     """1 / (1 + e) for the least e there can be. Its square is how fast y = 1 / (1 + e)
-    follows e, and e y, and y**2 e = y (1 - y) follows no faster: |1 - e| <= 1 + e.
+    follows e, and e y, and y**2 e follows no faster, for |1 - e| <= 1 + e.
     """
     return 1 / (1 + np.maximum(e.value - e.spread, 0))
 
@@ -434,19 +443,11 @@ def sigmoid_graph(x: Bounded, dout: Bounded) -> Bounds:
 
 @rule("Sigmoid")
 def sigmoid(x: Bounded, dout: Bounded) -> Bounds:
-    """1 / (1 + e) with e = exp(-|x|); for x < 0, e times that, which is one rounding more
-    than 1 / (1 + exp(-x)) has. In 1 - y, the roundings of y remain while it cancels.
-    """
-    one = x.constant(1.0)
-    e = x.map(lambda v: np.where(x.value < 0, v, -v)).exp()
-    flat = flatness(e)
-    above = (one + e.given).reciprocal()
-    y = (e.given * above).where(x.value < 0, above)
-    dx = dout * (one - y) * y
-    return {
-        "out": y.inheriting(e, flat, flat),
-        "dx": dx.inheriting(e, flat, flat, dout.magnitude),
-    }
+    """In y (1 - y), the error of y counts |1 - 2 y| times."""
+    y = x.sigmoid()
+    dx = dout * (x.constant(1.0) - y.given) * y.given
+    slope = np.abs(1 - 2 * y.value) + 2 * y.error
+    return {"out": y, "dx": dx.inheriting(y, slope, dout.magnitude)}
 
 
 def affine_back(x: Bounded, W: Bounded, dout: Bounded) -> Bounds:

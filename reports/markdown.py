@@ -18,6 +18,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             dataset(results),
             *failures(results),
             *checks(results),
+            *truth(results),
             *training(results),
             *(f"![{f.alt}](figures/{f.name}.svg)\n\n{f.caption}" for f in figures),
             *divergences(results),
@@ -51,7 +52,14 @@ def checks(results: Results) -> list[str]:
             parts += [dtype, table.markdown()]
     warnings = [f"Warning: {sentence}." for sentence in tables.warnings(results.checks)]
     heading = "## Gradient differences"
-    return [heading, tables.LEGEND, *warnings, *parts] if parts else []
+    return [heading, tables.LEGEND, tables.R_LEGEND, *warnings, *parts] if parts else []
+
+
+def truth(results: Results) -> list[str]:
+    parts = ["## Is the truth true?"] if results.truth else []
+    for sentence, table in tables.truth_tables(results.truth):
+        parts += [f"### {table.title}", sentence, table.markdown()]
+    return parts
 
 
 def training(results: Results) -> list[str]:

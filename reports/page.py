@@ -17,6 +17,7 @@ from reports.figures import Figure, unique
 from reports.results import Results
 from reports.tables import (
     ELEMENTARY,
+    R_LEGEND,
     SEVERITY,
     elementary_table,
     environment_table,
@@ -25,6 +26,7 @@ from reports.tables import (
     lecture_accuracy,
     problems,
     refusal_table,
+    truth_tables,
     warnings,
 )
 
@@ -65,6 +67,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             rows=rows,
             choices={name: _choices(rows, name) for name in FILTERS},
             returned=unique(n for d in results.divergences for n in d.values),
+            truths=list(truth_tables(results.truth)),
             accuracies=_accuracies(
                 results.training, bool(dataset and dataset.name == "mnist")
             ),
@@ -74,6 +77,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             settings=environment_table(results.environment).rows,
             figures=[(figure, Markup(figure.svg)) for figure in figures],
             SYMBOLS=SYMBOLS,
+            R_LEGEND=R_LEGEND,
         )
     )
 

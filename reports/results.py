@@ -7,7 +7,14 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from parity_tests.elementary import Measured
-from parity_tests.records import Check, Divergence, Record, Summary, Training
+from parity_tests.records import (
+    Check,
+    Divergence,
+    Record,
+    Summary,
+    Training,
+    TruthCheck,
+)
 
 
 class UnreadableResults(ValueError):
@@ -53,6 +60,7 @@ class Results(Record):
     checks: list[Check]
     training: list[Training]
     divergences: list[Divergence]
+    truth: list[TruthCheck] = Field(default_factory=list)
     summary: Summary
     elementary: list[Measured] = Field(default_factory=list)
 

@@ -5,11 +5,18 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from parity_tests import checking, training
-from parity_tests.catalogue import LAYERS_AND_NETWORK
+from parity_tests import checking, second_order, training, truth
+from parity_tests.catalogue import LAYERS_AND_NETWORK, SMALL_CASES
 from parity_tests.elementary import measured
 from parity_tests.implementations import Implementation, NotInstalled
-from parity_tests.records import Check, Divergence, MutantResult, Summary, Training
+from parity_tests.records import (
+    Check,
+    Divergence,
+    MutantResult,
+    Summary,
+    Training,
+    TruthCheck,
+)
 from reports.console import bar
 from reports.environment import describe
 from reports.results import DatasetInfo, Results
@@ -43,6 +50,15 @@ def sensitivity(
     return found
 
 
+def differentiate_twice(
+    dtypes: Sequence[str], implementations: Sequence[str]
+) -> list[Check]:
+    """Jacobian- and Hessian-vector products of all layers and the network."""
+    total = second_order.count(dtypes, implementations)
+    with bar("Differentiating twice", total) as advance:
+        return second_order.run(dtypes, implementations, advance)
+
+
 def train(
     plan: training.Plan, dtypes: Sequence[str], implementations: Sequence[str]
 ) -> tuple[list[Training], list[str]]:
@@ -64,6 +80,20 @@ def train(
     return found, missing
 
 
+def check_truth(plan: training.Plan) -> list[TruthCheck]:
+    """The reference against other mathematics; the lecture's check on its network."""
+    params = {name: value.copy() for name, value in plan.params.items()}
+    x, t = plan.dataset.x_train, plan.dataset.t_train
+    total = len(SMALL_CASES) + sum(value.size for value in params.values())
+    checks: list[TruthCheck] = []
+    with bar("Checking the truth", total) as advance:
+        for case in SMALL_CASES:
+            checks += truth.check(case)
+            advance()
+        batch = x[: truth.IMAGES], t[: truth.IMAGES]
+        return checks + truth.lecture_check(params, *batch, advance)
+
+
 def report(
     plan: training.Plan,
     info: DatasetInfo,
@@ -73,6 +103,8 @@ def report(
     """The whole run."""
     started, clock = datetime.now(UTC), time.perf_counter()
     checks, divergences = check(LAYERS_AND_NETWORK, dtypes, implementations)
+    checks += differentiate_twice(dtypes, implementations)
+    truths = check_truth(plan)
     trainings, _ = train(plan, dtypes, implementations)
     environment = describe().model_copy(
         update={
@@ -88,6 +120,7 @@ def report(
         checks=checks,
         training=trainings,
         divergences=divergences,
+        truth=truths,
         summary=Summary.of(checks),
         elementary=measured(),
     )
