@@ -18,6 +18,7 @@ from reports.results import Results
 from reports.tables import (
     SEVERITY,
     environment_table,
+    exhaustive_sentences,
     gradient_rows,
     headline,
     lecture_accuracy,
@@ -64,6 +65,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             accuracies=_accuracies(
                 results.training, bool(dataset and dataset.name == "mnist")
             ),
+            tried=exhaustive_sentences(results.exhaustive),
             refusals=refusal_table(results.checks).rows,
             settings=environment_table(results.environment).rows,
             figures=[(figure, Markup(figure.svg)) for figure in figures],

@@ -6,7 +6,14 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from parity_tests.records import Check, Divergence, Record, Summary, Training
+from parity_tests.records import (
+    Check,
+    Divergence,
+    Exhaustive,
+    Record,
+    Summary,
+    Training,
+)
 
 
 class UnreadableResults(ValueError):
@@ -52,6 +59,7 @@ class Results(Record):
     checks: list[Check]
     training: list[Training]
     divergences: list[Divergence]
+    exhaustive: list[Exhaustive] = Field(default_factory=list)
     summary: Summary
 
     @property
