@@ -83,6 +83,43 @@ class Divergence(Record):
     source: str
 
 
+class Among(Record):
+    """What was found of one kind of inputs; `documented` counts by reason."""
+
+    kind: str
+    inputs: int
+    differing: int
+    documented: dict[str, int]
+    failed: int
+    max_ulp: float
+    at: float | None
+    value: float | None
+    truth: float | None
+
+
+class Exhaustive(Record):
+    """One quantity of one implementation on every float32, or as many as were tried.
+
+    `differing`, `documented` and `failed` count inputs of all kinds: on how many the
+    bits are not the reference's, the error is one that is documented, and nothing
+    explains it. `max_ulp` and `at` are those of normal numbers; `seconds` is what the
+    layer took, all implementations together.
+    """
+
+    layer: str
+    quantity: str
+    implementation: str
+    inputs: int
+    differing: int
+    max_ulp: float
+    at: float | None
+    documented: dict[str, int]
+    failed: int
+    verdict: Verdict
+    seconds: float
+    kinds: list[Among]
+
+
 class Epoch(Record):
     """Where a training stands after `step` steps; the loss is that of this step."""
 

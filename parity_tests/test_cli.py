@@ -216,7 +216,8 @@ def test_report_is_whole_and_reads_back(tmp_path: Path) -> None:
     assert raw["schema_version"] == 1
     assert set(raw) == {
         *("schema_version", "environment", "checks"),
-        *("training", "divergences", "truth", "summary", "elementary"),
+        *("training", "divergences", "truth", "exhaustive", "summary"),
+        "elementary",
     }
     assert results.environment.dataset is not None
     assert results.environment.dataset.name == "digits"

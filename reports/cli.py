@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer import Argument, Option
@@ -66,14 +66,36 @@ def check(
     layers: Annotated[
         list[str] | None, Argument(help="Layers, TwoLayerNet included; by default all.")
     ] = None,
-    implementations: Implementations = "reference,torch,jax",
+    implementations: Annotated[
+        str | None,
+        Option(
+            metavar="NAME,...",
+            show_default="reference,torch,jax; with --exhaustive all",
+            help="reference, torch, torch-composed, jax, jax-composed, jax-jit; or all.",
+        ),
+    ] = None,
     dtype: Dtypes = "float64,float32",
     sensitivity: Annotated[
         bool, Option("--sensitivity", help="Plant mistakes, and tell which are caught.")
     ] = False,
+    exhaustive: Annotated[
+        bool,
+        Option(
+            "--exhaustive",
+            help="Instead, try every float32 there is on the element-wise layers; "
+            "Ctrl-C prints what is known by then.",
+        ),
+    ] = False,
+    stride: Annotated[
+        int, Option(min=1, max=2**24, help="With --exhaustive: one float32 in so many.")
+    ] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Compare layer by layer, and the network with everything that flows through it."""
+    if exhaustive:
+        check_exhaustively(layers, implementations or "all", dtype, stride, as_json)
+    if stride > 1:
+        raise Unusable("--stride goes with --exhaustive")
     from parity_tests.catalogue import LAYERS_AND_NETWORK
     from parity_tests.records import Summary
     from reports import running, tables
@@ -81,7 +103,8 @@ def check(
 
     chosen = choose("layer", layers or LAYERS_AND_NETWORK, LAYERS_AND_NETWORK)
     dtypes = choose("dtype", dtype.split(","), DTYPES)
-    names = choose_implementations(implementations)
+    default = "reference,torch,jax"
+    names = choose_implementations(implementations or default)
     if sensitivity:
         check_sensitivity(chosen, dtypes, names, as_json)
     checks, divergences = running.check(chosen, dtypes, names)
@@ -126,6 +149,52 @@ def check_sensitivity(
                 say(f"Not caught: {mutant.name}. {mutant.sentence}")
         say(tables.mutants_sentence(summary))
     raise typer.Exit(0 if summary.survived == 0 else 1)
+
+
+def check_exhaustively(
+    layers: list[str] | None,
+    implementations: str,
+    dtype: str,
+    stride: int,
+    as_json: bool,
+) -> NoReturn:
+    """Try every float32; and print what is known at the end, or when a signal comes."""
+    from parity_tests.exhaustive import LAYERS, Run
+    from reference.cleanup import at_end
+    from reports import running, tables
+    from reports.console import note, output, say
+
+    chosen = choose("element-wise layer", layers or LAYERS, LAYERS)
+    if "float32" not in choose("dtype", dtype.split(","), DTYPES):
+        raise Unusable(f"--exhaustive tries every float32, got --dtype {dtype}")
+    present, missing = running.load_present(choose_implementations(implementations))
+    for sentence in missing:
+        note(f"missing: {sentence}")
+    run = Run(chosen, present, stride)
+    shown = False
+
+    def show() -> None:
+        nonlocal shown
+        if shown:
+            return
+        shown = True
+        rows = run.rows()
+        if as_json:
+            print_json(exhaustive=rows)
+        else:
+            tables.exhaustive_table(rows).print(output)
+            for table in tables.kind_tables(rows):
+                table.print(output)
+            say(tables.EXHAUSTIVE_LEGEND)
+            for sentence in tables.exhaustive_sentences(rows):
+                say(sentence)
+            for layer in chosen[len({row.layer for row in rows}) :]:
+                say(f"{layer}: not tried")
+        sys.stdout.flush()  # a signal ends the program without doing so
+
+    with at_end(show):
+        running.exhaust(run)
+    raise typer.Exit(1 if any(row.failed for row in run.rows()) else 0)
 
 
 @app.command()
@@ -181,6 +250,14 @@ def report(
     batch_size: BatchSize = 100,
     learning_rate: LearningRate = 0.1,
     seed: Seed = 0,
+    exhaustive: Annotated[
+        bool,
+        Option(
+            "--exhaustive",
+            help="Also try every float32 on the element-wise layers: a quarter of an "
+            "hour more.",
+        ),
+    ] = False,
 ) -> None:
     """All of it, written to a directory: results.json, report.md, report.html, figures."""
     from parity_tests.training import Plan
@@ -193,7 +270,8 @@ def report(
     target = writing.check_target(output)
     data = load_dataset(dataset, data_dir)
     plan = Plan.of(data, steps, batch_size, learning_rate, seed)
-    results = running.report(plan, describe_dataset(data), dtypes, names)
+    info = describe_dataset(data)
+    results = running.report(plan, info, dtypes, names, exhaustive)
     with working("Drawing and writing"):
         writing.write(results, data, target)
     say(tables.headline(results))

@@ -22,6 +22,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             *training(results),
             *(f"![{f.alt}](figures/{f.name}.svg)\n\n{f.caption}" for f in figures),
             *divergences(results),
+            *exhaustive(results),
             *refusals(results),
             *elementary(results),
             *environment(results),
@@ -83,6 +84,17 @@ def divergences(results: Results) -> list[str]:
         for row in results.divergences
     }
     return [f"## {table.title}", table.markdown(), "\n".join(reasons.values())]
+
+
+def exhaustive(results: Results) -> list[str]:
+    rows = results.exhaustive
+    if not rows:
+        return []
+    table = tables.exhaustive_table(rows)
+    parts = [f"## {table.title}", tables.EXHAUSTIVE_LEGEND, table.markdown()]
+    for table in tables.kind_tables(rows):
+        parts += [f"### {table.title}", table.markdown()]
+    return [*parts, "\n".join(f"- {s}" for s in tables.exhaustive_sentences(rows))]
 
 
 def refusals(results: Results) -> list[str]:

@@ -21,6 +21,7 @@ from reports.tables import (
     SEVERITY,
     elementary_table,
     environment_table,
+    exhaustive_sentences,
     gradient_rows,
     headline,
     lecture_accuracy,
@@ -71,6 +72,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             accuracies=_accuracies(
                 results.training, bool(dataset and dataset.name == "mnist")
             ),
+            tried=exhaustive_sentences(results.exhaustive),
             refusals=refusal_table(results.checks).rows,
             elementary=elementary_table(results.elementary),
             about_elementary=ELEMENTARY,

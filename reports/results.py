@@ -10,6 +10,7 @@ from parity_tests.elementary import Measured
 from parity_tests.records import (
     Check,
     Divergence,
+    Exhaustive,
     Record,
     Summary,
     Training,
@@ -61,6 +62,7 @@ class Results(Record):
     training: list[Training]
     divergences: list[Divergence]
     truth: list[TruthCheck] = Field(default_factory=list)
+    exhaustive: list[Exhaustive] = Field(default_factory=list)
     summary: Summary
     elementary: list[Measured] = Field(default_factory=list)
 

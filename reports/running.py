@@ -5,13 +5,14 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from parity_tests import checking, second_order, training, truth
+from parity_tests import checking, exhaustive, second_order, training, truth
 from parity_tests.catalogue import LAYERS_AND_NETWORK, SMALL_CASES
 from parity_tests.elementary import measured
 from parity_tests.implementations import Implementation, NotInstalled
 from parity_tests.records import (
     Check,
     Divergence,
+    Exhaustive,
     MutantResult,
     Summary,
     Training,
@@ -65,13 +66,7 @@ def train(
     """All trainings, the reference always first; and why any of them is missing."""
     wanted = ["reference", *implementations]
     names = [name for name in dict.fromkeys(wanted) if name in training.TRAINABLE]
-    loaded = [checking.try_load(name) for name in names]
-    missing = [str(reason) for reason in loaded if isinstance(reason, NotInstalled)]
-    present: list[Implementation] = [
-        implementation
-        for implementation in loaded
-        if not isinstance(implementation, NotInstalled)
-    ]
+    present, missing = load_present(names)
     total = plan.steps * len(present) * len(dtypes)
     with bar("Training", total) as advance:
         found = training.run_trainings(
@@ -94,18 +89,43 @@ def check_truth(plan: training.Plan) -> list[TruthCheck]:
         return checks + truth.lecture_check(params, *batch, advance)
 
 
+def load_present(names: Sequence[str]) -> tuple[list[Implementation], list[str]]:
+    """The implementations that there are; and why any of them is missing."""
+    loaded = [checking.try_load(name) for name in names]
+    missing = [str(reason) for reason in loaded if isinstance(reason, NotInstalled)]
+    present: list[Implementation] = [
+        implementation
+        for implementation in loaded
+        if not isinstance(implementation, NotInstalled)
+    ]
+    return present, missing
+
+
+def exhaust(run: exhaustive.Run) -> None:
+    """Run it, for minutes."""
+    with bar("Trying every float32", len(run)) as advance:
+        for _ in run:
+            advance()
+
+
 def report(
     plan: training.Plan,
     info: DatasetInfo,
     dtypes: Sequence[str],
     implementations: Sequence[str],
+    every_float32: bool = False,
 ) -> Results:
-    """The whole run."""
+    """The whole run; if wanted, with every float32 through the element-wise layers."""
     started, clock = datetime.now(UTC), time.perf_counter()
     checks, divergences = check(LAYERS_AND_NETWORK, dtypes, implementations)
     checks += differentiate_twice(dtypes, implementations)
     truths = check_truth(plan)
     trainings, _ = train(plan, dtypes, implementations)
+    tried: list[Exhaustive] = []
+    if every_float32:
+        run = exhaustive.Run(exhaustive.LAYERS, load_present(implementations)[0])
+        exhaust(run)
+        tried = run.rows()
     environment = describe().model_copy(
         update={
             "dataset": info,
@@ -121,6 +141,7 @@ def report(
         training=trainings,
         divergences=divergences,
         truth=truths,
+        exhaustive=tried,
         summary=Summary.of(checks),
         elementary=measured(),
     )

@@ -15,9 +15,12 @@ from rich.table import Table as RichTable
 from tabulate import tabulate
 
 from parity_tests.elementary import Measured
+from parity_tests.exhaustive import FLOATS
 from parity_tests.records import (
+    Among,
     Check,
     Divergence,
+    Exhaustive,
     MutantResult,
     MutantSummary,
     Summary,
@@ -77,6 +80,15 @@ TRUTH = {
     "differentiated to 100 digits; saturated softmax and sigmoid included.",
     "other forms": "Layers against the same function put together from other layers.",
 }
+EXHAUSTIVE_LEGEND = (
+    "differing: on how many inputs the bits are not the reference's; all NaN count as "
+    "one, and the sign of zero counts. max ulp, at: the largest error among normal "
+    "numbers, and the input where it occurs. documented: errors that rounding does not "
+    "explain, by reason. By kind of input, normal ones told apart by their true result: "
+    "on how many the implementations differ from the reference, and the largest error "
+    "in ulps."
+)
+EXPLAINED = "every error is rounding or documented"
 SEVERITY = [
     Verdict.MISSING,
     Verdict.IDENTICAL,
@@ -350,6 +362,81 @@ def elementary_table(measured: Sequence[Measured]) -> Table:
     return Table("Errors of exp and log in ulps", headers, rows)
 
 
+def ulps(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
+def exhaustive_table(rows: Sequence[Exhaustive]) -> Table:
+    """Every float32: how far from the truth, and how often not as the reference."""
+    headers = [
+        *("layer", "quantity", "implementation", "inputs", "differing"),
+        *("max ulp", "at", "documented", "verdict"),
+    ]
+    cells = [
+        [
+            row.layer,
+            row.quantity,
+            row.implementation,
+            f"{row.inputs:,}",
+            f"{row.differing:,}",
+            ulps(row.max_ulp),
+            "" if row.at is None else f"{row.at:.9g}",
+            ", ".join(f"{why}: {n:,}" for why, n in row.documented.items()),
+            f"{row.verdict} on {row.failed:,}" if row.failed else row.verdict,
+        ]
+        for row in rows
+    ]
+    return Table("Every float32", headers, cells)
+
+
+def kind_tables(rows: Sequence[Exhaustive]) -> Iterator[Table]:
+    """For each layer and quantity: kinds of input down, implementations across."""
+    groups: dict[tuple[str, str], list[Exhaustive]] = {}
+    for row in rows:
+        groups.setdefault((row.layer, row.quantity), []).append(row)
+    for (layer, quantity), group in groups.items():
+        cells = [
+            [at[0].kind, f"{at[0].inputs:,}", *map(kind_cell, at)]
+            for at in zip(*(row.kinds for row in group), strict=True)
+        ]
+        names = [row.implementation for row in group]
+        title = f"{layer} {quantity} by kind of input"
+        yield Table(title, ["input", "number", *names], cells)
+
+
+def kind_cell(found: Among) -> str:
+    """Where something differs, on how many inputs; and the largest error in ulps."""
+    differing = f"{found.differing:,} differ, " if found.differing else ""
+    return differing + ulps(found.max_ulp) + (" FAIL" if found.failed else "")
+
+
+def exhaustive_sentences(rows: Sequence[Exhaustive]) -> list[str]:
+    """A sentence for each layer: was it every float32, and do they agree?"""
+    sentences = []
+    for layer in dict.fromkeys(row.layer for row in rows):
+        group = [row for row in rows if row.layer == layer]
+        failed = [
+            f"nothing explains {row.failed:,} errors in the {row.quantity} of "
+            f"{row.implementation}"
+            for row in group
+            if row.failed
+        ]
+        tried = group[0].inputs
+        every = f"all {FLOATS:,} float32 were tried"
+        some = f"only {tried:,} of {FLOATS:,} float32 were tried"
+        sentences.append(
+            f"{layer}: {every if tried == FLOATS else some}, in "
+            f"{group[0].seconds:,.0f} s; {', '.join(failed) or EXPLAINED}"
+        )
+    return sentences
+
+
+def tried_sentence(rows: Sequence[Exhaustive]) -> str:
+    """On what every float32 was tried, in one sentence; empty where on nothing."""
+    layers = list(dict.fromkeys(row.layer for row in rows if row.inputs == FLOATS))
+    return f"all {FLOATS:,} float32 were tried on {', '.join(layers)}" if layers else ""
+
+
 def lecture_accuracy(epoch: int, is_end: bool) -> tuple[float, float] | None:
     """What the lecture's script printed after the first step of this epoch, if it did."""
     if is_end or epoch >= len(LECTURE_ACCURACY):
@@ -497,13 +584,20 @@ def problems(results: Results) -> list[str]:
         for c in results.truth
         if c.verdict == Verdict.FAIL
     ]
-    return found + disagreements(results.training, results.tests)
+    found += disagreements(results.training, results.tests)
+    return found + [
+        f"{row.layer} {row.quantity} in float32 disagrees for {row.implementation} "
+        f"(on {row.failed:,} of {row.inputs:,} inputs)"
+        for row in results.exhaustive
+        if row.failed
+    ]
 
 
 def headline(results: Results) -> str:
     """Do they agree? One sentence."""
     present = {c.implementation for c in results.checks if c.verdict != Verdict.MISSING}
     present |= {t.implementation for t in results.training}
+    present |= {row.implementation for row in results.exhaustive}
     framework = {"reference": "NumPy", "torch": "PyTorch", "jax": "JAX"}
     names = [framework[name] for name in framework if name in present]
     if not names:
@@ -513,6 +607,7 @@ def headline(results: Results) -> str:
     said = [checks_sentence(results.summary) if results.checks else ""]
     said.append(truth_sentence(results.truth) if results.truth else "")
     said.append(training_sentence(results.training, results.tests))
+    said.append(tried_sentence(results.exhaustive))
     evidence = "; ".join(filter(None, said))
     if wrong:
         more = f" and {len(wrong) - 1:,} more" if wrong[1:] else ""
