@@ -9,13 +9,16 @@ BIN := $(VENV)/bin
 endif
 INSTALLED := $(VENV)/installed
 
-.PHONY: report test test-browser lint format published elementary lock clean help
+.PHONY: report test test-deep test-browser lint format published elementary lock clean help
 
 report: $(INSTALLED) ## run the suite and write gradparity-report/
 	$(BIN)/gradparity report
 
 test: $(INSTALLED) ## the parity suite
 	$(BIN)/python -m pytest -n auto -m "not browser"
+
+test-deep: $(INSTALLED) ## 10,000 random cases a layer
+	$(BIN)/python -m pytest -n auto --hypothesis-profile=deep parity_tests/test_properties.py
 
 test-browser: $(INSTALLED) ## the report in Chromium, which must be installed
 	$(BIN)/python -m pytest -m browser
@@ -45,7 +48,7 @@ lock: ## renew requirements.lock (needs uv)
 	mv requirements.lock.new requirements.lock
 
 clean: ## remove what make has made
-	rm -rf $(VENV) gradparity-report .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) gradparity-report .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list

@@ -1,6 +1,6 @@
 """One computed tensor against the truth: how far apart, where, and is it rounding."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,15 +32,23 @@ class Allowed:
 
     @classmethod
     def of(cls, certain: Bounded, probable: Bounded, truth: Bounded) -> "Allowed":
-        return cls(certain.error + truth.error, probable.error + truth.error)
+        with np.errstate(over="ignore"):
+            return cls(certain.error + truth.error, probable.error + truth.error)
+
+    def but_for(self, elements: np.ndarray) -> "Allowed":
+        """Without a bound for these: there, only the truth rounded once is right."""
+        return replace(self, certain=np.where(elements, np.inf, self.certain))
 
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether a and b agree in every bit; all NaN count as one."""
-    if a.shape != b.shape or a.dtype != b.dtype:
-        return False
+    return a.shape == b.shape and a.dtype == b.dtype and bool(alike(a, b).all())
+
+
+def alike(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Which elements agree in every bit; all NaN count as one."""
     nan = np.isnan(a) & np.isnan(b)
-    return bool((nan | ((a == b) & (np.signbit(a) == np.signbit(b)))).all())
+    return nan | ((a == b) & (np.signbit(a) == np.signbit(b)))
 
 
 def compare(
@@ -75,12 +83,15 @@ def compare(
         rounded, largest = truth.astype(dtype), np.finfo(dtype).max
         error = distance(value, truth)
         error = np.where(~np.isfinite(allowed.certain) & (value == rounded), 0, error)
-        # Beyond this, rounding is to infinity: that far off is an infinite value then.
-        beyond = truth.dtype.type(largest) * (1 + Arithmetic.of(dtype).u)
+        # From half a spacing above the largest number on, rounding is to infinity: that
+        # far off is an infinite value then.
+        beyond = truth.dtype.type(largest) * (1 + Arithmetic.of(dtype).u / 2)
         short = np.maximum(beyond - np.sign(value) * truth, 0)
         overflows = np.isinf(value) & (short <= allowed.certain)
         error = np.where(overflows, short, error)
-        ulp = np.spacing(np.clip(np.abs(rounded), 0, largest)).astype(truth.dtype)
+        # The spacing of the largest number is infinite, that of its neighbour is not.
+        below = np.clip(np.abs(rounded), 0, np.nextafter(largest, 0))
+        ulp = np.spacing(below).astype(truth.dtype)
         ratio, probable = share(error, allowed.certain), share(error, allowed.probable)
         worst = np.unravel_index(np.argmax(ratio), ratio.shape)
         result: dict[str, Any] = {

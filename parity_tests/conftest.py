@@ -10,6 +10,21 @@ from typing import Any
 
 import jaxtyping
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Always the same examples; and by `make test-deep`, others each time, and more of them.
+settings.register_profile(
+    "normal",
+    max_examples=200,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.register_profile(
+    "deep", settings.get_profile("normal"), max_examples=10_000, derandomize=False
+)
+settings.load_profile("normal")
 
 DTYPES = ("float64", "float32")
 
@@ -46,6 +61,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes a case, a dtype or an implementation gets all that go together."""
     from parity_tests.catalogue import LAYER_CASES, NETWORK_CASES, SHAPE_CASES
     from parity_tests.checking import offers, try_load
+    from parity_tests.edges import NETWORK_SHAPE_EDGES
     from parity_tests.implementations import IMPLEMENTATIONS
     from parity_tests.training import TRAINABLE
 
@@ -55,7 +71,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     cases: dict[str, list[Any]] = {
         "valid_case": valid([*LAYER_CASES, *SHAPE_CASES]),
         "invalid_case": valid([*LAYER_CASES, *NETWORK_CASES], False),
-        "network_case": valid(NETWORK_CASES),
+        "network_case": valid([*NETWORK_CASES, *NETWORK_SHAPE_EDGES]),
     }
     wanted = [name for name in cases if name in metafunc.fixturenames]
     names = chosen(metafunc.config, "--implementations", [*IMPLEMENTATIONS])

@@ -8,9 +8,11 @@ is loaded, not before.
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from copy import copy
+from functools import partial
 from importlib import import_module
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -46,6 +48,10 @@ class Implementation(Protocol):
     @property
     def predict(self) -> Callable[[Arrays, np.ndarray], np.ndarray] | None:
         """(params, x) -> the scores of every class."""
+
+    @property
+    def spelled(self) -> Callable[[Callable[..., Any]], "Implementation"] | None:
+        """A function of `spellings.py` -> the same with that for every layer."""
 
 
 def _framework(name: str) -> Any:
@@ -92,6 +98,8 @@ class LectureStyle:
     another, and so does a layer here: what it keeps of an earlier one must not show.
     """
 
+    spelled = None
+
     def __init__(self, name: str, package: str) -> None:
         self.name = name
         self.layers = import_module(f"{package}.layers")
@@ -137,18 +145,29 @@ class LectureStyle:
 class FunctionStyle:
     """Pure functions of all their inputs; the framework differentiates them."""
 
-    def __init__(self, name: str, layers: ModuleType, form: str = "") -> None:
+    def __init__(
+        self, name: str, layers: ModuleType, namespace: Any, form: str = ""
+    ) -> None:
         self.name = name
         self.layers = layers
+        self.namespace = namespace
         self.form = form
+        self.spelling: Callable[..., Any] | None = None
 
     def offers(self, layer: str) -> bool:
         """Whether the layer has this form."""
         return hasattr(self.layers, function_name(layer) + self.form)
 
     def function(self, layer: str) -> Callable[..., Any]:
-        """The layer in this form."""
+        """The layer in this form, or the spelling that is used for it."""
+        if self.spelling is not None:
+            return partial(self.spelling, self.namespace)
         return getattr(self.layers, function_name(layer) + self.form)
+
+    def _spelled(self, spelling: Callable[..., Any]) -> Self:
+        other = copy(self)
+        other.spelling = spelling
+        return other
 
 
 class TorchStyle(FunctionStyle):
@@ -156,15 +175,19 @@ class TorchStyle(FunctionStyle):
 
     def __init__(self, name: str, form: str = "") -> None:
         torch = _framework("torch")
-        super().__init__(name, import_module("torch_impl.layers"), form)
+        super().__init__(name, import_module("torch_impl.layers"), torch, form)
         self.torch = torch
+        self.spelled = None if form else self._spelled
         self.run_network = None if form else self._run_network
         self.train = None if form else import_module("torch_impl.training").train
         self.predict = None if form else self._predict
 
     def _tensor(self, layer: str, name: str, value: np.ndarray) -> Any:
+        # As it lies in memory, but for what a tensor cannot be: read-only, or backwards.
+        if not value.flags.writeable or min(value.strides, default=0) < 0:
+            value = value.copy()
         try:
-            return self.torch.from_numpy(np.array(value))
+            return self.torch.from_numpy(value)
         except TypeError:  # object arrays: refused in the reference's words
             raise TypeError(
                 f"{layer}: {name} must be a floating-point array, "
@@ -211,15 +234,16 @@ class JaxStyle(FunctionStyle):
 
     def __init__(self, name: str, form: str = "", jit: bool = False) -> None:
         jax = _framework("jax")
-        super().__init__(name, import_module("jax_impl.layers"), form)
+        super().__init__(name, import_module("jax_impl.layers"), jax.numpy, form)
         self.jax = jax
         self.networks = import_module("jax_impl.networks")
         self.jit = jit
-        self._vjps: dict[str, Callable[..., Any]] = {}
+        self._vjps: dict[tuple[str, Any], Callable[..., Any]] = {}
         self._trace = jax.jit(self.networks.trace) if jit else self.networks.trace
         self.run_network = None if form else self._run_network
         self.train = None if form or jit else import_module("jax_impl.training").train
         self.predict = None if form else self._predict
+        self.spelled = None if form or jit else self._spelled
 
     def _array(self, layer: str, name: str, value: np.ndarray) -> Any:
         if value.dtype == object:
@@ -234,9 +258,10 @@ class JaxStyle(FunctionStyle):
 
         One function for each layer, so that a shape is compiled once, not for each case.
         """
-        if layer not in self._vjps:
-            self._vjps[layer] = self._make_vjp(layer)
-        return self._vjps[layer]
+        key = layer, self.spelling
+        if key not in self._vjps:
+            self._vjps[key] = self._make_vjp(layer)
+        return self._vjps[key]
 
     def _make_vjp(self, layer: str) -> Callable[..., Any]:
         function, vjp = self.function(layer), self.jax.vjp

@@ -73,11 +73,16 @@ class TruthCheck(Record):
 
 
 class Divergence(Record):
-    """A place where implementations legitimately differ, and why."""
+    """A place where implementations legitimately differ, and why.
+
+    `values` are those of one element there; `at` is what goes into it, or its case.
+    """
 
     id: str
+    layer: str = ""
     where: str
     dtype: str
+    at: str = ""
     values: dict[str, str]
     why: str
     source: str

@@ -16,7 +16,8 @@ from typing import Any, Self
 import numpy as np
 
 from parity_tests.arithmetic import arithmetic
-from parity_tests.catalogue import LAYER_CASES, NETWORK_CASES, Case, NetworkCase, cast
+from parity_tests.cases import cast
+from parity_tests.catalogue import LAYER_CASES, NETWORK_CASES, Case, NetworkCase
 from parity_tests.checking import raised_by, trusted, try_load
 from parity_tests.comparison import Allowed, compare, truth_dtype
 from parity_tests.implementations import (

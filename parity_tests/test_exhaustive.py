@@ -246,7 +246,7 @@ class Spoilt:
     """The reference but for what it returns at one input."""
 
     name = "spoilt"
-    run_network = train = predict = None
+    run_network = train = predict = spelled = None
 
     def __init__(self, quantity: str, x: float, value: float) -> None:
         self.quantity, self.x, self.value = quantity, np.float32(x), value

@@ -226,7 +226,7 @@ def test_a_quantity_that_is_not_returned_fails() -> None:
 
 def test_a_documented_divergence_that_is_gone_fails() -> None:
     """torch.relu(-0.0) is documented to be -0.0: had it become 0.0, we would notice."""
-    case = next(case for case in LAYER_CASES if case.id == "Relu/special")
+    case = next(case for case in LAYER_CASES if case.id == "Relu/special numbers")
     prepared = Prepared.of(case, "float64")
     rows, _ = check(prepared, "torch", LectureStyle("torch", "reference"))
     assert rows[0].verdict == Verdict.FAIL

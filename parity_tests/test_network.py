@@ -26,9 +26,8 @@ def test_network_takes_one_hot_labels(
     labels = implementation.run_network(
         network_case.params, network_case.x, network_case.t
     )
-    one_hot = implementation.run_network(
-        network_case.params, network_case.x, np.eye(10)[network_case.t]
-    )
+    t = np.eye(network_case.params["b2"].size)[network_case.t]
+    one_hot = implementation.run_network(network_case.params, network_case.x, t)
     for name, value in labels.items():
         np.testing.assert_allclose(one_hot[name], value, rtol=1e-12, atol=1e-15)
 
@@ -60,8 +59,9 @@ def loss_and_gradient(
 
         from torch_impl.networks import TwoLayerNet as TorchNet
 
-        tensors = {k: torch.tensor(v) for k, v in params.items()}
-        net, xs, ts = TorchNet.from_params(tensors), torch.tensor(x), torch.tensor(t)
+        tensors = {k: torch.tensor(v.copy()) for k, v in params.items()}
+        xs, ts = torch.tensor(x.copy()), torch.tensor(t.copy())
+        net = TorchNet.from_params(tensors)
         gradients = {k: v.numpy() for k, v in net.gradient(xs, ts).items()}
         return float(net.loss(xs, ts).detach()), gradients
     import jax
@@ -124,4 +124,4 @@ def test_the_first_wrong_tensor_is_named(network_case: NetworkCase) -> None:
     prepared = Prepared.of(network_case, "float64")
     rows, _ = check(prepared, "spoilt", Spoilt("spoilt", "reference"))
     failed = [row.quantity for row in rows if row.verdict == Verdict.FAIL]
-    assert failed[0] == "dRelu1"
+    assert failed[:1] == (["dRelu1"] if prepared.truth["dRelu1"].any() else [])

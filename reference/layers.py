@@ -30,6 +30,9 @@ from reference.functions import at_labels, sigmoid, softmax, to_labels
 Array = Float[np.ndarray, "..."]
 Value = Array | Number
 
+# At the edges, infinity and NaN are the right answers and no reason to warn.
+ieee = np.errstate(over="ignore", divide="ignore", invalid="ignore")
+
 
 class AddLayer:
     """x + y. Addition passes the derivative on, unchanged, to both inputs.
@@ -40,6 +43,7 @@ class AddLayer:
     def __init__(self) -> None:
         self.out_shape: tuple[int, ...] | None = None
 
+    @ieee
     def forward(self, x: Value, y: Value) -> Value:
         check_alike("AddLayer", x=x, y=y)
         self.out_shape = np.shape(x)
@@ -57,11 +61,13 @@ class MulLayer:
         self.x: Any = None
         self.y: Any = None
 
+    @ieee
     def forward(self, x: Value, y: Value) -> Value:
         check_alike("MulLayer", x=x, y=y)
         self.x, self.y = x, y
         return x * y
 
+    @ieee
     def backward(self, dout: Value) -> tuple[Value, Value]:
         check_dout("MulLayer", dout, None if self.x is None else np.shape(self.x))
         return dout * self.y, dout * self.x
@@ -149,16 +155,16 @@ class Exp:
     def __init__(self) -> None:
         self.out: Any = None
 
+    @ieee
     def forward(self, x: Value) -> Value:
         check_floats("Exp", x=x)
-        with np.errstate(over="ignore"):  # inf is the right answer beyond the range
-            self.out = np.exp(x)
+        self.out = np.exp(x)
         return self.out
 
+    @ieee
     def backward(self, dout: Value) -> Value:
         check_dout("Exp", dout, None if self.out is None else np.shape(self.out))
-        with np.errstate(invalid="ignore"):  # and 0 * inf is NaN
-            return dout * self.out
+        return dout * self.out
 
 
 class Log:
@@ -167,18 +173,16 @@ class Log:
     def __init__(self) -> None:
         self.x: Any = None
 
+    @ieee
     def forward(self, x: Value) -> Value:
         check_floats("Log", x=x)
         self.x = x
-        with np.errstate(
-            divide="ignore", invalid="ignore"
-        ):  # log(0) is -inf, log(-1) NaN
-            return np.log(x)
+        return np.log(x)
 
+    @ieee
     def backward(self, dout: Value) -> Value:
         check_dout("Log", dout, None if self.x is None else np.shape(self.x))
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            return dout / self.x
+        return dout / self.x
 
 
 class PlusOne:
@@ -203,12 +207,13 @@ class Reciprocal:
     def __init__(self) -> None:
         self.out: Any = None
 
+    @ieee
     def forward(self, x: Value) -> Value:
         check_floats("Reciprocal", x=x)
-        with np.errstate(divide="ignore"):  # 1/0 is inf
-            self.out = 1 / x
+        self.out = 1 / x
         return self.out
 
+    @ieee
     def backward(self, dout: Value) -> Value:
         check_dout("Reciprocal", dout, None if self.out is None else np.shape(self.out))
         return -dout * self.out**2
@@ -250,6 +255,7 @@ class Sigmoid:
         self.out = sigmoid(x)
         return self.out
 
+    @ieee
     def backward(self, dout: Value) -> Value:
         check_dout("Sigmoid", dout, None if self.out is None else np.shape(self.out))
         return dout * (1 - self.out) * self.out
@@ -274,6 +280,7 @@ class Affine:
         self.dW: Any = None
         self.db: Any = None
 
+    @ieee
     def forward(self, x: Array) -> Array:
         check_floats("Affine", x=x, W=self.W, b=self.b)
         check_rank("Affine", "W", self.W, 2)
@@ -289,11 +296,13 @@ class Affine:
         out = self.x @ self.W + self.b
         return out[0] if x.ndim == 1 else out
 
+    @ieee
     def backward(self, dout: Array) -> Array:
         self.backward_params(dout)
         dx = dout.reshape(len(self.x), -1) @ self.W.T
         return dx.reshape(self.original_x_shape)
 
+    @ieee
     def backward_params(self, dout: Array) -> None:
         """Only dW and db: all that is wanted of a network's first layer."""
         check_dout("Affine", dout, self.out_shape)
@@ -320,6 +329,7 @@ class Softmax:
     def __init__(self) -> None:
         self.y: Any = None
 
+    @ieee
     def forward(
         self, x: Float[np.ndarray, "*batch classes"]
     ) -> Float[np.ndarray, "*batch classes"]:
@@ -328,6 +338,7 @@ class Softmax:
         self.y = softmax(x)
         return self.y
 
+    @ieee
     def backward(
         self, dout: Float[np.ndarray, "*batch classes"]
     ) -> Float[np.ndarray, "*batch classes"]:
@@ -345,6 +356,7 @@ class CrossEntropy:
         self.y: Any = None
         self.labels: Any = None
 
+    @ieee
     def forward(
         self,
         y: Float[np.ndarray, "*batch classes"],
@@ -353,15 +365,14 @@ class CrossEntropy:
         check_floats("CrossEntropy", y=y)
         check_rank("CrossEntropy", "y", y, 1, 2)
         self.y, self.labels = y, to_labels("CrossEntropy", t, y.shape)
-        with np.errstate(divide="ignore"):  # -log(0) is inf
-            return -np.log(at_labels(y, self.labels)).sum() / self.labels.size
+        return -np.log(at_labels(y, self.labels)).sum() / self.labels.size
 
+    @ieee
     def backward(self, dout: Value = 1) -> Float[np.ndarray, "*batch classes"]:
         check_dout("CrossEntropy", dout, None if self.y is None else ())
         dy = np.zeros_like(self.y)
         column = self.labels[..., np.newaxis]
-        with np.errstate(divide="ignore"):
-            dy_t = -dout / (np.take_along_axis(self.y, column, -1) * self.labels.size)
+        dy_t = -dout / (np.take_along_axis(self.y, column, -1) * self.labels.size)
         np.put_along_axis(dy, column, dy_t, axis=-1)
         return dy
 
@@ -382,6 +393,7 @@ class SoftmaxWithLoss:
         self.t: Any = None
         self.labels: Any = None
 
+    @ieee
     def forward(
         self,
         x: Float[np.ndarray, "*batch classes"],
@@ -398,6 +410,7 @@ class SoftmaxWithLoss:
         self.loss = -log_y_t.sum() / self.labels.size
         return self.loss
 
+    @ieee
     def backward(self, dout: Value = 1) -> Float[np.ndarray, "*batch classes"]:
         check_dout("SoftmaxWithLoss", dout, None if self.y is None else ())
         t = np.arange(self.y.shape[-1]) == self.labels[..., np.newaxis]  # one-hot

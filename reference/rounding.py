@@ -27,6 +27,7 @@ a layer of the reference is wrong, the two disagree.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,8 @@ class Arithmetic:
             before they are multiplied and summed in u: 2**-11 for TF32, 2**-8 for
             bfloat16, 0 where they are not.
         probable: use `probable_gamma` for sums, which may fail, in place of `gamma`.
+        overflows: there is no bound where something may overflow on the way; otherwise
+            the bound is that of what has not overflown.
     """
 
     u: float
@@ -68,6 +71,7 @@ class Arithmetic:
     composed: bool = False
     product_u: float = 0.0
     probable: bool = False
+    overflows: bool = True
 
     @classmethod
     def of(cls, dtype: Any, *, flushes: bool = False, **more: Any) -> "Arithmetic":
@@ -83,6 +87,11 @@ class Arithmetic:
             largest=float(min(info.max, np.finfo(np.float64).max)),
             **more,
         )
+
+    @property
+    def unlimited(self) -> "Arithmetic":
+        """The same where nothing overflows on the way."""
+        return replace(self, overflows=False)
 
     @property
     def likely(self) -> "Arithmetic":
@@ -118,6 +127,11 @@ def probable_gamma(n: Any, u: float, lambda_: float = LAMBDA) -> Any:
     return np.expm1(lambda_ * np.sqrt(n) * u + n * u**2 / (1 - u))
 
 
+def times(error: Values, factor: Values) -> Values:
+    """An error, multiplied: what is exact stays so, even times an infinity."""
+    return np.where(error == 0, 0, error * factor)
+
+
 @dataclass(frozen=True, eq=False)
 class Bounded:
     """A value, and a bound on the error of what was computed for it."""
@@ -143,7 +157,7 @@ class Bounded:
         overflown.
         """
         over = np.abs(self.value) + self.error > self.arithmetic.largest
-        return np.where(over, np.inf, self.error)
+        return np.where(over & self.arithmetic.overflows, np.inf, self.error)
 
     @property
     def magnitude(self) -> Values:
@@ -151,19 +165,32 @@ class Bounded:
         return np.abs(self.value) + self.spread
 
     def rounded(self, n: Any = 1, underflows: Any = 0) -> "Bounded":
-        """After n more roundings and so many operations that may underflow."""
-        a = self.arithmetic
-        grown = a.growth(n) * (np.abs(self.value) + self.error)
+        """After n more roundings and so many operations that may underflow.
+
+        An infinity is not rounded.
+        """
+        a, size = self.arithmetic, np.abs(self.value)
+        grown = np.where(np.isinf(size), 0, a.growth(n) * (size + self.error))
         return self.exactly(self.value, self.error + grown + underflows * a.underflow)
 
     def exactly(self, value: Values, error: Values) -> "Bounded":
         """The result of an operation, before its rounding."""
         return replace(self, value=value, error=error)
 
+    def _of(self, value: Values, error: Values, *operands: Values) -> "Bounded":
+        """The result of an operation on these. If they are finite and it is not, that is
+        for the range of the bound's own arithmetic: nothing is known of it.
+        """
+        finite = np.isfinite(value)
+        for operand in operands:
+            finite = finite | ~np.isfinite(operand)
+        return self.exactly(value, np.where(finite, error, np.inf))
+
     def __add__(self, other: "Bounded") -> "Bounded":
         # A sum that underflows is exact, unless it is flushed.
         flushes = self.arithmetic.flushed > 0
-        total = self.exactly(self.value + other.value, self.spread + other.spread)
+        value = self.value + other.value
+        total = self._of(value, self.spread + other.spread, self.value, other.value)
         return total.rounded(1, flushes)
 
     def __neg__(self) -> "Bounded":
@@ -173,15 +200,17 @@ class Bounded:
         return self + -other
 
     def __mul__(self, other: "Bounded") -> "Bounded":
-        error = self.spread * other.magnitude + np.abs(self.value) * other.spread
-        return self.exactly(self.value * other.value, error).rounded(1, 1)
+        error = times(self.spread, other.magnitude)
+        error = error + times(other.spread, np.abs(self.value))
+        value = self.value * other.value
+        return self._of(value, error, self.value, other.value).rounded(1, 1)
 
     def __truediv__(self, other: "Bounded") -> "Bounded":
         """Of two computed values."""
         value = self.value / other.value
         least = np.maximum(np.abs(other.value) - other.spread, 0)
-        error = (self.spread + np.abs(value) * other.spread) / least
-        return self.exactly(value, error).rounded(1, 1)
+        error = times(self.spread + times(other.spread, np.abs(value)), 1 / least)
+        return self._of(value, error, self.value, 1 / other.value).rounded(1, 1)
 
     def over(self, n: int) -> "Bounded":
         """Divided by a constant, or multiplied by its rounded reciprocal."""
@@ -221,18 +250,20 @@ class Bounded:
 
     def _summed(self, value: Values, error: Values, largest: Values) -> "Bounded":
         """A sum with this error, unless some part of it may overflow on the way."""
-        over = largest > self.arithmetic.largest
+        over = (largest > self.arithmetic.largest) & self.arithmetic.overflows
         return self.exactly(value, np.where(over, np.inf, error))
 
     def exp(self) -> "Bounded":
-        value = np.exp(self.value)
-        passed = self.exactly(value, value * np.expm1(self.spread))
-        a = self.arithmetic
-        last = passed.magnitude > a.largest / 2
+        value, spread, a = np.exp(self.value), self.spread, self.arithmetic
+        # exp(x + s) - exp(x): as it is where exp(s) may overflow, otherwise exactly.
+        far = np.exp(self.value + spread) - value
+        error = np.where(spread > 1, far, times(np.expm1(spread), value))
+        passed = self._of(value, error, self.value)
+        last = value + passed.error > a.largest / 2
         return passed._elementary(np.where(last, a.exp_near_overflow, a.exp))
 
     def log(self) -> "Bounded":
-        lost = np.minimum(self.spread / self.value, 1)
+        lost = np.minimum(times(self.spread, 1 / self.value), 1)
         passed = self.exactly(np.log(self.value), -np.log1p(-lost))
         return passed._elementary(self.arithmetic.log)
 
@@ -469,10 +500,39 @@ def affine(x: Bounded, W: Bounded, b: Bounded, dout: Bounded) -> Bounds:
 
 
 def shifted(x: Bounded) -> Bounded:
-    """x minus the largest of its row. Whatever is subtracted cancels in a softmax, so
-    that its own error is none of the result; only the difference is rounded.
+    """x minus the largest of its row, as if x were exact; its error comes in `drifted`.
+
+    What is further below than numbers go is taken to be the lowest: its exp is 0, too.
     """
-    return x - x.constant(x.value.max(axis=-1, keepdims=True))
+    x = x.given
+    z = x - x.constant(x.value.max(axis=-1, keepdims=True))
+    lowest = x.constant(np.full_like(x.value, -np.finfo(np.float64).max))
+    return z.where(~(np.isneginf(z.value) & np.isfinite(x.value)), lowest)
+
+
+def drift(x: Bounded) -> Values:
+    """How far the logarithm of a softmax is off because x is: by the error of x, and by
+    that of the logarithm of the sum, which is at most the largest of the row. Whatever
+    is subtracted from a row cancels.
+
+    The roundings on the way are then of numbers that are off as much: those of z for the
+    result and for the sum, of the logarithm of the sum, and of the last subtraction.
+    """
+    a = x.arithmetic
+    off = x.spread + x.spread.max(axis=-1, keepdims=True)
+    return (1 + a.growth(4 + 2 * a.log)) * off
+
+
+def drifted(y: Bounded, log_y: Bounded, by: Values) -> Bounded:
+    """A softmax whose logarithm is off by so much: by a factor of exp(by) at most, but y
+    stays between 0 and 1, unless it is no number.
+    """
+    a = y.arithmetic
+    near = (y.value + y.error) * np.expm1(by)
+    above = np.exp(np.fmin(log_y.value + log_y.error + by, 0))
+    far = (1 + a.growth(a.exp + 2)) * above  # exp, and a quotient or two
+    far = np.where(np.isinf(by), np.inf, far)
+    return y.exactly(y.value, y.error + np.where(by > 1, far, near))
 
 
 @rule("Softmax")
@@ -480,8 +540,10 @@ def softmax(x: Bounded, dout: Bounded) -> Bounds:
     """dout y - y sum(dout y), where others have y (dout - sum(dout y)): the two products
     may cancel.
     """
-    e = shifted(x).exp()
-    y = e / e.sum(axis=-1, keepdims=True)
+    z = shifted(x)
+    e = z.exp()
+    total = e.sum(axis=-1, keepdims=True)
+    y = drifted(e / total, z - total.log(), drift(x))
     weighted = dout * y
     return {"out": y, "dx": weighted - y * weighted.sum(axis=-1, keepdims=True)}
 
@@ -493,17 +555,24 @@ def to_indices(t: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 def picked(x: Bounded, labels: np.ndarray) -> Bounded:
     """The entry of every row that its label points at, in a column."""
-    return x.map(lambda v: np.take_along_axis(v, labels[..., None], -1))
+    return x.map(partial(at_labels, labels=labels))
+
+
+def at_labels(x: Values, labels: np.ndarray) -> Values:
+    return np.take_along_axis(x, labels[..., None], -1)
 
 
 @rule("CrossEntropy")
 def cross_entropy(y: Bounded, t: Any, dout: Bounded) -> Bounds:
+    """-dout / (N y_t), which is divided by N and by y_t, or by their product."""
     labels = to_indices(t, y.value.shape)
     at_label = np.arange(y.value.shape[-1]) == labels[..., None]
-    dy = -(dout.over(labels.size) * y.reciprocal())
+    dy = (dout.over(labels.size) * y.reciprocal()).either(
+        dout / (y * y.constant(labels.size))
+    )
     return {
         "out": -picked(y, labels).log().sum().over(labels.size),
-        "dy": dy.where(at_label, y.constant(np.zeros_like(y.value))),
+        "dy": -dy.where(at_label, y.constant(np.zeros_like(y.value))),
     }
 
 
@@ -523,10 +592,27 @@ def softmax_with_loss(x: Bounded, t: Any, dout: Bounded) -> Bounds:
     y, log_y = e / total, z - total.log()
     composed = x.arithmetic.composed
     log_y_t = picked(y, labels).log() if composed else picked(log_y, labels)
-    y_used = y if composed else y.either(log_y.exp())
+    log_y_t = log_y_t.exactly(
+        log_y_t.value, log_y_t.error + at_labels(drift(x), labels)
+    )
+    y_used = drifted(y if composed else y.either(log_y.exp()), log_y, drift(x))
     difference = y_used.rounded(2, 1) - x.constant(one_hot).rounded(1)
+    dx = (difference * dout).over(labels.size)
+    if composed:
+        dx = through_log(dx, y_used.magnitude + one_hot, dout, picked(y, labels))
     return {
         "out": -log_y_t.sum().over(labels.size),
-        "y": y,
-        "dx": (difference * dout).over(labels.size),
+        "y": drifted(y, log_y, drift(x)),
+        "dx": dx,
     }
+
+
+def through_log(dx: Bounded, terms: Values, dout: Bounded, y_t: Bounded) -> Bounded:
+    """dx, which passed the logarithm of y_t: divided by y_t, which may overflow, and
+    multiplied by it again, which may have underflown. Four operations more may underflow.
+    """
+    a = dx.arithmetic
+    passed = dout / y_t
+    lost = a.underflow / np.maximum(y_t.value - y_t.error, 0)
+    error = dx.error + lost * terms * dout.magnitude + 4 * a.underflow
+    return dx.exactly(dx.value, np.where(np.isinf(passed.spread), np.inf, error))

@@ -30,11 +30,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Implementations = Annotated[
-    str,
+THREE = "reference,torch,jax"
+NAMES = "reference, torch, torch-composed, jax, jax-composed, jax-jit; or all."
+
+Implementations = Annotated[str, Option(metavar="NAME,...", help=NAMES)]
+SomeImplementations = Annotated[
+    str | None,
     Option(
         metavar="NAME,...",
-        help="reference, torch, torch-composed, jax, jax-composed, jax-jit; or all.",
+        help=f"{NAMES}  [default: {THREE}; with --edges or --exhaustive all]",
     ),
 ]
 Dtypes = Annotated[str, Option("--dtype", metavar="NAME,...", help="float64, float32.")]
@@ -66,15 +70,16 @@ def check(
     layers: Annotated[
         list[str] | None, Argument(help="Layers, TwoLayerNet included; by default all.")
     ] = None,
-    implementations: Annotated[
-        str | None,
-        Option(
-            metavar="NAME,...",
-            show_default="reference,torch,jax; with --exhaustive all",
-            help="reference, torch, torch-composed, jax, jax-composed, jax-jit; or all.",
-        ),
-    ] = None,
+    implementations: SomeImplementations = None,
     dtype: Dtypes = "float64,float32",
+    edges: Annotated[
+        bool,
+        Option(
+            "--edges",
+            help="Only special numbers, layouts and spellings, through all "
+            "implementations; and why they differ where they do.",
+        ),
+    ] = False,
     sensitivity: Annotated[
         bool, Option("--sensitivity", help="Plant mistakes, and tell which are caught.")
     ] = False,
@@ -103,14 +108,20 @@ def check(
 
     chosen = choose("layer", layers or LAYERS_AND_NETWORK, LAYERS_AND_NETWORK)
     dtypes = choose("dtype", dtype.split(","), DTYPES)
-    default = "reference,torch,jax"
-    names = choose_implementations(implementations or default)
+    names = choose_implementations(implementations or ("all" if edges else THREE))
     if sensitivity:
         check_sensitivity(chosen, dtypes, names, as_json)
-    checks, divergences = running.check(chosen, dtypes, names)
+    checks, divergences = running.check(chosen, dtypes, names, edges_only=edges)
     summary = Summary.of(checks)
     if as_json:
         print_json(checks=checks, divergences=divergences, summary=summary)
+    elif edges:
+        tables.divergence_table(divergences).print(output)
+        for sentence in tables.reasons(divergences):
+            say(sentence)
+        if summary.failed:
+            tables.failure_table(checks).print(output)
+        say(tables.checks_sentence(summary) + ".")
     else:
         for _, _, table in tables.gradient_tables(checks):
             table.print(output)
@@ -199,7 +210,7 @@ def check_exhaustively(
 
 @app.command()
 def train(
-    implementations: Implementations = "reference,torch,jax",
+    implementations: Implementations = THREE,
     dtype: Dtypes = "float64,float32",
     dataset: DatasetName = "auto",
     data_dir: DataDir = None,

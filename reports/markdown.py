@@ -79,11 +79,8 @@ def divergences(results: Results) -> list[str]:
     if not results.divergences:
         return []
     table = tables.divergence_table(results.divergences)
-    reasons = {
-        row.where: f"- *{row.where}*: {row.why} ({row.source})"
-        for row in results.divergences
-    }
-    return [f"## {table.title}", table.markdown(), "\n".join(reasons.values())]
+    reasons = "\n".join(tables.reasons(results.divergences))
+    return [f"## {table.title}", table.markdown(), reasons]
 
 
 def exhaustive(results: Results) -> list[str]:

@@ -24,9 +24,11 @@ from reports.tables import (
     exhaustive_sentences,
     gradient_rows,
     headline,
+    joined,
     lecture_accuracy,
     problems,
     refusal_table,
+    returning,
     truth_tables,
     warnings,
 )
@@ -67,7 +69,8 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             warnings=warnings(results.checks),
             rows=rows,
             choices={name: _choices(rows, name) for name in FILTERS},
-            returned=unique(n for d in results.divergences for n in d.values),
+            divergences=joined(results.divergences),
+            returned=returning(results.divergences),
             truths=list(truth_tables(results.truth)),
             accuracies=_accuracies(
                 results.training, bool(dataset and dataset.name == "mnist")

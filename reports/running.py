@@ -24,11 +24,14 @@ from reports.results import DatasetInfo, Results
 
 
 def check(
-    layers: Sequence[str], dtypes: Sequence[str], implementations: Sequence[str]
+    layers: Sequence[str],
+    dtypes: Sequence[str],
+    implementations: Sequence[str],
+    edges_only: bool = False,
 ) -> tuple[list[Check], list[Divergence]]:
     """All checks of these layers, and the divergences documented for them."""
     checks: list[Check] = []
-    run = checking.Run(layers, dtypes, implementations)
+    run = checking.Run(layers, dtypes, implementations, edges_only)
     with bar("Comparing layers", len(run.cases)) as advance:
         for found in run:
             checks += found
