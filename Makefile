@@ -15,10 +15,10 @@ report: $(INSTALLED) ## run the suite and write gradparity-report/
 	$(BIN)/gradparity report
 
 test: $(INSTALLED) ## the parity suite
-	$(BIN)/python -m pytest -n auto -m "not browser"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not browser"
 
 test-deep: $(INSTALLED) ## 10,000 random cases a layer
-	$(BIN)/python -m pytest -n auto --hypothesis-profile=deep parity_tests/test_properties.py
+	$(BIN)/python -m pytest -n auto --dist worksteal --hypothesis-profile=deep parity_tests/test_properties.py
 
 test-browser: $(INSTALLED) ## the report in Chromium, which must be installed
 	$(BIN)/python -m pytest -m browser

@@ -82,8 +82,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         (name,) = wanted
         pairs = [
             pytest.param(case, implementation, id=f"{case.id}-{implementation}")
-            for implementation in names
             for case in cases[name]
+            for implementation in names
             if offers(try_load(implementation), case)
         ]
         metafunc.parametrize((name, "implementation_name"), pairs)

@@ -1,5 +1,7 @@
 """Every layer, every case, every dtype, every implementation: forward and gradients."""
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 
@@ -16,8 +18,13 @@ from parity_tests.implementations import Implementation
 from parity_tests.records import Verdict
 
 
+@lru_cache(maxsize=16)  # those who are given the same case come one after another
+def prepared_once(case: Case, dtype: str) -> Prepared:
+    return Prepared.of(case, dtype)
+
+
 def test_layer(valid_case: Case, dtype: str, implementation: Implementation) -> None:
-    prepared = Prepared.of(valid_case, dtype)
+    prepared = prepared_once(valid_case, dtype)
     rows, _ = check(prepared, implementation.name, implementation)
     assert [row.quantity for row in rows] == list(labels(valid_case))
     failed = [row for row in rows if row.verdict == Verdict.FAIL]
@@ -38,18 +45,14 @@ def test_bad_input_is_refused(
         assert part in said
 
 
-@pytest.mark.usefixtures("without_shape_checks")
-def test_arguments_are_not_written_into(
-    valid_case: Case, implementation: Implementation
-) -> None:
-    case = valid_case.to("float32")
-    arrays = {**case.inputs, "dout": case.dout}
-    before = {name: value.copy() for name, value in arrays.items()}
-    for value in arrays.values():
-        value.flags.writeable = False
-    implementation.run_layer(case.layer, case.inputs, case.dout)
-    for name, value in arrays.items():
-        np.testing.assert_array_equal(value, before[name])
+def test_read_only_arguments_are_accepted(implementation: Implementation) -> None:
+    """That none is written into, `check` sees to."""
+    typical = {c.layer: c for c in LAYER_CASES if c.kind == "typical"}
+    for layer in filter(implementation.offers, typical):
+        case = typical[layer].to("float32")
+        for value in case.arguments.values():
+            value.flags.writeable = False
+        assert implementation.run_layer(layer, case.inputs, case.dout)
 
 
 @pytest.mark.parametrize("dtype_of_labels", ["uint8", "int32", "int64"])

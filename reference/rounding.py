@@ -157,6 +157,7 @@ class Bounded:
         overflown.
         """
         over = np.abs(self.value) + self.error > self.arithmetic.largest
+        over &= np.isfinite(self.value)  # what is infinite by right has not
         return np.where(over & self.arithmetic.overflows, np.inf, self.error)
 
     @property
@@ -167,10 +168,10 @@ class Bounded:
     def rounded(self, n: Any = 1, underflows: Any = 0) -> "Bounded":
         """After n more roundings and so many operations that may underflow.
 
-        An infinity is not rounded.
+        What is not finite is not rounded.
         """
         a, size = self.arithmetic, np.abs(self.value)
-        grown = np.where(np.isinf(size), 0, a.growth(n) * (size + self.error))
+        grown = np.where(np.isfinite(size), a.growth(n) * (size + self.error), 0)
         return self.exactly(self.value, self.error + grown + underflows * a.underflow)
 
     def exactly(self, value: Values, error: Values) -> "Bounded":
