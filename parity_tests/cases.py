@@ -22,6 +22,7 @@ class Corners:
     subnormal: float  # the largest
     normal: float  # the smallest normal number
     low_root: float  # its square is subnormal, and 1 / that overflows
+    root: float  # its square is subnormal, and 1 / that a number
     high_root: float  # its square overflows, and 1 / that is subnormal
     large: float  # half of the largest
     largest: float
@@ -52,6 +53,7 @@ class Corners:
             subnormal=np.nextafter(info.smallest_normal, to(0)),
             normal=info.smallest_normal,
             low_root=np.sqrt(info.smallest_normal) / 4,
+            root=np.sqrt(info.smallest_normal) * 0.75,
             high_root=np.sqrt(info.max) * 4,
             large=info.max / 2,
             largest=info.max,

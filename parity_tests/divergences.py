@@ -201,7 +201,9 @@ BILL = [
         when=overflows_against,
         returns={
             (*NUMPY, *TORCH, "jax"): NAN,
-            ("jax-jit",): lambda orange, orange_num, tax: orange * orange_num * tax,
+            ("jax-jit",): lambda orange, orange_num, tax: (
+                flushed(orange) * flushed(orange_num) * flushed(tax)
+            ),
         },
         why="Each product is rounded to an infinity, and inf - inf is NaN. Compiled, a * b "
         "and the sum are one FMA, whose product is not rounded: only c * d is infinite.",
@@ -215,7 +217,9 @@ BILL = [
         when=overflows_against,
         returns={
             (*NUMPY, *TORCH, "jax"): NAN,
-            ("jax-jit",): lambda orange, orange_num, dout: orange * orange_num * dout,
+            ("jax-jit",): lambda orange, orange_num, dout: (
+                flushed(orange) * flushed(orange_num) * flushed(dout)
+            ),
         },
         why="As in the bill itself, which the derivative of the tax is.",
         source=FUSED_MULTIPLY_ADD,
@@ -383,6 +387,18 @@ RECIPROCAL = [
         "or NaN where dout is 0, or subnormal and counts as 0.",
     ),
     Documented(
+        id="reciprocal-derivative-of-a-square-that-underflows",
+        layer="Reciprocal",
+        quantity="dx",
+        where="derivative, -dout (1 / x)**2, if x**2 is subnormal and 1 / that a number",
+        when=lambda x, out: subnormal(x * x) & np.isfinite(out * out),
+        returns={JAX: lambda x, dout: -flushed(dout) / flushed(x * x)},
+        why="JAX's derivative is dout * x**-2, with x * x in the denominator: "
+        + DAZ
+        + "numbers are 0, and 1 / 0 is inf.",
+        source=FLUSHING,
+    ),
+    Documented(
         id="reciprocal-derivative-underflows",
         layer="Reciprocal",
         quantity="dx",
@@ -546,6 +562,11 @@ def is_zero(x: Any) -> Any:
     return x == 0
 
 
+def share(dout: Any, y: Any) -> Any:
+    """What each row gets of dout, which counts as 0 if dout does."""
+    return flushed(dout) / y.dtype.type(y[..., 0].size)
+
+
 def tiny_share(dout: Any, y: Any, zero: Callable[[Any], Any]) -> Any:
     """Whether what each row gets of dout, which is not 0, counts as 0."""
     rows = y[..., 0].size
@@ -654,7 +675,7 @@ CROSS_ENTROPY = [
         quantity="dy",
         where="derivative, -1 / (N y), at a label of subnormal probability",
         when=lambda y, t: subnormal(y) & hot(t, y),
-        returns={JAX: lambda y, dout: -flushed(dout) / flushed(y)},
+        returns={JAX: lambda y, dout: -flushed(share(dout, y)) / flushed(y)},
         why=DAZ + "numbers are 0, and -1 / 0 is -inf.",
         source=LOG_OF_SUBNORMAL,
     ),

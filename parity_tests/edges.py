@@ -21,7 +21,8 @@ ONE_ARRAY = (
     *("SigmoidGraph", "Sigmoid"),
 )
 SIZES = (
-    *(0.0, WIDE.tiny, WIDE.subnormal, WIDE.normal, WIDE.low_root, WIDE.half_eps),
+    *(0.0, WIDE.tiny, WIDE.subnormal, WIDE.normal, WIDE.low_root, WIDE.root),
+    WIDE.half_eps,
     *(WIDE.below_one, 1.0, WIDE.above_one, 1.5, WIDE.saturated, 40.0),
     *(WIDE.exp_normal, WIDE.exp_subnormal, WIDE.exp_last, WIDE.exp_over),
     *(WIDE.exp_tiny, WIDE.exp_zero, 1e4, WIDE.high_root, WIDE.large, WIDE.largest),

@@ -43,6 +43,8 @@ def test_the_corners_are_where_something_happens(dtype: str) -> None:
         assert c.subnormal == np.nextafter(c.normal, number(0)) < c.normal
         assert 0 < c.low_root**2 < c.normal
         assert np.isinf((1 / c.low_root) ** 2)
+        assert 0 < c.root**2 < c.normal
+        assert np.isfinite((1 / c.root) ** 2)
         assert np.isinf(c.high_root**2)
         assert 0 < (1 / c.high_root) ** 2 < c.normal
         assert np.isfinite(c.largest)
