@@ -5,6 +5,7 @@ Nothing of the implementations is imported here: the run-time checking of shapes
 installed after this file is read, and only reaches what is imported later.
 """
 
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,6 +43,12 @@ def pytest_sessionstart() -> None:
     """
     from parity_tests.control import negative_control
 
+    # In the background, these are ignored, and so they would be in what the tests start;
+    # a handler is not handed on.
+    for name in ("SIGINT", "SIGHUP"):
+        kind = getattr(signal, name, None)
+        if kind is not None and signal.getsignal(kind) == signal.SIG_IGN:
+            signal.signal(kind, lambda *_: None)
     if reason := negative_control():
         pytest.exit(reason, returncode=1)
 
