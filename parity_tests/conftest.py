@@ -92,6 +92,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             for case in cases[name]
             for implementation in names
             if offers(try_load(implementation), case)
+            # Another shape is a program of its own to XLA, which takes a while.
+            and not (
+                case in SHAPE_CASES and implementation in ("jax-composed", "jax-jit")
+            )
         ]
         metafunc.parametrize((name, "implementation_name"), pairs)
     else:
