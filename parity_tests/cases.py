@@ -1,6 +1,7 @@
 """A case: a layer or the network with concrete inputs, in any dtype."""
 
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -38,6 +39,7 @@ class Corners:
     exp_zero: float  # and here 0
 
     @classmethod
+    @cache
     def of(cls, dtype: Any) -> Self:
         info, to = np.finfo(dtype), np.dtype(dtype).type
 

@@ -226,7 +226,11 @@ def error_bounds(case: Case | NetworkCase, arithmetic: Arithmetic) -> Bounds:
     nothing overflows on the way: where something does, and it shows, that is a
     divergence to be documented.
     """
-    arithmetic = arithmetic.unlimited
+    return limited_bounds(case, arithmetic.unlimited)
+
+
+def limited_bounds(case: Case | NetworkCase, arithmetic: Arithmetic) -> Bounds:
+    """The same, and none where something may overflow on the way."""
     if isinstance(case, NetworkCase):
         return network_bounds(case.params, case.x, case.t, arithmetic)
     return bounds(case.layer, case.inputs, case.dout, arithmetic)

@@ -7,6 +7,7 @@ installed after this file is read, and only reaches what is imported later.
 
 import signal
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import jaxtyping
@@ -67,7 +68,7 @@ def chosen(config: pytest.Config, option: str, valid: list[str]) -> list[str]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes a case, a dtype or an implementation gets all that go together."""
     from parity_tests.catalogue import LAYER_CASES, NETWORK_CASES, SHAPE_CASES
-    from parity_tests.checking import offers, try_load
+    from parity_tests.checking import offers
     from parity_tests.edges import NETWORK_SHAPE_EDGES
     from parity_tests.implementations import IMPLEMENTATIONS
     from parity_tests.training import TRAINABLE
@@ -91,11 +92,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             pytest.param(case, implementation, id=f"{case.id}-{implementation}")
             for case in cases[name]
             for implementation in names
-            if offers(try_load(implementation), case)
-            # Another shape is a program of its own to XLA, which takes a while.
-            and not (
-                case in SHAPE_CASES and implementation in ("jax-composed", "jax-jit")
-            )
+            if offers(loaded(implementation), case)
         ]
         metafunc.parametrize((name, "implementation_name"), pairs)
     else:
@@ -107,14 +104,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("dtype", chosen(metafunc.config, "--dtype", [*DTYPES]))
 
 
-def load_or_skip(name: str) -> object:
-    """The implementation, or a skip that says why it is missing."""
-    from parity_tests.implementations import NotInstalled, load
+@cache
+def loaded(name: str) -> Any:
+    """The implementation, or why there is none: the same one for all tests, so that JAX
+    compiles nothing twice.
+    """
+    from parity_tests.checking import try_load
 
-    try:
-        return load(name)
-    except NotInstalled as reason:
-        pytest.skip(str(reason))
+    return try_load(name)
+
+
+def load_or_skip(name: str) -> Any:
+    """The implementation, or a skip that says why it is missing."""
+    from parity_tests.implementations import NotInstalled
+
+    found = loaded(name)
+    if isinstance(found, NotInstalled):
+        pytest.skip(str(found))
+    return found
 
 
 @pytest.fixture

@@ -563,14 +563,13 @@ def is_zero(x: Any) -> Any:
 
 
 def share(dout: Any, y: Any) -> Any:
-    """What each row gets of dout, which counts as 0 if dout does."""
-    return flushed(dout) / y.dtype.type(y[..., 0].size)
+    """What each row gets of dout."""
+    return dout / y[..., 0].size
 
 
 def tiny_share(dout: Any, y: Any, zero: Callable[[Any], Any]) -> Any:
     """Whether what each row gets of dout, which is not 0, counts as 0."""
-    rows = y[..., 0].size
-    return (dout != 0) & zero(dout / rows)
+    return (dout != 0) & zero(share(dout, y))
 
 
 def picked_loss(y: Any, t: Any) -> Any:
@@ -675,7 +674,7 @@ CROSS_ENTROPY = [
         quantity="dy",
         where="derivative, -1 / (N y), at a label of subnormal probability",
         when=lambda y, t: subnormal(y) & hot(t, y),
-        returns={JAX: lambda y, dout: -flushed(share(dout, y)) / flushed(y)},
+        returns={JAX: lambda y, dout: -flushed(share(flushed(dout), y)) / flushed(y)},
         why=DAZ + "numbers are 0, and -1 / 0 is -inf.",
         source=LOG_OF_SUBNORMAL,
     ),

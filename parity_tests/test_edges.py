@@ -14,16 +14,15 @@ from parity_tests.checking import (
     check,
     offers,
     run,
-    try_load,
     verdict,
 )
 from parity_tests.comparison import alike
+from parity_tests.conftest import loaded
 from parity_tests.divergences import DOCUMENTED, Documented, Seen, documented, table
 from parity_tests.edges import LAYER_EDGES, LAYOUTS, NETWORK_EDGES, ONE_ARRAY
 from parity_tests.implementations import (
     IMPLEMENTATIONS,
     Arrays,
-    Implementation,
     LectureStyle,
     NotInstalled,
 )
@@ -74,12 +73,6 @@ def test_corners_stay_corners_in_a_narrower_dtype_and_numbers_in_a_wider_one() -
         assert alike(cast(wide, dtype), wide.astype(dtype)).all()
 
 
-def arguments(case: Case | NetworkCase) -> Arrays:
-    if isinstance(case, NetworkCase):
-        return {**case.params, "x": case.x, "t": case.t}
-    return {**case.inputs, "dout": case.dout}
-
-
 def steps(value: np.ndarray) -> list[int]:
     """From one element to the next, in elements, along each axis that has a next."""
     pairs = zip(value.strides, value.shape, strict=True)
@@ -92,7 +85,7 @@ LAID_OUT = [c for c in EDGES if c.name in LAYOUTS]
 
 @pytest.mark.parametrize("laid_out", LAID_OUT, **by_id)
 def test_layouts_survive_a_cast(laid_out: Case | NetworkCase, dtype: str) -> None:
-    before, after = arguments(laid_out), arguments(laid_out.to(dtype))
+    before, after = laid_out.arguments, laid_out.to(dtype).arguments
     for name, value in after.items():
         assert steps(value) == steps(before[name]), name
         if name != "t":
@@ -101,7 +94,7 @@ def test_layouts_survive_a_cast(laid_out: Case | NetworkCase, dtype: str) -> Non
 
 
 def test_every_layout_is_there() -> None:
-    seen = [v for c in LAID_OUT for v in arguments(c).values() if v.ndim == 2]
+    seen = [v for c in LAID_OUT for v in c.arguments.values() if v.ndim == 2]
     assert any(not v.flags.c_contiguous and not v.flags.f_contiguous for v in seen)
     assert any(v.flags.f_contiguous and not v.flags.c_contiguous for v in seen)
     assert any(0 in v.strides for v in seen)
@@ -127,13 +120,13 @@ def test_layouts_arrive_at_the_implementation(dtype: str) -> None:
     for laid_out in LAID_OUT:
         if isinstance(laid_out, Case):
             check(Prepared.of(laid_out, dtype), "watching", watching)
-            for name, value in arguments(laid_out).items():
+            for name, value in laid_out.arguments.items():
                 assert steps(watching.seen[name]) == steps(value)
 
 
 def test_layouts_arrive_at_a_tensor() -> None:
     pytest.importorskip("torch")
-    torch: Any = try_load("torch")
+    torch = loaded("torch")
     wide = np.arange(24.0).reshape(4, 6)
     for value in (
         wide.T,
@@ -147,11 +140,6 @@ def test_layouts_arrive_at_a_tensor() -> None:
 
 
 # --- Divergences ----------------------------------------------------------------------
-
-
-@cache
-def loaded(name: str) -> Implementation | NotInstalled:
-    return try_load(name)
 
 
 @cache

@@ -22,24 +22,23 @@ from parity_tests.cases import Case, Corners, NetworkCase
 from parity_tests.catalogue import LAYERS_AND_NETWORK
 from parity_tests.checking import (
     Prepared,
+    limited_bounds,
     offers,
     quantities,
     run,
-    try_load,
     verdict,
+    written_into,
 )
-from parity_tests.comparison import Allowed, same_bits
-from parity_tests.conftest import DTYPES, chosen
+from parity_tests.comparison import Allowed
+from parity_tests.conftest import DTYPES, chosen, loaded
 from parity_tests.divergences import documented
 from parity_tests.edges import backwards, broadcast, strided
 from parity_tests.implementations import (
     IMPLEMENTATIONS,
     Arrays,
-    Implementation,
     NotInstalled,
 )
 from parity_tests.records import Verdict
-from reference.rounding import Arithmetic, Bounds, bounds, network_bounds
 
 Draw = Any
 Shape = tuple[int, ...]
@@ -142,36 +141,22 @@ def is_for_jax(case: Case | NetworkCase) -> bool:
     return shape in (ROWS if "t" in case.inputs or case.layer == "Softmax" else SHAPES)
 
 
-def limited(case: Case | NetworkCase, unit: Arithmetic) -> Bounds:
-    """The bounds that are infinite where something may overflow on the way."""
-    if isinstance(case, NetworkCase):
-        return network_bounds(case.params, case.x, case.t, unit)
-    return bounds(case.layer, case.inputs, case.dout, unit)
-
-
-def given_to(case: Case | NetworkCase) -> list[np.ndarray]:
-    if isinstance(case, NetworkCase):
-        return [*case.params.values(), case.x, case.t]
-    return [*case.inputs.values(), case.dout]
-
-
 def holds(
     case: Case | NetworkCase, dtype: str, names: list[str], count: Counter[str]
 ) -> None:
     """The property, of all implementations; counts the elements that were skipped."""
     prepared = Prepared.of(case, dtype)
     case = prepared.case
-    before = [value.copy() for value in given_to(case)]
-    limited_in = cache(partial(limited, case))  # two may share their arithmetic
+    before = case.to(dtype)
+    limited_in = cache(partial(limited_bounds, case))  # two may share their arithmetic
     for name in names:
         implementation = loaded(name)
-        if implementation is None or not offers(implementation, case):
+        if isinstance(implementation, NotInstalled) or not offers(implementation, case):
             continue
         if name.startswith("jax") and not is_for_jax(case):
             continue
         results = run(case, implementation)
-        for value, was in zip(given_to(case), before, strict=True):
-            assert same_bits(value, was), f"{name} wrote into its arguments"
+        assert not written_into(case, before), name
         bounded = limited_in(arithmetic(name, dtype))
         for quantity in quantities(case):
             value, truth = results[quantity], prepared.truth[quantity]
@@ -190,12 +175,6 @@ def holds(
             count["skipped"] += int(skipped.sum())
             count["judged"] += int((~skipped).sum())
     count["examples"] += 1
-
-
-@cache
-def loaded(name: str) -> Implementation | None:
-    found = try_load(name)
-    return None if isinstance(found, NotInstalled) else found
 
 
 @pytest.mark.parametrize("layer", LAYERS_AND_NETWORK)

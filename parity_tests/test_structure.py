@@ -54,6 +54,18 @@ def test_who_may_import_whom(room: str) -> None:
         assert rooms <= MAY_IMPORT[room], path
 
 
+def test_shapes_are_checked_wherever_they_are_written(
+    pytestconfig: pytest.Config,
+) -> None:
+    checked = str(pytestconfig.getoption("--jaxtyping-packages")).split(",")
+    for room in FRAMEWORKS:
+        for path in modules(room):
+            text = path.read_text(encoding="utf-8")
+            if "Float[" in text or "jaxtyping" in text:
+                name = f"{room}.{path.stem}"
+                assert name == "reference.arrays" or {room, name} & {*checked}, name
+
+
 @pytest.mark.parametrize("room", FRAMEWORKS)
 def test_an_implementation_needs_only_its_framework(room: str) -> None:
     for path in modules(room):
