@@ -145,16 +145,36 @@ class Drift(Record):
 
 
 class Disagreement(Record):
-    """A test sample that a final network classifies unlike the reference's."""
+    """A test sample that a final network classifies unlike the reference's, with the
+    probabilities that the two give to every class.
+    """
 
     index: int
     label: int
     reference: int
     predicted: int
+    probabilities: list[float] = []
+    reference_probabilities: list[float] = []
+
+
+class Discordant(Record):
+    """The test samples that one of two networks has right and the other wrong; and
+    McNemar's exact test of the hypothesis that either is as likely.
+    """
+
+    only_reference: int
+    only_this: int
+    p_value: float
 
 
 class Training(Record):
-    """One training from start to end."""
+    """One training from start to end.
+
+    `losses` has the mean since the last stop; `flips` counts, on the mini-batch of a stop,
+    the ReLUs that its parameters open and the reference's shut, or the other way round,
+    in exact arithmetic. `confusion` counts the test samples of each label (row) by the
+    class that the final network gives them (column).
+    """
 
     implementation: str
     dtype: str
@@ -166,13 +186,79 @@ class Training(Record):
     epochs: list[Epoch]
     losses: list[tuple[int, float]] = []
     drift: list[Drift] = []
+    flips: list[tuple[int, int]] = []
     test_predictions_differing: int
     disagreements: list[Disagreement] = []
+    confusion: list[list[int]] = []
+    discordant: Discordant | None = None
 
     @property
     def largest_drift(self) -> float:
         """Of any parameter at any step; 0 for the reference itself."""
         return max((d.max_abs for d in self.drift), default=0.0)
+
+
+class Apart(Record):
+    """How far the parameters are from the reference's after a step; and how far they
+    would be, had the masks agreed in the step that parted them.
+    """
+
+    step: int
+    gap: float
+    forced: float | None = None
+
+
+class Parting(Record):
+    """A step that parts a training from the reference's by more than rounding: the first
+    of all, or the first leap, which moves a tensor by more than rounding could any of it.
+
+    Gaps are the largest differences of any parameter. `jump` is what this step has added
+    to the difference of the element where that is most against `allowed`, what rounding
+    can add. `flips` ReLUs were open in one and shut in the other; the one that moved a
+    parameter furthest is that of `unit` for the training image `sample`. `preactivation`
+    is what stood before it, by implementation from its own parameters, and the truth from
+    the reference's; `exact` the truth from each one's own. `bound` and `probable_bound`
+    are what rounding can do to it; `masks` tell which of the units are open for this
+    image. With `forced` masks made to agree, the ratio of jump to allowed is
+    `forced_ratio`; that is verified if it is at most 1.
+    """
+
+    implementation: str
+    dtype: str
+    step: int
+    sample: int | None = None
+    label: int | None = None
+    unit: int | None = None
+    preactivation: dict[str, float] = {}
+    exact: dict[str, float] = {}
+    bound: float | None = None
+    probable_bound: float | None = None
+    masks: dict[str, list[bool]] = {}
+    flips: int
+    forced: int
+    gap_before: float
+    jump: float
+    allowed: float
+    ratio: float
+    forced_ratio: float
+    verified: bool
+    first: bool = False
+    leap: bool = False
+    later: list[Apart]
+    seconds: float = 0.0
+
+
+class Together(Record):
+    """A training that no step parts from the reference's: how far apart the parameters
+    are in the end, and how near zero any pre-activation of the reference came.
+    """
+
+    implementation: str
+    dtype: str
+    steps: int
+    gap: float
+    nearest: float
+    seconds: float = 0.0
 
 
 class MutantResult(Record):

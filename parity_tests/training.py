@@ -13,8 +13,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from parity_tests import outcome
 from parity_tests.implementations import Arrays, Implementation
-from parity_tests.records import Disagreement, Drift, Epoch, Training
+from parity_tests.records import Drift, Epoch, Training
 from reference.datasets import Dataset
 from reference.networks import TwoLayerNet
 from reference.training import choose_batches
@@ -92,10 +93,15 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """What one training went through: the parameters at every stop, and predictions."""
+    """What one training went through: the parameters at every stop; and the scores that
+    the last of them give the test set.
+    """
 
     params: list[Arrays]
-    predictions: np.ndarray
+    scores: np.ndarray
+
+
+Trained = dict[str, tuple[Implementation, Trajectory]]
 
 
 def train(
@@ -126,6 +132,7 @@ def train(
     epochs: list[Epoch] = []
     losses: list[tuple[int, float]] = []
     drift: list[Drift] = []
+    flips: list[tuple[int, int]] = []
     path: list[Arrays] = []
     done = 0
     started = time.perf_counter()
@@ -156,15 +163,17 @@ def train(
             )
         losses.append((step, float(stretch.mean())))
         if baseline is not None:
-            drift += list(differences(step, reached, baseline.params[len(path)]))
+            expected = baseline.params[len(path)]
+            drift += list(differences(step, reached, expected))
+            images = data.x_train[plan.batches[step - 1]]
+            flips.append((step, count_flips(images, reached, expected)))
         path.append(reached)
         progress(step - done)
         done = step
     seconds = time.perf_counter() - started
-    predictions = implementation.predict(path[-1], data.x_test).argmax(axis=-1)
-    trajectory = Trajectory(path, predictions)
-    expected = predictions if baseline is None else baseline.predictions
-    differing = np.flatnonzero(predictions != expected)
+    scores = implementation.predict(path[-1], data.x_test)
+    reference = scores if baseline is None else baseline.scores
+    differing = outcome.disagreements(scores, reference, data.t_test)
     training = Training(
         implementation=implementation.name,
         dtype=dtype,
@@ -176,18 +185,15 @@ def train(
         epochs=epochs,
         losses=losses,
         drift=drift,
+        flips=flips,
         test_predictions_differing=len(differing),
-        disagreements=[
-            Disagreement(
-                index=int(i),
-                label=int(data.t_test[i]),
-                reference=int(expected[i]),
-                predicted=int(predictions[i]),
-            )
-            for i in differing
-        ],
+        disagreements=differing,
+        confusion=outcome.confusion(scores, data.t_test),
+        discordant=None
+        if baseline is None
+        else outcome.discordant(scores, reference, data.t_test),
     )
-    return training, trajectory
+    return training, Trajectory(path, scores)
 
 
 @lru_cache(maxsize=1)  # MNIST takes a while, and all implementations take the same
@@ -209,23 +215,36 @@ def differences(step: int, params: Arrays, reference: Arrays) -> Iterator[Drift]
         )
 
 
+def count_flips(x: np.ndarray, params: Arrays, reference: Arrays) -> int:
+    """How many ReLUs are open for these images with one's parameters and shut with the
+    other's, in exact arithmetic.
+    """
+    x = x.astype(np.float64)
+    opened, expected = (x @ p["W1"] + p["b1"] > 0 for p in (params, reference))
+    return int((opened != expected).sum())
+
+
 def run_trainings(
     plan: Plan,
     dtypes: Sequence[str],
     implementations: Sequence[Implementation],
     progress: Callable[[str, str, int], object] = lambda name, dtype, steps: None,
+    inspect: Callable[[str, Trained], object] = lambda dtype, trained: None,
 ) -> list[Training]:
     """Every implementation in every dtype; the reference, first of them, is what the
-    others are held against.
+    others are held against. `inspect` is called with all of a dtype.
     """
     trainings: list[Training] = []
     for dtype in dtypes:
+        trained: Trained = {}
         baseline: Trajectory | None = None
         for implementation in implementations:
             advance = partial(progress, implementation.name, dtype)
             training, trajectory = train(plan, dtype, implementation, baseline, advance)
             baseline = baseline or trajectory
             trainings.append(training)
+            trained[implementation.name] = implementation, trajectory
+        inspect(dtype, trained)
     return trainings
 
 

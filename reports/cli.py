@@ -218,11 +218,19 @@ def train(
     batch_size: BatchSize = 100,
     learning_rate: LearningRate = 0.1,
     seed: Seed = 0,
+    forensics: Annotated[
+        bool,
+        Option(
+            "--forensics",
+            help="Also find the first step that parts each from the reference, and why.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train every implementation side by side, on the same mini-batches."""
     from parity_tests.training import Plan, disagreements
     from reports import running, tables
+    from reports import trainings as said
     from reports.console import note, output, say
 
     dtypes = choose("dtype", dtype.split(","), DTYPES)
@@ -230,16 +238,25 @@ def train(
     check_rate(learning_rate)
     data = load_dataset(dataset, data_dir)
     plan = Plan.of(data, steps, batch_size, learning_rate, seed)
-    trainings, missing = running.train(plan, dtypes, names)
+    trained = running.train(plan, dtypes, names, forensics)
+    trainings = trained.trainings
     wrong = disagreements(trainings, len(data.t_test))
+    wrong += said.unexplained(trained.partings)
     if as_json:
-        print_json(training=trainings)
+        found = {"partings": trained.partings, "together": trained.together}
+        print_json(training=trainings, **(found if forensics else {}))
     else:
         for name in dtypes:
             is_mnist = data.name == "mnist"
             tables.accuracy_table(trainings, name, is_mnist).print(output)
         tables.training_table(trainings).print(output)
-        for sentence in missing:
+        for table in said.outcome_tables(trainings):
+            table.print(output)
+        for table in said.parting_tables(trained.partings):
+            table.print(output)
+        for sentence in said.parting_sentences(trained.partings, trained.together):
+            say(sentence)
+        for sentence in trained.missing:
             note(f"missing: {sentence}")
         agreed = tables.training_sentence(trainings, len(data.t_test))
         for sentence in filter(None, wrong or [agreed]):

@@ -11,8 +11,10 @@ from parity_tests.records import (
     Check,
     Divergence,
     Exhaustive,
+    Parting,
     Record,
     Summary,
+    Together,
     Training,
     TruthCheck,
 )
@@ -60,6 +62,8 @@ class Results(Record):
     environment: Environment
     checks: list[Check]
     training: list[Training]
+    partings: list[Parting] = Field(default_factory=list)
+    together: list[Together] = Field(default_factory=list)
     divergences: list[Divergence]
     truth: list[TruthCheck] = Field(default_factory=list)
     exhaustive: list[Exhaustive] = Field(default_factory=list)

@@ -3,9 +3,17 @@
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from parity_tests import checking, exhaustive, second_order, training, truth
+from parity_tests import (
+    checking,
+    exhaustive,
+    forensics,
+    second_order,
+    training,
+    truth,
+)
 from parity_tests.catalogue import LAYERS_AND_NETWORK, SMALL_CASES
 from parity_tests.elementary import measured
 from parity_tests.implementations import Implementation, NotInstalled
@@ -14,7 +22,9 @@ from parity_tests.records import (
     Divergence,
     Exhaustive,
     MutantResult,
+    Parting,
     Summary,
+    Together,
     Training,
     TruthCheck,
 )
@@ -63,19 +73,45 @@ def differentiate_twice(
         return second_order.run(dtypes, implementations, advance)
 
 
+@dataclass
+class Trained:
+    """All trainings, the reference always first; what forensics found of them, if that
+    was asked for; and why any of them is missing.
+    """
+
+    trainings: list[Training]
+    partings: list[Parting]
+    together: list[Together]
+    missing: list[str]
+
+
 def train(
-    plan: training.Plan, dtypes: Sequence[str], implementations: Sequence[str]
-) -> tuple[list[Training], list[str]]:
-    """All trainings, the reference always first; and why any of them is missing."""
+    plan: training.Plan,
+    dtypes: Sequence[str],
+    implementations: Sequence[str],
+    find_partings: bool = False,
+) -> Trained:
+    """Train them side by side; and find out where and why they part, if wanted."""
     wanted = ["reference", *implementations]
     names = [name for name in dict.fromkeys(wanted) if name in training.TRAINABLE]
     present, missing = load_present(names)
+    partings: list[Parting] = []
+    together: list[Together] = []
+
+    def inspect(dtype: str, trained: training.Trained) -> None:
+        if find_partings:
+            parted, stayed = forensics.investigate(plan, dtype, trained)
+            partings.extend(parted)
+            together.extend(stayed)
+
+    if find_partings:
+        present[0] = forensics.Watch(present[0])
     total = plan.steps * len(present) * len(dtypes)
     with bar("Training", total) as advance:
         found = training.run_trainings(
-            plan, dtypes, present, lambda name, dtype, steps: advance(steps)
+            plan, dtypes, present, lambda name, dtype, steps: advance(steps), inspect
         )
-    return found, missing
+    return Trained(found, partings, together, missing)
 
 
 def check_truth(plan: training.Plan) -> list[TruthCheck]:
@@ -123,7 +159,7 @@ def report(
     checks, divergences = check(LAYERS_AND_NETWORK, dtypes, implementations)
     checks += differentiate_twice(dtypes, implementations)
     truths = check_truth(plan)
-    trainings, _ = train(plan, dtypes, implementations)
+    trained = train(plan, dtypes, implementations, find_partings=True)
     tried: list[Exhaustive] = []
     if every_float32:
         run = exhaustive.Run(exhaustive.LAYERS, load_present(implementations)[0])
@@ -141,7 +177,9 @@ def report(
     return Results(
         environment=environment,
         checks=checks,
-        training=trainings,
+        training=trained.trainings,
+        partings=trained.partings,
+        together=trained.together,
         divergences=divergences,
         truth=truths,
         exhaustive=tried,

@@ -1,0 +1,249 @@
+"""What is said of trainings beside their accuracies: do the networks know the same, how do
+they drift apart, and where do they part; as tables and sentences.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from parity_tests.records import Drift, Parting, Together, Training
+from reports.tables import Table, number
+
+OUTCOME = (
+    "Right by one only: test samples that this network classifies right and the "
+    "reference's does not, or the other way round; p is McNemar's exact test of whether "
+    "that falls to either side alike. Small would mean that they do not know the same."
+)
+GROWTH = (
+    "The largest difference of a parameter from the reference's. Exponent: k where it "
+    "grows as step^k, fitted from step 100 up to where they part, or the end. Rounding "
+    "that adds up at random would give 0.5, rounding that always errs to the same side 1; "
+    "gradient descent forgets some of it."
+)
+PARTINGS = (
+    "A step parts two trainings where it adds more to the difference of some parameter "
+    "than rounding can, given what the difference was and with the same ReLUs open. First: "
+    "the first step of all that does. Leap: the first that moves a parameter by more than "
+    "rounding could any of its tensor, which is what one sees in a curve. Sample: the "
+    "training image. Added: the same as a share of what rounding can add; and with that "
+    "one ReLU forced to agree. Differences are the largest of any parameter."
+)
+
+
+def outcome_tables(trainings: Sequence[Training]) -> Iterator[Table]:
+    """Against the reference: the test samples that only one has right; and by class, where
+    any differ.
+    """
+    others = [t for t in trainings if t.discordant is not None]
+    rows = [
+        [
+            *(t.implementation, t.dtype, f"{t.test_predictions_differing:,}"),
+            *(f"{t.discordant.only_this:,}", f"{t.discordant.only_reference:,}"),
+            f"{t.discordant.p_value:.3g}",
+        ]
+        for t in others
+        if t.discordant
+    ]
+    headers = [
+        *("implementation", "dtype", "predictions differing"),
+        *("right only by this", "right only by the reference", "p"),
+    ]
+    if rows:
+        yield Table("Do they know the same?", headers, rows)
+    for dtype, group in by_dtype(trainings):
+        if any(t.confusion != group[0].confusion for t in group):
+            yield class_table(dtype, group)
+            yield confusion_table(dtype, group)
+
+
+def by_dtype(trainings: Iterable[Training]) -> Iterator[tuple[str, list[Training]]]:
+    """Those of each dtype, the reference first, if it is there and says what it knows."""
+    for dtype, found in groupby(trainings, lambda t: t.dtype):
+        group = [t for t in found if t.confusion]
+        if group and group[0].implementation == "reference":
+            yield dtype, group
+
+
+def class_table(dtype: str, group: Sequence[Training]) -> Table:
+    """How many of each class the reference has right, and the others more or less."""
+    rows = []
+    for label, counts in enumerate(group[0].confusion):
+        right = [t.confusion[label][label] for t in group]
+        share = f"{right[0]:,} ({right[0] / max(sum(counts), 1):.2%})"
+        more = [f"{n - right[0]:+d}" if n != right[0] else "=" for n in right[1:]]
+        rows.append([str(label), f"{sum(counts):,}", share, *more])
+    headers = ["class", "samples", *(t.implementation for t in group)]
+    return Table(f"Right by class, {dtype}", headers, rows)
+
+
+def confusion_table(dtype: str, group: Sequence[Training]) -> Table:
+    """The cells of the confusion matrix that are not the same for all."""
+    matrices = np.array([t.confusion for t in group])
+    cells = np.argwhere((matrices != matrices[0]).any(axis=0))
+    rows = [[str(i), str(j), *map(str, matrices[:, i, j])] for i, j in cells]
+    headers = ["label", "classified as", *(t.implementation for t in group)]
+    return Table(f"Where the confusion matrices differ, {dtype}", headers, rows)
+
+
+def growth_table(trainings: Sequence[Training], partings: Sequence[Parting]) -> Table:
+    """The drift of every tensor at powers of ten and at the end, and how it grows."""
+    last = max((t.steps for t in trainings if t.drift), default=0)
+    shown = [10**k for k in range(12) if 10**k < last] + [last] * bool(last)
+    rows = []
+    for t in trainings:
+        parted = [p.step for p in partings if same_run(p, t) and p.first]
+        for name, found in by_tensor(t.drift):
+            at = {d.step: d.max_abs for d in found}
+            exponent = fitted([d for d in found if d.step < min([*parted, np.inf])])
+            cells = [number(at.get(step)) for step in shown]
+            said = "" if exponent is None else f"{exponent:.2f}"
+            rows.append([name, t.implementation, t.dtype, *cells, said])
+    headers = [f"step {step:,}" for step in shown]
+    headers = ["tensor", "implementation", "dtype", *headers, "exponent"]
+    return Table("Growth of the differences", headers, rows)
+
+
+def by_tensor(drift: Iterable[Drift]) -> Iterator[tuple[str, list[Drift]]]:
+    found: dict[str, list[Drift]] = {}
+    for d in drift:
+        found.setdefault(d.quantity, []).append(d)
+    yield from found.items()
+
+
+def same_run(parting: Parting, training: Training) -> bool:
+    run = training.implementation, training.dtype
+    return (parting.implementation, parting.dtype) == run
+
+
+def fitted(drift: Sequence[Drift]) -> float | None:
+    """The exponent of a power of the step, by least squares of the logarithms from step
+    100 on; None where there is too little to go by.
+    """
+    points = [(d.step, d.max_abs) for d in drift if d.step >= 100 and d.max_abs > 0]
+    if len(points) < 5:
+        return None
+    steps, gaps = np.log(np.array(points)).T
+    return float(np.polyfit(steps, gaps, 1)[0])
+
+
+def parting_tables(partings: Sequence[Parting]) -> Iterator[Table]:
+    """Where they part; what stood in front of that ReLU; and what came of it."""
+    if not partings:
+        return
+    headers = [
+        *("implementation", "dtype", "which", "step", "sample", "label", "unit"),
+        *("difference before", "after", "added", "forced to agree", "replay"),
+    ]
+    rows = [
+        [
+            *(p.implementation, p.dtype, which(p), f"{p.step:,}"),
+            *map(whole, (p.sample, p.label, p.unit)),
+            *(number(p.gap_before), number(p.later[0].gap)),
+            *(f"{p.ratio:.3g}", f"{p.forced_ratio:.3g}" if p.forced else ""),
+            "proves it" if p.verified else "FAIL",
+        ]
+        for p in partings
+    ]
+    yield Table("Where they part from the reference", headers, rows)
+    names = list(dict.fromkeys(name for p in partings for name in p.masks))
+    rows = [
+        [
+            *(p.implementation, p.dtype, f"{p.step:,}", whole(p.unit)),
+            *(preactivation(p, name) for name in names),
+            *(f"{p.preactivation['truth']:.2e}", number(p.bound)),
+            number(p.probable_bound),
+        ]
+        for p in partings
+        if p.masks
+    ]
+    headers = ["implementation", "dtype", "step", "unit", *names, "truth"]
+    headers += ["rounding bound", "probable bound"]
+    if rows:
+        yield Table("In front of that ReLU", headers, rows)
+    yield later_table(partings)
+
+
+def later_table(partings: Sequence[Parting]) -> Table:
+    """The gap from the parting on, as trained and with the mask forced to agree."""
+    after = sorted({at.step - p.step for p in partings for at in p.later})
+    rows = []
+    for p in partings:
+        at = {a.step - p.step: a for a in p.later}
+        who = [p.implementation, p.dtype, f"{p.step:,}"]
+        trained = [number(at[n].gap) if n in at else "" for n in after]
+        rows.append([*who, "as trained", number(p.gap_before), *trained])
+        if p.forced:
+            forced = [number(at[n].forced) if n in at else "" for n in after]
+            rows.append([*who, "forced", number(p.gap_before), *forced])
+    headers = ["implementation", "dtype", "step", "replayed", "before"]
+    headers += [f"{n} later" if n else "after" for n in after]
+    return Table("The difference of the parameters from there on", headers, rows)
+
+
+def which(parting: Parting) -> str:
+    return " and ".join(["first"] * parting.first + ["leap"] * parting.leap)
+
+
+def whole(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
+def preactivation(parting: Parting, name: str) -> str:
+    """What an implementation's was, and whether it let that through."""
+    value = parting.preactivation.get(name)
+    if value is None or parting.unit is None:
+        return ""
+    return f"{value:.2e} {'open' if parting.masks[name][parting.unit] else 'shut'}"
+
+
+def parting_sentences(
+    partings: Sequence[Parting], together: Sequence[Together]
+) -> list[str]:
+    """What happened, a sentence or two for each."""
+    return [told(p) for p in partings] + [
+        f"{t.implementation} in {t.dtype} never parts from the reference: in "
+        f"{t.steps:,} steps none of the reference's pre-activations came nearer to zero "
+        f"than {t.nearest:.1e}, and the parameters end {t.gap:.1e} apart."
+        for t in together
+    ]
+
+
+def told(p: Parting) -> str:
+    who = f"{p.implementation} in {p.dtype}"
+    does = "parts from the reference" if p.first else "leaps away from the reference"
+    if p.unit is None:
+        return (
+            f"{who} {does} at step {p.step:,}, and no ReLU is to blame: it adds "
+            f"{p.ratio:.3g} times what rounding can."
+        )
+
+    def state(name: str) -> str:
+        assert p.unit is not None
+        opened = "open" if p.masks[name][p.unit] else "shut"
+        return f"{p.preactivation[name]:.1e} in {name} ({opened})"
+
+    mended = (
+        f"With this one ReLU forced to agree, it is {p.forced_ratio:.2g}."
+        if p.forced == 1
+        else f"With {p.forced} of {p.flips} ReLUs forced to agree, it is "
+        f"{p.forced_ratio:.2g}."
+    )
+    return (
+        f"{who} {does} at step {p.step:,}: on training image {p.sample:,}, a {p.label}, "
+        f"the pre-activation of hidden unit {p.unit} is {state('reference')} and "
+        f"{state(p.implementation)}, and {p.preactivation['truth']:.1e} in exact "
+        f"arithmetic from the reference's parameters. The largest difference of a "
+        f"parameter goes from {p.gap_before:.1e} to {p.later[0].gap:.1e}; the step adds "
+        f"{p.ratio:.3g} times what rounding can. {mended}"
+    )
+
+
+def unexplained(partings: Sequence[Parting]) -> list[str]:
+    """A sentence for every parting that is no ReLU's doing."""
+    return [
+        f"{p.implementation} in {p.dtype} parts from the reference at step {p.step:,} by "
+        f"{p.forced_ratio:.3g} times what rounding can do, and no ReLU explains it"
+        for p in partings
+        if not p.verified
+    ]
