@@ -410,6 +410,8 @@ def investigate(
         started = time.perf_counter()
         pair = Pair(replays["reference"], replay)
         first, leap = pair.parting(watch), pair.leap()
+        if leap is not None and (first is None or leap < first):
+            first = leap
         for step in sorted({step for step in (first, leap) if step is not None}):
             row = explain(pair, step, replays)
             row.first, row.leap = step == first, step == leap

@@ -6,12 +6,10 @@ becomes part of a page is apart, in `reports.svg`.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import Any
 
 import matplotlib
 import numpy as np
-from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
@@ -19,33 +17,26 @@ from matplotlib.offsetbox import AnchoredText
 from matplotlib.ticker import MaxNLocator
 
 from parity_tests.records import Check, Disagreement, Training, Verdict
+from reports.looks import PURPLE, Pixels, handle, listed, look, unique
+from reports.partings import growth, parted
 from reports.results import Results
 from reports.svg import INK, STYLE, Figure, blank, figure
 from reports.tables import LECTURE_ACCURACY
 
-PURPLE = "#BF6A9B"
-LOOKS = {  # marker, colour
-    "reference": ("o", INK),
-    "torch": ("s", "#D55E00"),
-    "torch-composed": ("D", "#D55E00"),
-    "jax": ("^", "#0072B2"),
-    "jax-composed": ("P", "#0072B2"),
-    "jax-jit": ("v", "#009E73"),
-}
-OTHERS = ("X", PURPLE)
 LOWEST, OVER = 1e-5, 6.0  # bound ratios are drawn between these
 MOST_DIGITS = 12
-EXPONENTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-Pixels = Float[np.ndarray, "sample row column"]
 
 
-def draw(results: Results, images: Pixels | None) -> list[Figure]:
+def draw(
+    results: Results, images: Pixels | None, train_images: Pixels | None = None
+) -> list[Figure]:
     """All pictures for which there is something to show.
 
     Args:
         results: of the run.
         images: the test images, from 0 to 1, which `Disagreement.index` counts; None
             if they are not at hand.
+        train_images: the same of those that were trained on, for `Parting.sample`.
     """
     dataset = results.environment.dataset
     mnist = dataset is not None and dataset.name == "mnist"
@@ -55,7 +46,8 @@ def draw(results: Results, images: Pixels | None) -> list[Figure]:
             bound_ratios(results.checks),
             loss(training),
             accuracy(training, LECTURE_ACCURACY if mnist else []),
-            drift(training),
+            growth(training, results.partings),
+            parted(results.partings, train_images),
             disagreements(training, images),
         ]
     return [figure for figure in drawn if figure]
@@ -97,11 +89,11 @@ def bound_ratios(checks: Iterable[Check]) -> Figure | None:
     strip.tick_params(axis="y", length=0)
     strip.axvline(1, color=INK, lw=1.2, dashes=(5, 3))
     strip.set_xlabel("others: difference ÷\nrounding bound")
-    handles = [_handle(name, *look(name)) for name in names]
+    handles = [handle(name, *look(name)) for name in names]
     dtypes = unique(c.dtype for c in rated)
     if len(dtypes) > 1:
         fill = {"float64": INK}
-        handles += [_handle(d, "o", INK, mfc=fill.get(d, "none")) for d in dtypes]
+        handles += [handle(d, "o", INK, mfc=fill.get(d, "none")) for d in dtypes]
     canvas.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure(
         canvas,
@@ -214,67 +206,6 @@ def accuracy(
     )
 
 
-def drift(trainings: Sequence[Training]) -> Figure | None:
-    """How far the parameters are from the reference's, over the steps."""
-    lines = {}
-    for t in trainings:
-        points = sorted((d.step, d.max_abs) for d in t.drift)
-        at = {step: max(v for _, v in g) for step, g in groupby(points, lambda p: p[0])}
-        lines[t.implementation, t.dtype] = {
-            s: v for s, v in at.items() if 0 < v < np.inf
-        }
-    lines = {key: at for key, at in lines.items() if at}
-    if not lines:
-        return None
-    canvas = blank(330)
-    axes = canvas.subplots()
-    last = max(max(at) for at in lines.values())
-    for (name, dtype), at in lines.items():
-        marker, colour = look(name)
-        narrow = dtype != "float64"
-        axes.plot(list(at), list(at.values()), color=colour, lw=1.6, marker=marker)
-        axes.lines[-1].set(markersize=5, markevery=(0.0, 0.12))
-        axes.lines[-1].set(markerfacecolor="none" if narrow else colour)
-        if narrow:
-            axes.lines[-1].set_dashes((4, 2))
-    axes.set(xscale="log", yscale="log", xlabel="step", xlim=(0.8, last * 60))
-    axes.set_ylabel("largest difference of a parameter")
-    for dtype in unique(dtype for _, dtype in lines):
-        u = float(np.finfo(dtype).eps) / 2
-        axes.axhline(u, color=INK, lw=1, alpha=0.6, dashes=(1, 2))
-        axes.text(last * 55, u, f"u of {dtype}", ha="right", va="bottom", fontsize=11)
-    steps = [10**k for k in range(12) if 10**k <= last]
-    axes.set_xticks(steps, [f"{s:,}" for s in steps])
-    ends = {key: list(at.values())[-1] for key, at in lines.items()}
-    low, high = (np.log10(y) for y in axes.get_ylim())
-    heights = _spread([np.log10(y) for y in ends.values()], 0.055 * (high - low))
-    for (name, dtype), height in zip(ends, heights, strict=True):
-        text = f"{name} {dtype}"
-        marker, colour = look(name)
-        fill = "none" if dtype != "float64" else colour
-        axes.plot(last * 1.7, 10**height, marker, ms=5, mec=colour, mfc=fill)
-        axes.text(last * 2.1, 10**height, text, va="center", fontsize=11)
-    decades = [10.0**k for k in range(int(np.ceil(low)), int(high) + 1)]
-    axes.set_yticks(decades[::2], [power(d) for d in decades[::2]])
-    axes.minorticks_off()
-    axes.grid(axis="y", color=INK, alpha=0.12)
-    said = "; ".join(
-        f"{name} {dtype} from {next(iter(at.values())):.1e} after step {min(at):,} to "
-        f"{ends[name, dtype]:.1e} after step {max(at):,}"
-        for (name, dtype), at in lines.items()
-    )
-    return figure(
-        canvas,
-        "drift",
-        "Drift of the parameters from the reference",
-        "Line chart on logarithmic axes of the largest difference of any parameter "
-        f"from the reference’s in the same dtype: {said}.",
-        "Largest difference over all parameter tensors, both axes logarithmic; u is "
-        "the unit roundoff. Where a line jumps, the sign of a pre-activation near zero "
-        "differed and a ReLU let another sample through.",
-    )
-
-
 def disagreements(
     trainings: Sequence[Training], images: Pixels | None
 ) -> Figure | None:
@@ -290,7 +221,7 @@ def disagreements(
         return None
     shown = sorted(found.items(), key=lambda item: (item[0][0] == "float32", item[0]))
     shown = shown[:MOST_DIGITS]
-    columns = min((4, 3, 5), key=lambda n: -len(shown) % n)
+    columns = 3
     rows = -(-len(shown) // columns)
     most = max(len(group) for _, group in shown)
     canvas = blank(rows * (340 / columns + 15 * (4 + most)), gap=14)
@@ -300,8 +231,9 @@ def disagreements(
     for axes, ((dtype, index), group) in zip(grid.flat, shown, strict=False):
         axes.imshow(images[index], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         first = group[0][1]
-        lines = [f"{name}: {d.predicted}" for name, d in group]
-        lines = [f"label {first.label}", f"reference: {first.reference}", *lines]
+        reference = sure(first.reference, first.reference_probabilities)
+        lines = [f"{n}: {sure(d.predicted, d.probabilities)}" for n, d in group]
+        lines = [f"label {first.label}", f"reference: {reference}", *lines]
         axes.set_title(f"{dtype} #{index}", fontsize=11, fontweight="normal")
         text = "\n".join(lines)
         axes.text(0, -0.08, text, transform=axes.transAxes, va="top", fontsize=11)
@@ -318,9 +250,15 @@ def disagreements(
         "Digits on which final networks disagree",
         f"Pictures of {len(shown)} handwritten test digits. {said}.",
         f"{count} test digits that some final network classifies unlike the "
-        "reference’s in the same dtype, with the true label and each answer; those "
-        "not named agree with the reference.",
+        "reference’s in the same dtype, with the true label, each answer and the "
+        "probability it is given; those not named agree with the reference.",
     )
+
+
+def sure(predicted: int, probabilities: Sequence[float]) -> str:
+    """An answer and how likely its network finds it."""
+    said = f" {probabilities[predicted]:.1%}" if probabilities else ""
+    return f"{predicted}{said}"
 
 
 # --- Parts of pictures ----------------------------------------------------------------
@@ -411,12 +349,6 @@ def _plain_log(axes: Axes, values: Sequence[float]) -> None:
     axes.minorticks_off()
 
 
-def _handle(name: str, marker: str, colour: str, **more: Any) -> Line2D:
-    """A mark for a legend."""
-    more = {"ls": "none", "label": name} | more
-    return Line2D([], [], marker=marker, color=colour, **more)
-
-
 def _legend_of_runs(
     canvas: Canvas, runs: Sequence[Training], lecture: bool = False
 ) -> None:
@@ -426,7 +358,7 @@ def _legend_of_runs(
         Line2D([], [], label=n, **style) for n, style in zip(names, styles, strict=True)
     ]
     if lecture:
-        handles.append(_handle("lecture", "x", PURPLE, ls="-"))
+        handles.append(handle("lecture", "x", PURPLE, ls="-"))
     canvas.legend(
         handles=handles, loc="outside lower center", ncols=4, handlelength=2.6
     )
@@ -465,24 +397,3 @@ def _spread(heights: Sequence[float], gap: float) -> list[float]:
     for at in sorted(range(len(heights)), key=lambda k: heights[k]):
         placed[at] = floor = max(heights[at], floor + gap)
     return [placed[k] for k in range(len(heights))]
-
-
-def look(name: str) -> tuple[str, str]:
-    """Marker and colour of an implementation."""
-    return LOOKS.get(name, OTHERS)
-
-
-def unique(names: Iterable[str]) -> list[str]:
-    """Each once, in the order of their first appearance."""
-    return list(dict.fromkeys(names))
-
-
-def listed(names: Iterable[str]) -> str:
-    """`a, b and c`."""
-    *rest, last = unique(names)
-    return f"{', '.join(rest)} and {last}" if rest else last
-
-
-def power(value: float) -> str:
-    """10⁻³ for 1e-3."""
-    return "10" + str(round(np.log10(value))).translate(EXPONENTS)

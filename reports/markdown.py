@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from reports import tables
-from reports.figures import Figure
+from reports import tables, trainings
 from reports.results import Results
+from reports.svg import Figure
 
 
 def render(results: Results, figures: Sequence[Figure]) -> str:
@@ -20,6 +20,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             *checks(results),
             *truth(results),
             *training(results),
+            *trained(results),
             *(f"![{f.alt}](figures/{f.name}.svg)\n\n{f.caption}" for f in figures),
             *divergences(results),
             *exhaustive(results),
@@ -72,6 +73,16 @@ def training(results: Results) -> list[str]:
         mnist = info is not None and info.name == "mnist"
         table = tables.accuracy_table(results.training, dtype, mnist)
         parts += [f"### {table.title}", table.markdown()]
+    return parts
+
+
+def trained(results: Results) -> list[str]:
+    parts = []
+    for section in trainings.sections(results):
+        parts += [f"## {section.title}", section.text]
+        parts += ["\n".join(f"- {said}" for said in section.sentences)]
+        for table in section.tables:
+            parts += [f"### {table.title}", table.markdown()]
     return parts
 
 

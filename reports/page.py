@@ -13,8 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from parity_tests.records import Epoch, Training, Verdict
-from reports.figures import Figure, unique
+from reports.looks import unique
 from reports.results import Results
+from reports.svg import Figure
 from reports.tables import (
     ELEMENTARY,
     R_LEGEND,
@@ -32,6 +33,7 @@ from reports.tables import (
     truth_tables,
     warnings,
 )
+from reports.trainings import sections
 
 SYMBOLS = {
     Verdict.IDENTICAL: "=",
@@ -75,6 +77,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             accuracies=_accuracies(
                 results.training, bool(dataset and dataset.name == "mnist")
             ),
+            sections=sections(results),
             tried=exhaustive_sentences(results.exhaustive),
             refusals=refusal_table(results.checks).rows,
             elementary=elementary_table(results.elementary),

@@ -3,11 +3,13 @@ they drift apart, and where do they part; as tables and sentences.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
-from parity_tests.records import Drift, Parting, Together, Training
+from parity_tests.records import Disagreement, Drift, Parting, Together, Training
+from reports.results import Results
 from reports.tables import Table, number
 
 OUTCOME = (
@@ -29,6 +31,56 @@ PARTINGS = (
     "training image. Added: the same as a share of what rounding can add; and with that "
     "one ReLU forced to agree. Differences are the largest of any parameter."
 )
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with what is said under it."""
+
+    anchor: str
+    title: str
+    text: str
+    sentences: list[str]
+    tables: list[Table]
+
+
+def sections(results: Results) -> list[Section]:
+    """What the report says of its trainings; nothing where there is nothing to say."""
+    trainings, partings = results.training, results.partings
+    found = [
+        Section(
+            "partings",
+            "Where they part, and why",
+            PARTINGS,
+            parting_sentences(partings, results.together),
+            list(parting_tables(partings)),
+        ),
+        Section(
+            "growth",
+            "How the differences grow",
+            GROWTH,
+            [],
+            [growth_table(trainings, partings)],
+        ),
+        Section(
+            "outcome",
+            "Do they know the same?",
+            OUTCOME,
+            outcome_sentences(trainings),
+            list(outcome_tables(trainings)),
+        ),
+    ]
+    return [s for s in found if s.sentences or any(t.rows for t in s.tables)]
+
+
+def outcome_sentences(trainings: Sequence[Training]) -> list[str]:
+    """Where all know the same to the last sample."""
+    return [
+        f"In {dtype} the confusion matrices of {', '.join(t.implementation for t in group)}"
+        " are the same."
+        for dtype, group in by_dtype(trainings)
+        if group[1:] and all(t.confusion == group[0].confusion for t in group)
+    ]
 
 
 def outcome_tables(trainings: Sequence[Training]) -> Iterator[Table]:
@@ -55,6 +107,35 @@ def outcome_tables(trainings: Sequence[Training]) -> Iterator[Table]:
         if any(t.confusion != group[0].confusion for t in group):
             yield class_table(dtype, group)
             yield confusion_table(dtype, group)
+    yield from disagreement_tables(trainings)
+
+
+def disagreement_tables(trainings: Sequence[Training]) -> Iterator[Table]:
+    """The samples on which some network differs from the reference's, and the
+    probabilities that each finds for the two classes it likes best.
+    """
+    for dtype in dict.fromkeys(t.dtype for t in trainings):
+        group = [t for t in trainings if t.dtype == dtype and t.disagreements]
+        names = [t.implementation for t in group]
+        found: dict[int, dict[str, Disagreement]] = {}
+        for t in group:
+            for d in t.disagreements:
+                found.setdefault(d.index, {})[t.implementation] = d
+        rows = []
+        for index, at in sorted(found.items()):
+            first = next(iter(at.values()))
+            cells = [likeliest(at[n].probabilities) if n in at else "=" for n in names]
+            reference = likeliest(first.reference_probabilities)
+            rows.append([f"{index:,}", str(first.label), reference, *cells])
+        title = f"Test samples on which they disagree, {dtype}"
+        if rows:
+            yield Table(title, ["sample", "label", "reference", *names], rows)
+
+
+def likeliest(probabilities: Sequence[float]) -> str:
+    """The two likeliest classes and their probabilities."""
+    best = np.argsort(probabilities)[::-1][:2]
+    return ", ".join(f"{k}: {probabilities[k]:.2%}" for k in best)
 
 
 def by_dtype(trainings: Iterable[Training]) -> Iterator[tuple[str, list[Training]]]:
@@ -201,7 +282,10 @@ def parting_sentences(
     partings: Sequence[Parting], together: Sequence[Together]
 ) -> list[str]:
     """What happened, a sentence or two for each."""
-    return [told(p) for p in partings] + [
+    first = {(p.implementation, p.dtype): p.step for p in partings if p.first}
+    return [
+        told(p, first.get((p.implementation, p.dtype), p.step)) for p in partings
+    ] + [
         f"{t.implementation} in {t.dtype} never parts from the reference: in "
         f"{t.steps:,} steps none of the reference's pre-activations came nearer to zero "
         f"than {t.nearest:.1e}, and the parameters end {t.gap:.1e} apart."
@@ -209,7 +293,8 @@ def parting_sentences(
     ]
 
 
-def told(p: Parting) -> str:
+def told(p: Parting, first: int) -> str:
+    """What happened; `first` is the step at which the two parted first."""
     who = f"{p.implementation} in {p.dtype}"
     does = "parts from the reference" if p.first else "leaps away from the reference"
     if p.unit is None:
@@ -223,6 +308,11 @@ def told(p: Parting) -> str:
         opened = "open" if p.masks[name][p.unit] else "shut"
         return f"{p.preactivation[name]:.1e} in {name} ({opened})"
 
+    since = (
+        f" By then they have been parted for {p.step - first:,} steps."
+        if first < p.step
+        else ""
+    )
     mended = (
         f"With this one ReLU forced to agree, it is {p.forced_ratio:.2g}."
         if p.forced == 1
@@ -233,7 +323,7 @@ def told(p: Parting) -> str:
         f"{who} {does} at step {p.step:,}: on training image {p.sample:,}, a {p.label}, "
         f"the pre-activation of hidden unit {p.unit} is {state('reference')} and "
         f"{state(p.implementation)}, and {p.preactivation['truth']:.1e} in exact "
-        f"arithmetic from the reference's parameters. The largest difference of a "
+        f"arithmetic from the reference's parameters.{since} The largest difference of a "
         f"parameter goes from {p.gap_before:.1e} to {p.later[0].gap:.1e}; the step adds "
         f"{p.ratio:.3g} times what rounding can. {mended}"
     )

@@ -48,7 +48,8 @@ def write(results: Results, data: Dataset, target: Path) -> None:
 
     Raises `UnusableTarget` if something cannot be written; what was there is there still.
     """
-    drawn = figures.draw(results, data.x_test.reshape(-1, *data.image_shape))
+    pixels = (x.reshape(-1, *data.image_shape) for x in (data.x_test, data.x_train))
+    drawn = figures.draw(results, *pixels)
     pages = {
         "report.md": markdown.render(results, drawn),
         "report.html": page.render(results, drawn),
