@@ -1,5 +1,6 @@
 """Trained parameters through a file into every other implementation, bit for bit."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from parity_tests.training import TRAINABLE, Plan, in_dtype, train
 from reference.datasets import load as load_dataset
 from reference.parameters import LAYOUT, NAMES, UnreadableParameters, load, save
 from reference.rounding import Arithmetic, Bounded
+from reports.cli import main
 
 
 @pytest.fixture(scope="module")
@@ -260,3 +262,25 @@ def test_what_cannot_be_saved(
     with pytest.raises(TypeError, match="must be float32 or float64, got complex128"):
         save(path, {k: v.astype(complex) for k, v in plan.params.items()})
     assert [*tmp_path.iterdir()] == []
+
+
+def test_the_command_saves_every_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str
+) -> None:
+    for name in TRAINABLE:
+        load_or_skip(name)
+    folder = tmp_path / "new" / "trained"
+    arguments = ["train", "--dataset", "digits", "--steps", "20", "--dtype", dtype]
+    monkeypatch.setattr(sys, "argv", ["gradparity", *arguments, "--save", str(folder)])
+    folder.mkdir(parents=True)
+    (folder / f"torch-{dtype}.safetensors").write_text("replaced")
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert {path.name for path in folder.iterdir()} == {
+        f"{name}-{dtype}.safetensors" for name in TRAINABLE
+    }
+    plan = Plan.of(load_dataset("digits"), 20)
+    for name in TRAINABLE:
+        _, trajectory = train(plan, dtype, load_or_skip(name), None)
+        assert_same(load(folder / f"{name}-{dtype}.safetensors"), trajectory.params[-1])

@@ -7,6 +7,7 @@ Each command imports what it needs when it runs, so that `--help` pays for no fr
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -14,6 +15,9 @@ import typer
 from typer import Argument, Option
 
 if TYPE_CHECKING:
+    from parity_tests.checkpoints import Checkpoints
+    from parity_tests.records import Training
+    from parity_tests.training import Plan, Trajectory
     from reference.datasets import Dataset
     from reports.results import DatasetInfo
 
@@ -218,19 +222,47 @@ def train(
     batch_size: BatchSize = 100,
     learning_rate: LearningRate = 0.1,
     seed: Seed = 0,
+    checkpoint: Annotated[
+        Path | None,
+        Option(
+            metavar="DIR",
+            help="Save the state there at every hundredth of the run, so that it can be "
+            "resumed.",
+        ),
+    ] = None,
+    checkpoint_every: Annotated[
+        int | None, Option(min=1, help="Save it after every so many steps as well.")
+    ] = None,
+    resume: Annotated[
+        bool, Option("--resume", help="Go on from what is saved in --checkpoint.")
+    ] = False,
+    save: Annotated[
+        Path | None,
+        Option(
+            metavar="DIR",
+            help="Write the trained parameters there, in a safetensors file for each.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train every implementation side by side, on the same mini-batches."""
     from parity_tests.training import Plan, disagreements
-    from reports import running, tables
+    from reports import running, tables, writing
     from reports.console import note, output, say
 
     dtypes = choose("dtype", dtype.split(","), DTYPES)
     names = choose_implementations(implementations)
     check_rate(learning_rate)
+    if checkpoint is None and (resume or checkpoint_every):
+        raise Unusable("--resume and --checkpoint-every go with --checkpoint")
+    for option, folder in (("--checkpoint", checkpoint), ("--save", save)):
+        if folder is not None:
+            writing.check_writable(option, folder)
     data = load_dataset(dataset, data_dir)
-    plan = Plan.of(data, steps, batch_size, learning_rate, seed)
-    trainings, missing = running.train(plan, dtypes, names)
+    plan = Plan.of(data, steps, batch_size, learning_rate, seed, checkpoint_every)
+    checkpoints = open_checkpoints(checkpoint, plan, resume) if checkpoint else None
+    finished = partial(save_parameters, save)
+    trainings, missing = running.train(plan, dtypes, names, checkpoints, finished)
     wrong = disagreements(trainings, len(data.t_test))
     if as_json:
         print_json(training=trainings)
@@ -381,6 +413,31 @@ def check_rate(learning_rate: float) -> None:
         )
 
 
+def open_checkpoints(folder: Path, plan: "Plan", resume: bool) -> "Checkpoints":
+    """To save the trainings in, and to resume them from."""
+    from parity_tests.checkpoints import Checkpoints
+    from reports.console import note
+    from reports.environment import describe
+
+    software = describe().model_dump(exclude_unset=True)
+    for name, number in software.pop("threads").items():
+        software[f"{name} threads"] = number
+    software |= software.pop("switches")
+    return Checkpoints.open(folder, plan, resume, software, note)
+
+
+def save_parameters(
+    folder: Path | None, training: "Training", trajectory: "Trajectory"
+) -> None:
+    """The parameters that a training ends with, if there is a folder for them."""
+    from reference import parameters
+
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{training.implementation}-{training.dtype}.safetensors"
+        parameters.save(folder / name, trajectory.params[-1])
+
+
 def load_dataset(name: str, data_dir: Path | None) -> "Dataset":
     """The data set; says on standard error which one it is, and why."""
     from reference.datasets import load
@@ -463,6 +520,7 @@ def is_refusal(error: Exception) -> bool:
     """Whether an exception is about the call, its input or the machine, and not a defect
     of ours.
     """
+    from parity_tests.checkpoints import CheckpointError
     from parity_tests.training import TrainingDiverged
     from reference.datasets import DatasetError
     from reports.results import UnreadableResults
@@ -470,6 +528,7 @@ def is_refusal(error: Exception) -> bool:
 
     refusals = (
         Unusable,
+        CheckpointError,
         DatasetError,
         TrainingDiverged,
         UnreadableResults,

@@ -2,11 +2,12 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from parity_tests import checking, exhaustive, second_order, training, truth
 from parity_tests.catalogue import LAYERS_AND_NETWORK, SMALL_CASES
+from parity_tests.checkpoints import Checkpoints
 from parity_tests.elementary import measured
 from parity_tests.implementations import Implementation, NotInstalled
 from parity_tests.records import (
@@ -64,16 +65,28 @@ def differentiate_twice(
 
 
 def train(
-    plan: training.Plan, dtypes: Sequence[str], implementations: Sequence[str]
+    plan: training.Plan,
+    dtypes: Sequence[str],
+    implementations: Sequence[str],
+    checkpoints: Checkpoints | None = None,
+    finished: Callable[[Training, training.Trajectory], object] = lambda *done: None,
 ) -> tuple[list[Training], list[str]]:
-    """All trainings, the reference always first; and why any of them is missing."""
+    """All trainings, the reference always first; and why any of them is missing.
+
+    `finished` is called after each of them.
+    """
     wanted = ["reference", *implementations]
     names = [name for name in dict.fromkeys(wanted) if name in training.TRAINABLE]
     present, missing = load_present(names)
     total = plan.steps * len(present) * len(dtypes)
     with bar("Training", total) as advance:
         found = training.run_trainings(
-            plan, dtypes, present, lambda name, dtype, steps: advance(steps)
+            plan,
+            dtypes,
+            present,
+            lambda name, dtype, steps: advance(steps),
+            checkpoints,
+            finished,
         )
     return found, missing
 
