@@ -426,11 +426,18 @@ def test_states_saved_more_often(tmp_path: Path) -> None:
     often, seldom = (Plan.of(data, 400, checkpoint_every=n) for n in (3, None))
     assert {*range(3, 400, 3)} <= {*often.stops}
     assert {*seldom.stops} < {*often.stops}
-    Checkpoints.open(tmp_path, often, False, {}, print)
+    Checkpoints.open(tmp_path / "often", often, False, {}, print)
     with pytest.raises(
         CheckpointError, match=r"run: saved states \d+ there, \d+ here$"
     ):
-        Checkpoints.open(tmp_path, seldom, True, {}, print)
+        Checkpoints.open(tmp_path / "often", seldom, True, {}, print)
+    early, late = (Plan.of(data, 400, checkpoint_every=n) for n in (250, 350))
+    assert len(early.stops) == len(late.stops)
+    Checkpoints.open(tmp_path / "early", early, False, {}, print)
+    with pytest.raises(
+        CheckpointError, match="or the steps at which it is saved differ"
+    ):
+        Checkpoints.open(tmp_path / "early", late, True, {}, print)
 
 
 def test_other_versions_are_remarked_on(tmp_path: Path, plan: Plan) -> None:
