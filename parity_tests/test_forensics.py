@@ -14,9 +14,8 @@ from parity_tests.records import Parting, Together
 from parity_tests.training import Plan, Trained, run_trainings
 from reference.datasets import load as load_dataset
 
-STEPS = (
-    700  # of the digits: in float32 all others have parted from the reference by then
-)
+SEED = 11  # of the digits: in float32 the others part from the reference at step 94
+STEPS = 150
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from parity_tests import outcome
+from parity_tests.checkpoints import Checkpoints
 from parity_tests.implementations import Arrays, Implementation
 from parity_tests.records import Drift, Epoch, Training
 from reference.datasets import Dataset
@@ -60,10 +61,12 @@ class Plan:
         batch_size: int = 100,
         learning_rate: float = 0.1,
         seed: int = 0,
+        checkpoint_every: int | None = None,
     ) -> Self:
         """The lecture's run: accuracies after the first step of every epoch and at the
         end, as its script prints them. Of many short epochs (digits have 15 steps) only
-        every so many are evaluated.
+        every so many are evaluated. With `checkpoint_every`, the trainings also stop
+        after every so many steps.
         """
         samples, pixels = dataset.x_train.shape
         start, order = (np.random.default_rng([seed, stream]) for stream in (0, 1))
@@ -75,6 +78,8 @@ class Plan:
         drift_steps = {s for s in DRIFT_STEPS if s < steps} | {
             *range(every, steps + 1, every)
         }
+        if checkpoint_every is not None:
+            drift_steps |= {*range(checkpoint_every, steps, checkpoint_every)}
         return cls(
             dataset=dataset,
             params=params,
@@ -110,6 +115,7 @@ def train(
     implementation: Implementation,
     baseline: Trajectory | None,
     progress: Callable[[int], object] = lambda steps: None,
+    checkpoints: Checkpoints | None = None,
 ) -> tuple[Training, Trajectory]:
     """One training, held against `baseline`, the reference's in the same dtype.
 
@@ -119,9 +125,11 @@ def train(
         implementation: one that has `train` and `predict`.
         baseline: None if this is the reference itself.
         progress: called with the number of steps done since it was last called.
+        checkpoints: where it is saved at every stop, and resumed from.
 
     Raises:
         TrainingDiverged: a loss is infinite or NaN.
+        CheckpointError: a checkpoint cannot be written.
     """
     assert implementation.train is not None
     assert implementation.predict is not None
@@ -136,7 +144,12 @@ def train(
     path: list[Arrays] = []
     done = 0
     started = time.perf_counter()
-    for step, reached, stretch, accuracies in implementation.train(
+    run = (
+        partial(checkpoints.train, implementation)
+        if checkpoints
+        else implementation.train
+    )
+    for step, reached, stretch, accuracies in run(
         params,
         (data.x_train, data.t_train),
         (data.x_test, data.t_test),
@@ -170,7 +183,7 @@ def train(
         path.append(reached)
         progress(step - done)
         done = step
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - started + (checkpoints.spent if checkpoints else 0)
     scores = implementation.predict(path[-1], data.x_test)
     reference = scores if baseline is None else baseline.scores
     differing = outcome.disagreements(scores, reference, data.t_test)
@@ -229,6 +242,7 @@ def run_trainings(
     dtypes: Sequence[str],
     implementations: Sequence[Implementation],
     progress: Callable[[str, str, int], object] = lambda name, dtype, steps: None,
+    checkpoints: Checkpoints | None = None,
     inspect: Callable[[str, Trained], object] = lambda dtype, trained: None,
 ) -> list[Training]:
     """Every implementation in every dtype; the reference, first of them, is what the
@@ -240,7 +254,9 @@ def run_trainings(
         baseline: Trajectory | None = None
         for implementation in implementations:
             advance = partial(progress, implementation.name, dtype)
-            training, trajectory = train(plan, dtype, implementation, baseline, advance)
+            training, trajectory = train(
+                plan, dtype, implementation, baseline, advance, checkpoints
+            )
             baseline = baseline or trajectory
             trainings.append(training)
             trained[implementation.name] = implementation, trajectory

@@ -6,6 +6,7 @@ another error, and libraries catch it. A program that calls `obey_signals` ends 
 within the signal's handler instead, once everything that waits in `at_end` is done.
 """
 
+import os
 import secrets
 import shutil
 import signal
@@ -15,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+UNFINISHED = ".unfinished"  # how the name of a file ends that is being written
 _waiting: list[Callable[[], object]] = []
 
 
@@ -40,6 +42,24 @@ def passing_folder(parent: Path, prefix: str) -> Iterator[Path]:
     with at_end(partial(shutil.rmtree, folder, ignore_errors=True)):
         folder.mkdir()
         yield folder
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is all there or not at all, whatever happens meanwhile.
+
+    It is written beside, under a name that ends in `UNFINISHED`, and moved into place
+    when it is on the disk. Only what cannot be caught, SIGKILL or a power failure,
+    leaves something under that name. An earlier file of that name is replaced.
+
+    Raises OSError if it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}-{secrets.token_hex(4)}{UNFINISHED}")
+    with at_end(partial(beside.unlink, missing_ok=True)):
+        with beside.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
 
 
 def obey_signals() -> None:

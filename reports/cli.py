@@ -7,6 +7,7 @@ Each command imports what it needs when it runs, so that `--help` pays for no fr
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -14,6 +15,8 @@ import typer
 from typer import Argument, Option
 
 if TYPE_CHECKING:
+    from parity_tests.checkpoints import Checkpoints
+    from parity_tests.training import Plan, Trained
     from reference.datasets import Dataset
     from reports.results import DatasetInfo
 
@@ -225,20 +228,50 @@ def train(
             help="Also find the first step that parts each from the reference, and why.",
         ),
     ] = False,
+    checkpoint: Annotated[
+        Path | None,
+        Option(
+            metavar="DIR",
+            help="Save the state there at every hundredth of the run, so that it can be "
+            "resumed.",
+        ),
+    ] = None,
+    checkpoint_every: Annotated[
+        int | None, Option(min=1, help="Save it after every so many steps as well.")
+    ] = None,
+    resume: Annotated[
+        bool, Option("--resume", help="Go on from what is saved in --checkpoint.")
+    ] = False,
+    save: Annotated[
+        Path | None,
+        Option(
+            metavar="DIR",
+            help="Write the trained parameters there, in a safetensors file for each.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train every implementation side by side, on the same mini-batches."""
     from parity_tests.training import Plan, disagreements
-    from reports import running, tables
+    from reports import running, tables, writing
     from reports import trainings as said
     from reports.console import note, output, say
 
     dtypes = choose("dtype", dtype.split(","), DTYPES)
     names = choose_implementations(implementations)
     check_rate(learning_rate)
+    if checkpoint is None and (resume or checkpoint_every):
+        raise Unusable("--resume and --checkpoint-every go with --checkpoint")
+    if resume and forensics:
+        raise Unusable("--forensics looks at every step: leave --resume out")
+    for option, folder in (("--checkpoint", checkpoint), ("--save", save)):
+        if folder is not None:
+            writing.check_writable(option, folder)
     data = load_dataset(dataset, data_dir)
-    plan = Plan.of(data, steps, batch_size, learning_rate, seed)
-    trained = running.train(plan, dtypes, names, forensics)
+    plan = Plan.of(data, steps, batch_size, learning_rate, seed, checkpoint_every)
+    checkpoints = open_checkpoints(checkpoint, plan, resume) if checkpoint else None
+    done = partial(save_parameters, save)
+    trained = running.train(plan, dtypes, names, forensics, checkpoints, done)
     trainings = trained.trainings
     wrong = disagreements(trainings, len(data.t_test))
     wrong += said.unexplained(trained.partings)
@@ -398,6 +431,30 @@ def check_rate(learning_rate: float) -> None:
         )
 
 
+def open_checkpoints(folder: Path, plan: "Plan", resume: bool) -> "Checkpoints":
+    """To save the trainings in, and to resume them from."""
+    from parity_tests.checkpoints import Checkpoints
+    from reports.console import note
+    from reports.environment import describe
+
+    software = describe().model_dump(exclude_unset=True)
+    for name, number in software.pop("threads").items():
+        software[f"{name} threads"] = number
+    software |= software.pop("switches")
+    return Checkpoints.open(folder, plan, resume, software, note)
+
+
+def save_parameters(folder: Path | None, dtype: str, trained: "Trained") -> None:
+    """The parameters that trainings end with, if there is a folder for them."""
+    from reference import parameters
+
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, (_, trajectory) in trained.items():
+            path = folder / f"{name}-{dtype}.safetensors"
+            parameters.save(path, trajectory.params[-1])
+
+
 def load_dataset(name: str, data_dir: Path | None) -> "Dataset":
     """The data set; says on standard error which one it is, and why."""
     from reference.datasets import load
@@ -480,6 +537,7 @@ def is_refusal(error: Exception) -> bool:
     """Whether an exception is about the call, its input or the machine, and not a defect
     of ours.
     """
+    from parity_tests.checkpoints import CheckpointError
     from parity_tests.training import TrainingDiverged
     from reference.datasets import DatasetError
     from reports.results import UnreadableResults
@@ -487,6 +545,7 @@ def is_refusal(error: Exception) -> bool:
 
     refusals = (
         Unusable,
+        CheckpointError,
         DatasetError,
         TrainingDiverged,
         UnreadableResults,

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,6 +15,7 @@ from parity_tests import (
     truth,
 )
 from parity_tests.catalogue import LAYERS_AND_NETWORK, SMALL_CASES
+from parity_tests.checkpoints import Checkpoints
 from parity_tests.elementary import measured
 from parity_tests.implementations import Implementation, NotInstalled
 from parity_tests.records import (
@@ -90,8 +91,12 @@ def train(
     dtypes: Sequence[str],
     implementations: Sequence[str],
     find_partings: bool = False,
+    checkpoints: Checkpoints | None = None,
+    done: Callable[[str, training.Trained], object] = lambda dtype, trained: None,
 ) -> Trained:
-    """Train them side by side; and find out where and why they part, if wanted."""
+    """Train them side by side; and find out where and why they part, if wanted. `done` is
+    called with all of a dtype.
+    """
     wanted = ["reference", *implementations]
     names = [name for name in dict.fromkeys(wanted) if name in training.TRAINABLE]
     present, missing = load_present(names)
@@ -99,6 +104,7 @@ def train(
     together: list[Together] = []
 
     def inspect(dtype: str, trained: training.Trained) -> None:
+        done(dtype, trained)
         if find_partings:
             parted, stayed = forensics.investigate(plan, dtype, trained)
             partings.extend(parted)
@@ -109,7 +115,12 @@ def train(
     total = plan.steps * len(present) * len(dtypes)
     with bar("Training", total) as advance:
         found = training.run_trainings(
-            plan, dtypes, present, lambda name, dtype, steps: advance(steps), inspect
+            plan,
+            dtypes,
+            present,
+            lambda name, dtype, steps: advance(steps),
+            checkpoints,
+            inspect,
         )
     return Trained(found, partings, together, missing)
 

@@ -1,9 +1,9 @@
 """Writes a report's directory so that it is either whole or absent."""
 
-from contextlib import AbstractContextManager
 from pathlib import Path
+from tempfile import TemporaryFile
 
-from reference.cleanup import at_end, passing_folder
+from reference.cleanup import UNFINISHED, at_end, passing_folder
 from reference.datasets import Dataset
 from reports import figures, markdown, page
 from reports.results import Results
@@ -33,13 +33,22 @@ def check_target(target: Path) -> Path:
                 f"--output must be a new or empty directory or an earlier report, "
                 f"but {target} is neither"
             )
-    existing = next(parent for parent in meant.parents if parent.exists())
+    check_writable("--output", meant.parent)
+    return meant
+
+
+def check_writable(option: str, folder: Path) -> None:
+    """Raise `UnusableTarget` if it cannot be written in, or cannot be made. Nothing is
+    left there.
+    """
+    meant = folder.resolve()
+    existing = next(path for path in (meant, *meant.parents) if path.exists())
     try:
-        with _beside(meant, existing):
-            return meant
+        with TemporaryFile(dir=existing, prefix=".", suffix=UNFINISHED):
+            pass
     except OSError as error:
         raise UnusableTarget(
-            f"--output: {existing} is not a directory to write in ({error.strerror})"
+            f"{option}: {existing} is not a directory to write in ({error.strerror})"
         ) from error
 
 
@@ -57,7 +66,7 @@ def write(results: Results, data: Dataset, target: Path) -> None:
     }
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _beside(target, target.parent) as beside:
+        with passing_folder(target.parent, f".{target.name}-") as beside:
             whole, replaced = beside / "whole", beside / "replaced"
             (whole / "figures").mkdir(parents=True)
             results.write(whole / MARK)
@@ -68,10 +77,6 @@ def write(results: Results, data: Dataset, target: Path) -> None:
         raise UnusableTarget(
             f"{target} cannot be written: {error.strerror or error}"
         ) from error
-
-
-def _beside(target: Path, parent: Path) -> AbstractContextManager[Path]:
-    return passing_folder(parent, f".{target.name}-")
 
 
 def _move_into_place(whole: Path, target: Path, replaced: Path) -> None:

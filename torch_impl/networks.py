@@ -95,3 +95,51 @@ class TwoLayerNet(torch.nn.Module):
         gradients = torch.autograd.grad(flow["loss"], list(sources.values()))
         flow |= {f"d{k}": g for k, g in zip(sources, gradients, strict=True)}
         return {name: value.detach() for name, value in flow.items()}
+
+
+def to_sequential(network: TwoLayerNet) -> torch.nn.Sequential:
+    """The same network in PyTorch's own layers: Linear, ReLU, Linear.
+
+    The parameters are copies. Linear keeps its weight as (out, in), so W1 and W2 are
+    transposed, and come back bit for bit from `from_sequential`. The scores are the
+    same but for rounding: a product with a weight that lies in memory the other way
+    round may be summed in another order.
+    """
+    first, last = _to_linear(network.W1, network.b1), _to_linear(network.W2, network.b2)
+    return torch.nn.Sequential(first, torch.nn.ReLU(), last)
+
+
+def from_sequential(model: torch.nn.Sequential) -> TwoLayerNet:
+    """The network of a Linear, ReLU, Linear; the parameters are copies.
+
+    Raises:
+        TypeError: the layers are others, or a Linear has no bias.
+        TypeError, ValueError: as `TwoLayerNet.from_params`.
+    """
+    match [*model]:
+        case [torch.nn.Linear() as first, torch.nn.ReLU(), torch.nn.Linear() as last]:
+            pass
+        case layers:
+            came = ", ".join(type(layer).__name__ for layer in layers) or "none"
+            raise TypeError(
+                f"TwoLayerNet: layers must be Linear, ReLU, Linear, got {came}"
+            )
+    params: Params = {}
+    for i, linear in (("1", first), ("2", last)):
+        if linear.bias is None:
+            raise TypeError("TwoLayerNet: a Linear must have a bias, got bias=False")
+        params["W" + i] = _transposed(linear.weight)
+        params["b" + i] = linear.bias.detach().clone()
+    return TwoLayerNet.from_params(params)
+
+
+def _to_linear(W: Tensor, b: Tensor) -> torch.nn.Linear:
+    inputs, outputs = W.shape
+    linear = torch.nn.Linear(inputs, outputs, device="meta")  # no random numbers drawn
+    linear.weight = torch.nn.Parameter(_transposed(W))
+    linear.bias = torch.nn.Parameter(b.detach().clone())
+    return linear
+
+
+def _transposed(weight: Tensor) -> Tensor:
+    return weight.detach().T.clone(memory_format=torch.contiguous_format)
