@@ -18,12 +18,16 @@ from markupsafe import escape
 
 from parity_tests.elementary import measured
 from parity_tests.records import (
+    Apart,
     Check,
     Disagreement,
+    Discordant,
     Divergence,
     Drift,
     Epoch,
+    Parting,
     Summary,
+    Together,
     Training,
     TruthCheck,
     Verdict,
@@ -93,9 +97,52 @@ def training(name: str, dtype: str) -> Training:
             for s in (1, 10, 200)
             if own
         ],
+        flips=[(1, 0), (100, 2 * differ), (200, 5 * differ)] if own else [],
         test_predictions_differing=int(differ),
-        disagreements=[Disagreement(index=3, label=8, reference=8, predicted=6)]
+        disagreements=[
+            Disagreement(
+                index=3,
+                label=8,
+                reference=8,
+                predicted=6,
+                probabilities=[0.0] * 6 + [0.6, 0.1, 0.3, 0.0],
+                reference_probabilities=[0.0] * 6 + [0.3, 0.1, 0.6, 0.0],
+            )
+        ]
         * differ,
+        confusion=[[9, 1], [0, 10 - differ]],
+        discordant=Discordant(only_reference=1, only_this=0, p_value=1)
+        if own
+        else None,
+    )
+
+
+def parting(name: str, *names: str) -> Parting:
+    """A parting from the reference at step 100, of unit 2 of 5."""
+    values = {n: 3e-7 if n == name else -2e-7 for n in ("reference", *names)}
+    masks = {n: [True, False, z > 0, True, True] for n, z in values.items()}
+    return Parting(
+        implementation=name,
+        dtype="float32",
+        step=100,
+        sample=4,
+        label=9,
+        unit=2,
+        preactivation={**values, "truth": -1e-7},
+        exact=values,
+        bound=1e-5,
+        probable_bound=1e-6,
+        masks=masks,
+        flips=1,
+        forced=1,
+        gap_before=1e-7,
+        jump=1e-5,
+        allowed=1e-6,
+        ratio=10.0,
+        forced_ratio=0.1,
+        verified=True,
+        first=True,
+        later=[Apart(step=s, gap=1e-5, forced=1e-7) for s in (100, 101, 110)],
     )
 
 
@@ -158,6 +205,14 @@ def sample(
         training=[training(n, d) for d in ("float64", "float32") for n in present]
         if trained
         else [],
+        partings=[parting(n, *present[1:]) for n in present[1:]] if trained else [],
+        together=[
+            Together(
+                implementation=n, dtype="float64", steps=200, gap=1e-16, nearest=1e-8
+            )
+            for n in present[1:]
+            if trained
+        ],
         divergences=[divergence],
         truth=truth_checks() if trained else [],
         summary=Summary.of(rows),
@@ -174,7 +229,7 @@ class Made(NamedTuple):
 
 
 def make(results: Results) -> Made:
-    figures = draw(results, IMAGES)
+    figures = draw(results, IMAGES, IMAGES)
     return Made(results, figures, render(results, figures))
 
 
@@ -272,22 +327,36 @@ def test_figures_are_those_with_something_to_show() -> None:
     def names(figures: list[Figure]) -> list[str]:
         return [figure.name for figure in figures]
 
-    whole = ["bound-ratios", "loss", "accuracy", "drift", "disagreements"]
+    whole = ["bound-ratios", "loss", "accuracy", "growth", "partings"]
+    whole.append("disagreements")
     assert names(variant("whole").figures) == whole
-    assert names(draw(sample(), None)) == whole[:-1]
+    assert names(draw(sample(), None)) == whole[:-2]
     assert names(variant("one implementation").figures) == whole[:3]
     assert names(variant("no training").figures) == whole[:1]
     assert not draw(sample(implementations=(), trained=False), IMAGES)
 
 
 def test_figures_are_the_same_every_time() -> None:
-    assert draw(sample(), IMAGES) == variant("whole").figures
+    assert draw(sample(), IMAGES, IMAGES) == variant("whole").figures
 
 
 def test_figures_take_the_colour_of_the_page() -> None:
     for figure in variant("whole").figures:
         assert "currentColor" in figure.svg
         assert not re.search(r"#0{6}|#f{6}|#010203|DejaVu", figure.svg, re.IGNORECASE)
+
+
+def test_what_is_said_of_partings() -> None:
+    page = variant("whole").page
+    assert (
+        "torch in float32 parts from the reference at step 100: on training image 4, "
+        in page
+    )
+    assert "With this one ReLU forced to agree, it is 0.1." in page
+    assert "jax in float64 never parts from the reference" in page
+    alone = variant("one implementation").page
+    assert "Where they part" not in alone
+    assert "Do they know the same?" not in alone
 
 
 def test_the_lecture_is_shown_for_mnist_only() -> None:
@@ -334,6 +403,15 @@ def test_everything_from_data_is_escaped() -> None:
         row.case = row.layer = row.quantity = row.dtype = BAD
     for run in results.training:
         run.implementation += BAD if run.implementation != "reference" else ""
+        for drift in run.drift:
+            drift.quantity = BAD
+    for parting in results.partings:
+        parting.masks[BAD] = parting.masks.pop(parting.implementation)
+        value = parting.preactivation.pop(parting.implementation)
+        parting.preactivation[BAD] = value
+        parting.implementation = BAD
+    for together in results.together:
+        together.implementation = together.dtype = BAD
     for divergence in results.divergences:
         divergence.where = divergence.why = divergence.id = BAD
         divergence.values = {BAD: BAD}

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from parity_tests.records import Check, Summary, TruthCheck, Verdict, Worst
+from parity_tests.test_page import sample
 from reports.compare import compare, tables
 from reports.results import Environment, Results, UnreadableResults
 from reports.tables import (
@@ -126,6 +127,41 @@ def test_compare_tells_what_changed() -> None:
         "Differences: 1 changed",
     ]
     assert not any(compare(before, before).values())
+
+
+def test_compare_follows_trainings_over_their_steps() -> None:
+    before, after = (sample() for _ in range(2))
+    torch = next(t for t in after.training if t.implementation == "torch")
+    torch.losses[1] = (100, 0.91)
+    torch.drift[2].max_abs *= 2
+    torch.flips[1] = (100, 3)
+    torch.epochs[2].test_accuracy += 0.01
+    after.partings[0].step = 101
+    found = compare(before, after)
+    assert [row["curve"] for row in found["curves"]] == [
+        "torch float64 loss",
+        "torch float64 test accuracy",
+        "torch float64 drift of W1",
+        "torch float64 flips",
+    ]
+    loss = found["curves"][0]
+    assert (loss["from step"], loss["most at step"], loss["points"]) == (
+        *(100, 100),
+        "1 of 3",
+    )
+    assert (loss["before"], loss["after"]) == (0.9, 0.91)
+    changed = {row["quantity"]: row for row in found["training"]}
+    assert {
+        "torch float64 test accuracy",
+        "torch float64 largest drift",
+        "torch float64 flips",
+        "torch float32 parting (first)",
+    } == changed.keys()
+    assert changed["torch float64 flips"]["after"] == "3"
+    parted = changed["torch float32 parting (first)"]
+    assert parted["before"] == "step 100, sample 4, unit 2"
+    assert parted["after"] == "step 101, sample 4, unit 2"
+    assert all(table.text() for table in tables(found))
 
 
 def test_a_row_takes_the_worst_of_its_cases() -> None:

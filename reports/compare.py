@@ -5,22 +5,25 @@ from typing import Any
 from parity_tests.records import Check, Training
 from reports.results import Results
 from reports.tables import Table, number
+from reports.trainings import which
 
 VERSIONS = ("gradparity", "python", "numpy", "torch", "jax", "platform", "cpu", "blas")
 
 
 def compare(a: Results, b: Results) -> dict[str, list[dict[str, Any]]]:
-    """All that differs from a to b, under four headings.
+    """All that differs from a to b, under five headings.
 
     environment: versions and switches; verdicts: checks whose verdict is another, or
     which only one run has; differences: layers, dtypes and implementations whose worst
-    difference is another; training: accuracies, drift, predictions.
+    difference is another; training: how they end, and where they part; curves: losses,
+    accuracies, drift and flips over the steps, from where on they are others.
     """
     return {
         "environment": environment_changes(a, b),
         "verdicts": verdict_changes(a, b),
         "differences": difference_changes(a, b),
         "training": training_changes(a, b),
+        "curves": curve_changes(a, b),
     }
 
 
@@ -65,6 +68,9 @@ def training_changes(a: Results, b: Results) -> list[dict[str, Any]]:
         for t in results.training:
             for what, value in summary(t).items():
                 found[f"{t.implementation} {t.dtype} {what}"] = value
+        for p in results.partings:
+            who = f"{p.implementation} {p.dtype} parting ({which(p)})"
+            found[who] = f"step {p.step:,}, sample {p.sample}, unit {p.unit}"
         return found
 
     return changes(facts(a), facts(b), "quantity")
@@ -72,7 +78,8 @@ def training_changes(a: Results, b: Results) -> list[dict[str, Any]]:
 
 def summary(training: Training) -> dict[str, str]:
     end = training.epochs[-1]
-    return {
+    only = training.discordant
+    found = {
         "steps": str(training.steps),
         "seed": str(training.seed),
         "final loss": f"{end.loss:.6f}",
@@ -81,6 +88,53 @@ def summary(training: Training) -> dict[str, str]:
         "largest drift": number(training.largest_drift),
         "predictions differing": str(training.test_predictions_differing),
     }
+    if training.flips:
+        found["flips"] = str(sum(n for _, n in training.flips))
+    if only is not None:
+        found["right only by this"] = str(only.only_this)
+        found["right only by the reference"] = str(only.only_reference)
+    return found
+
+
+def curve_changes(a: Results, b: Results) -> list[dict[str, Any]]:
+    """A row for every curve that both runs have and that is not the same: the first step
+    at which it is another, the step at which it is most so, and its values there.
+    """
+    before, after = curves(a), curves(b)
+    rows = []
+    for name in before:
+        both = [step for step in before[name] if step in after.get(name, {})]
+        apart = {s: abs(before[name][s] - after[name][s]) for s in both}
+        differing = [step for step, gap in apart.items() if gap > 0]
+        if differing:
+            most = max(differing, key=lambda step: apart[step])
+            rows.append(
+                {
+                    "curve": name,
+                    "from step": differing[0],
+                    "points": f"{len(differing)} of {len(both)}",
+                    "most at step": most,
+                    "before": before[name][most],
+                    "after": after[name][most],
+                }
+            )
+    return rows
+
+
+def curves(results: Results) -> dict[str, dict[int, float]]:
+    """Everything that a training tells of its course: a value by step."""
+    found: dict[str, dict[int, float]] = {}
+    for t in results.training:
+        who = f"{t.implementation} {t.dtype}"
+        found[f"{who} loss"] = dict(t.losses)
+        for data in ("train", "test"):
+            found[f"{who} {data} accuracy"] = {
+                e.step: getattr(e, f"{data}_accuracy") for e in t.epochs
+            }
+        for d in t.drift:
+            found.setdefault(f"{who} drift of {d.quantity}", {})[d.step] = d.max_abs
+        found[f"{who} flips"] = {step: float(n) for step, n in t.flips}
+    return found
 
 
 def changes(
@@ -100,8 +154,14 @@ def tables(found: dict[str, list[dict[str, Any]]]) -> list[Table]:
         Table(
             f"{heading.capitalize()}: {len(rows)} changed",
             list(rows[0]),
-            [["-" if v is None else str(v) for v in row.values()] for row in rows],
+            [[shown(value) for value in row.values()] for row in rows],
         )
         for heading, rows in found.items()
         if rows
     ]
+
+
+def shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
