@@ -174,7 +174,7 @@ class Replay:
         """
         x, t = self.batch(step)
         if forced:
-            x, params = self._forced(x, t, params, forced)
+            x, params = self._forced(x, params, forced)
         assert self.implementation.train is not None
         order = np.arange(len(x))[None]
         rate = self.plan.learning_rate
@@ -185,19 +185,16 @@ class Replay:
 
     def preactivations(self, step: int, params: Arrays) -> np.ndarray:
         """What the implementation hands its ReLU in this step, (batch, hidden)."""
-        x, t = self.batch(step)
-        return self._preactivations(x, t, params)
+        return self._affine(self.batch(step)[0], params)
 
-    def _preactivations(
-        self, x: np.ndarray, t: np.ndarray, params: Arrays
-    ) -> np.ndarray:
-        assert self.implementation.run_network is not None
-        return self.implementation.run_network(params, x, t)["Affine1"]
+    def _affine(self, x: np.ndarray, params: Arrays) -> np.ndarray:
+        inputs = {"x": x, "W": params["W1"], "b": params["b1"]}
+        dout = np.zeros((len(x), len(params["b1"])), x.dtype)
+        return self.implementation.run_layer("Affine", inputs, dout)["out"]
 
     def _forced(
         self,
         x: np.ndarray,
-        t: np.ndarray,
         params: Arrays,
         forced: Sequence[tuple[int, int]],
     ) -> tuple[np.ndarray, Arrays]:
@@ -207,7 +204,7 @@ class Replay:
 
         So any implementation can be forced, from outside, and by no more than it takes.
         """
-        z = self._preactivations(x, t, params)
+        z = self._affine(x, params)
         for sample, unit in forced:
             size = max(abs(float(z[sample, unit])), float(np.finfo(self.dtype).tiny))
             shut = z[sample, unit] <= 0
@@ -219,7 +216,7 @@ class Replay:
                 row = np.zeros((1, z.shape[1]), x.dtype)
                 row[0, unit] = size if shut else -size
                 lifted = {**params, "W1": np.concatenate([params["W1"], row])}
-                z = self._preactivations(wider, t, lifted)
+                z = self._affine(wider, lifted)
             x, params = wider, lifted
         return x, params
 
@@ -391,8 +388,8 @@ def investigate(
     Args:
         plan: of all the trainings.
         dtype: that of all.
-        trained: by their names; the reference first, and under a `Watch`. Those that
-            cannot say what their hidden layer holds are left out.
+        trained: by their names; the reference first, and under a `Watch`. Those without
+            layers cannot say what stands in front of their ReLU, and are left out.
         advance: called after each.
     """
     watch, trajectory = trained["reference"]
@@ -401,7 +398,7 @@ def investigate(
     replays = {
         name: Replay.of(plan, dtype, implementation, trajectory)
         for name, (implementation, trajectory) in trained.items()
-        if implementation.run_network is not None
+        if implementation.offers("Affine")
     }
     partings, together = [], []
     for name, replay in replays.items():

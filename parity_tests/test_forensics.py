@@ -111,11 +111,11 @@ def test_forcing_a_relu_turns_that_one_only(
     pair, _ = pair_of(plan, "float32", trained, name)
     replay, step = pair.other, 100
     before = replay.at(step - 1)
-    x, t = replay.batch(step)
+    x, _ = replay.batch(step)
     z = replay.preactivations(step, before)
     for sample, unit in ((3, 7), (3, 8), (99, 0)):
-        wider, params = replay._forced(x, t, before, [(sample, unit)])
-        forced = replay._preactivations(wider, t, params)
+        wider, params = replay._forced(x, before, [(sample, unit)])
+        forced = replay._affine(wider, params)
         opened, was = forced > 0, z > 0
         assert opened[sample, unit] != was[sample, unit]
         opened[sample, unit] = was[sample, unit]
