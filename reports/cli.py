@@ -33,7 +33,11 @@ app = typer.Typer(
 THREE = "reference,torch,jax"
 NAMES = "reference, torch, torch-composed, jax, jax-composed, jax-jit; or all."
 
-Implementations = Annotated[str, Option(metavar="NAME,...", help=NAMES)]
+OUTSIDERS = "; trained only: sklearn, optax, torch-sgd; or all."
+
+Implementations = Annotated[
+    str, Option(metavar="NAME,...", help=NAMES.replace("; or all.", OUTSIDERS))
+]
 SomeImplementations = Annotated[
     str | None,
     Option(
@@ -226,7 +230,7 @@ def train(
     from reports.console import note, output, say
 
     dtypes = choose("dtype", dtype.split(","), DTYPES)
-    names = choose_implementations(implementations)
+    names = choose_implementations(implementations, outsiders=True)
     check_rate(learning_rate)
     data = load_dataset(dataset, data_dir)
     plan = Plan.of(data, steps, batch_size, learning_rate, seed)
@@ -367,11 +371,13 @@ def choose(what: str, names: list[str], valid: Any) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def choose_implementations(names: str) -> list[str]:
-    from parity_tests.implementations import IMPLEMENTATIONS
+def choose_implementations(names: str, *, outsiders: bool = False) -> list[str]:
+    """The implementations; where there is training, the outsiders too."""
+    from parity_tests.implementations import IMPLEMENTATIONS, OUTSIDERS
 
-    wanted = [*IMPLEMENTATIONS] if names == "all" else names.split(",")
-    return choose("implementation", wanted, IMPLEMENTATIONS)
+    valid = [*IMPLEMENTATIONS, *(OUTSIDERS if outsiders else ())]
+    wanted = valid if names == "all" else names.split(",")
+    return choose("implementation", wanted, valid)
 
 
 def check_rate(learning_rate: float) -> None:

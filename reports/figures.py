@@ -31,6 +31,9 @@ LOOKS = {  # marker, colour
     "jax": ("^", "#0072B2"),
     "jax-composed": ("P", "#0072B2"),
     "jax-jit": ("v", "#009E73"),
+    "sklearn": ("P", "#009E73"),
+    "optax": ("v", "#56B4E9"),
+    "torch-sgd": ("D", "#E69F00"),
 }
 OTHERS = ("X", PURPLE)
 LOWEST, OVER = 1e-5, 6.0  # bound ratios are drawn between these

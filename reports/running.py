@@ -68,7 +68,7 @@ def train(
 ) -> tuple[list[Training], list[str]]:
     """All trainings, the reference always first; and why any of them is missing."""
     wanted = ["reference", *implementations]
-    names = [name for name in dict.fromkeys(wanted) if name in training.TRAINABLE]
+    names = [name for name in dict.fromkeys(wanted) if name in training.TRAINED]
     present, missing = load_present(names)
     total = plan.steps * len(present) * len(dtypes)
     with bar("Training", total) as advance:
