@@ -14,6 +14,7 @@ import typer
 from typer import Argument, Option
 
 if TYPE_CHECKING:
+    from parity_tests.training import Plan
     from reference.datasets import Dataset
     from reports.results import DatasetInfo
 
@@ -61,6 +62,14 @@ BatchSize = Annotated[int, Option(min=1, help="Samples in a mini-batch.")]
 LearningRate = Annotated[float, Option(help="How far a step goes.")]
 Seed = Annotated[
     int, Option(min=0, help="Of the initial weights and the mini-batches.")
+]
+Seeds = Annotated[
+    int | None,
+    Option(
+        min=2,
+        help="Train from so many seeds, side by side, and compare them in pairs; the "
+        "first is --seed.",
+    ),
 ]
 AsJson = Annotated[bool, Option("--json", help="Print one JSON object instead.")]
 
@@ -222,6 +231,7 @@ def train(
     batch_size: BatchSize = 100,
     learning_rate: LearningRate = 0.1,
     seed: Seed = 0,
+    seeds: Seeds = None,
     as_json: AsJson = False,
 ) -> None:
     """Train every implementation side by side, on the same mini-batches."""
@@ -234,6 +244,8 @@ def train(
     check_rate(learning_rate)
     data = load_dataset(dataset, data_dir)
     plan = Plan.of(data, steps, batch_size, learning_rate, seed)
+    if seeds is not None:
+        train_seeds(plan, seeds, dtypes, names, as_json)
     trainings, missing = running.train(plan, dtypes, names)
     wrong = disagreements(trainings, len(data.t_test))
     if as_json:
@@ -246,6 +258,35 @@ def train(
         for sentence in missing:
             note(f"missing: {sentence}")
         agreed = tables.training_sentence(trainings, len(data.t_test))
+        for sentence in filter(None, wrong or [agreed]):
+            say(sentence)
+    raise typer.Exit(1 if wrong else 0)
+
+
+def train_seeds(
+    plan: "Plan", count: int, dtypes: list[str], names: list[str], as_json: bool
+) -> NoReturn:
+    """`train --seeds`: the same from several seeds, compared in pairs."""
+    from parity_tests.seeds import bands, paired
+    from reports import running, tables
+    from reports.console import note, output, say
+
+    tests = len(plan.dataset.t_test)
+    trainings, missing = running.train_seeds(plan, count, dtypes, names)
+    pairs = paired(trainings, tests)
+    wrong = [sentence for row in pairs for sentence in row.disagreements]
+    if as_json:
+        print_json(training=trainings, seeds=pairs)
+    else:
+        if plan.dataset.name == "mnist":
+            for table in tables.band_tables(list(bands(trainings))):
+                table.print(output)
+        if pairs:
+            tables.paired_table(pairs).print(output)
+            say(tables.PAIRED_LEGEND)
+        for sentence in missing:
+            note(f"missing: {sentence}")
+        agreed = tables.training_sentence(trainings, tests)
         for sentence in filter(None, wrong or [agreed]):
             say(sentence)
     raise typer.Exit(1 if wrong else 0)

@@ -5,7 +5,15 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from parity_tests import checking, exhaustive, second_order, training, truth
+from parity_tests import (
+    checking,
+    exhaustive,
+    parallel,
+    second_order,
+    seeds,
+    training,
+    truth,
+)
 from parity_tests.catalogue import LAYERS_AND_NETWORK, SMALL_CASES
 from parity_tests.elementary import measured
 from parity_tests.implementations import Implementation, NotInstalled
@@ -67,15 +75,39 @@ def train(
     plan: training.Plan, dtypes: Sequence[str], implementations: Sequence[str]
 ) -> tuple[list[Training], list[str]]:
     """All trainings, the reference always first; and why any of them is missing."""
-    wanted = ["reference", *implementations]
-    names = [name for name in dict.fromkeys(wanted) if name in training.TRAINED]
-    present, missing = load_present(names)
+    present, missing = load_trained(implementations)
     total = plan.steps * len(present) * len(dtypes)
     with bar("Training", total) as advance:
         found = training.run_trainings(
             plan, dtypes, present, lambda name, dtype, steps: advance(steps)
         )
     return found, missing
+
+
+def train_seeds(
+    plan: training.Plan,
+    count: int,
+    dtypes: Sequence[str],
+    implementations: Sequence[str],
+) -> tuple[list[Training], list[str]]:
+    """The same from so many seeds, side by side."""
+    present, missing = load_trained(implementations)
+    tasks = seeds.tasks(plan, count, dtypes, [each.name for each in present])
+    total = sum(task.total for task in tasks)
+    with (
+        bar(f"Training from {count} seeds", total) as advance,
+        parallel.started(tasks) as running,
+    ):
+        found = running.wait(advance)
+    return [training for trainings in found for training in trainings], missing
+
+
+def load_trained(
+    implementations: Sequence[str],
+) -> tuple[list[Implementation], list[str]]:
+    """The reference and those of these that train; and why any of them is missing."""
+    wanted = dict.fromkeys(["reference", *implementations])
+    return load_present([name for name in wanted if name in training.TRAINED])
 
 
 def check_truth(plan: training.Plan) -> list[TruthCheck]:
