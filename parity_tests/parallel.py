@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -120,11 +121,14 @@ def started(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Running]
             joblib.delayed(_work)(task, done, number)
             for number, task in enumerate(tasks)
         )
+        with _children_without_interrupts():
+            results = parallel(calls)
         try:
-            with _children_without_interrupts():
-                results = parallel(calls)
             yield Running(results, done)
         finally:
+            with warnings.catch_warnings():  # that not all has been waited for
+                warnings.simplefilter("ignore")
+                results.close()
             get_reusable_executor().shutdown(kill_workers=True)
 
 

@@ -20,7 +20,9 @@ from parity_tests.records import Band, Training
 from parity_tests.seeds import bands, interval, paired, sign_flip, tasks
 from parity_tests.training import Plan, TrainingDiverged, run_trainings
 from reference.datasets import load as load_dataset
-from reports import tables
+from reports import figures, markdown, running, tables
+from reports.page import render as render_page
+from reports.results import Results
 
 PLAN = Plan.of(load_dataset("digits"), steps=60, seed=5)
 TESTS = len(PLAN.dataset.t_test)
@@ -56,11 +58,11 @@ def test_a_seed_alone_has_the_same_bits_as_among_others() -> None:
     several = tasks(PLAN, 2, ["float64", "float32"], ["reference", "torch"])
     assert [(t.seed, t.dtype) for t in several[1:3]] == [(6, "float64"), (5, "float32")]
     counted: list[int] = []
-    with parallel.started(several) as running:
-        found = running.wait(counted.append)
+    with parallel.started(several) as at_work:
+        found = at_work.wait(counted.append)
     assert sum(counted) == sum(task.total for task in several) == 4 * 2 * 60
-    with parallel.started(several[3:]) as running:
-        (alone,) = running.wait()
+    with parallel.started(several[3:]) as at_work:
+        (alone,) = at_work.wait()
     assert without_times(alone) == without_times(found[3])
     assert {(t.seed, t.dtype) for t in alone} == {(6, "float32")}
 
@@ -72,9 +74,23 @@ def test_a_training_that_diverges_in_a_process_of_its_own_says_so() -> None:
     ]
     with (
         pytest.raises(TrainingDiverged, match="reference diverged"),
-        parallel.started(wild) as running,
+        parallel.started(wild) as at_work,
     ):
-        running.wait()
+        at_work.wait()
+
+
+def test_what_is_not_waited_for_is_ended_without_a_word(
+    recwarn: pytest.WarningsRecorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel, "gettempdir", lambda: tmp_path)
+    some = tasks(PLAN, 2, ["float64"], ["reference"])
+    long = [replace(task, steps=10**6) for task in some]
+    begun = time.monotonic()
+    with pytest.raises(ZeroDivisionError), parallel.started(long):
+        1 / 0  # noqa: B018
+    assert time.monotonic() - begun < 30
+    assert not recwarn.list
+    assert list(tmp_path.iterdir()) == []
 
 
 class Fatal(parallel.Task):
@@ -90,9 +106,9 @@ def test_a_process_that_is_ended_gets_one_sentence() -> None:
     fatal = Fatal(**vars(task))
     with (
         pytest.raises(ChildProcessError, match="a process that trained was ended"),
-        parallel.started([fatal]) as running,
+        parallel.started([fatal]) as at_work,
     ):
-        running.wait()
+        at_work.wait()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -112,7 +128,8 @@ def test_a_signal_leaves_no_process_behind(
     )
     until = time.monotonic() + 60
     while not any(np.fromfile(f, int).any() for f in tmp_path.glob("*/steps")):
-        assert time.monotonic() < until, at_work
+        assert time.monotonic() < until
+        assert at_work.poll() is None
         time.sleep(0.1)
     # Ctrl-C reaches all processes of a terminal; other signals the one they are sent to.
     (os.killpg if kind == signal.SIGINT else os.kill)(at_work.pid, kind)
@@ -238,3 +255,29 @@ def test_one_seed_cannot_be_compared() -> None:
     done = trained("--seeds", "1")
     assert done.returncode == 2
     assert "--seeds" in done.stderr
+
+
+def test_a_report_shows_what_came_of_several_seeds(trainings: list[Training]) -> None:
+    plain = Results.read(Path(tables.__file__).parent / "published")
+    pairs = paired(trainings, TESTS)
+    found = {"seeds": pairs, "bands": list(bands(trainings))}
+    results = plain.model_copy(update=found)
+    pictures = figures.draw(results, None)
+    assert "seeds" in {picture.name for picture in pictures}
+    assert "seeds" not in {picture.name for picture in figures.draw(plain, None)}
+    text, page = markdown.render(results, pictures), render_page(results, pictures)
+    for table in tables.seed_tables(results):
+        assert table.markdown().rstrip() in text
+        assert f"<h3>{table.title.replace(chr(39), '&#39;')}</h3>" in page
+    assert "several seeds" not in markdown.render(plain, [])
+    wrong = pairs[0].model_copy(update={"disagreements": ["it drifts (seed 1)"]})
+    spoilt = results.model_copy(update={"seeds": [wrong]})
+    assert tables.problems(spoilt) == ["it drifts (seed 1)"]
+
+
+def test_a_report_trains_outsiders_in_float64() -> None:
+    (task,) = running.outside_tasks(PLAN, ["float32", "float64"], ["sklearn"])
+    assert (task.dtype, task.seed) == ("float64", 5)
+    assert task.implementations == ("reference", "sklearn")
+    assert running.outside_tasks(PLAN, ["float32"], ["sklearn"]) == []
+    assert running.outside_tasks(PLAN, ["float64"], []) == []

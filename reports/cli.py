@@ -306,6 +306,7 @@ def report(
     batch_size: BatchSize = 100,
     learning_rate: LearningRate = 0.1,
     seed: Seed = 0,
+    seeds: Seeds = None,
     exhaustive: Annotated[
         bool,
         Option(
@@ -321,13 +322,13 @@ def report(
     from reports.console import say, working
 
     dtypes = choose("dtype", dtype.split(","), DTYPES)
-    names = choose_implementations(implementations)
+    names = choose_implementations(implementations, outsiders=True)
     check_rate(learning_rate)
     target = writing.check_target(output)
     data = load_dataset(dataset, data_dir)
     plan = Plan.of(data, steps, batch_size, learning_rate, seed)
     info = describe_dataset(data)
-    results = running.report(plan, info, dtypes, names, exhaustive)
+    results = running.report(plan, info, dtypes, names, exhaustive, seeds or 0)
     with working("Drawing and writing"):
         writing.write(results, data, target)
     say(tables.headline(results))

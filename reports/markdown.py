@@ -20,6 +20,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             *checks(results),
             *truth(results),
             *training(results),
+            *seeds(results),
             *(f"![{f.alt}](figures/{f.name}.svg)\n\n{f.caption}" for f in figures),
             *divergences(results),
             *exhaustive(results),
@@ -71,6 +72,14 @@ def training(results: Results) -> list[str]:
     for dtype in dict.fromkeys(t.dtype for t in results.training):
         mnist = info is not None and info.name == "mnist"
         table = tables.accuracy_table(results.training, dtype, mnist)
+        parts += [f"### {table.title}", table.markdown()]
+    return parts
+
+
+def seeds(results: Results) -> list[str]:
+    found = tables.seed_tables(results)
+    parts = ["## From several seeds", tables.PAIRED_LEGEND] if found else []
+    for table in found:
         parts += [f"### {table.title}", table.markdown()]
     return parts
 

@@ -17,6 +17,7 @@ from reports.figures import Figure, unique
 from reports.results import Results
 from reports.tables import (
     ELEMENTARY,
+    PAIRED_LEGEND,
     R_LEGEND,
     SEVERITY,
     elementary_table,
@@ -29,6 +30,7 @@ from reports.tables import (
     problems,
     refusal_table,
     returning,
+    seed_tables,
     truth_tables,
     warnings,
 )
@@ -75,6 +77,8 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             accuracies=_accuracies(
                 results.training, bool(dataset and dataset.name == "mnist")
             ),
+            seeds=seed_tables(results),
+            about_seeds=PAIRED_LEGEND,
             tried=exhaustive_sentences(results.exhaustive),
             refusals=refusal_table(results.checks).rows,
             elementary=elementary_table(results.elementary),

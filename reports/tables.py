@@ -572,6 +572,14 @@ def band_tables(bands: Sequence[Band]) -> Iterator[Table]:
         yield Table(title, headers, rows)
 
 
+def seed_tables(results: Results) -> list[Table]:
+    """What there is to say of trainings from several seeds."""
+    dataset = results.environment.dataset
+    mnist = dataset is not None and dataset.name == "mnist"
+    found = [*band_tables(results.bands)] if mnist else []
+    return found + ([paired_table(results.seeds)] if results.seeds else [])
+
+
 def band_row(band: Band, is_end: bool) -> list[str]:
     pair = lecture_accuracy(band.epoch, is_end)
     row = ["end" if is_end else str(band.epoch), str(band.step)]
@@ -695,6 +703,7 @@ def problems(results: Results) -> list[str]:
         if c.verdict == Verdict.FAIL
     ]
     found += disagreements(results.training, results.tests)
+    found += [sentence for row in results.seeds for sentence in row.disagreements]
     return found + [
         f"{row.layer} {row.quantity} in float32 disagrees for {row.implementation} "
         f"(on {row.failed:,} of {row.inputs:,} inputs)"
