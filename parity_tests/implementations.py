@@ -54,7 +54,8 @@ class Implementation(Protocol):
         """A function of `spellings.py` -> the same with that for every layer."""
 
 
-def _framework(name: str) -> Any:
+def framework(name: str) -> Any:
+    """The module of that name, or `NotInstalled`."""
     try:
         return import_module(name)
     except ImportError as error:
@@ -174,7 +175,7 @@ class TorchStyle(FunctionStyle):
     """Functions of tensors, differentiated by autograd."""
 
     def __init__(self, name: str, form: str = "") -> None:
-        torch = _framework("torch")
+        torch = framework("torch")
         super().__init__(name, import_module("torch_impl.layers"), torch, form)
         self.torch = torch
         self.spelled = None if form else self._spelled
@@ -233,7 +234,7 @@ class JaxStyle(FunctionStyle):
     """Pure functions of JAX arrays, differentiated by jax.vjp, jitted or not."""
 
     def __init__(self, name: str, form: str = "", jit: bool = False) -> None:
-        jax = _framework("jax")
+        jax = framework("jax")
         super().__init__(name, import_module("jax_impl.layers"), jax.numpy, form)
         self.jax = jax
         self.networks = import_module("jax_impl.networks")
@@ -320,12 +321,23 @@ IMPLEMENTATIONS: dict[str, Callable[[], Implementation]] = {
     "jax-jit": lambda: JaxStyle("jax-jit", jit=True),
 }
 
+# Trainings by the frameworks' own means, of which no layer can be seen.
+OUTSIDERS: dict[str, Callable[[], Implementation]] = {
+    "sklearn": lambda: _outsider("ScikitLearn"),
+    "optax": lambda: _outsider("Optax"),
+    "torch-sgd": lambda: _outsider("TorchSgd"),
+}
+
+
+def _outsider(kind: str) -> Implementation:
+    return getattr(import_module("parity_tests.outsiders"), kind)()
+
 
 def load(name: str) -> Implementation:
-    """The implementation of that name.
+    """The implementation, or the outsider, of that name.
 
     Raises:
         KeyError: there is none.
         NotInstalled: its framework cannot be imported.
     """
-    return IMPLEMENTATIONS[name]()
+    return (IMPLEMENTATIONS | OUTSIDERS)[name]()

@@ -261,6 +261,39 @@ class Together(Record):
     seconds: float = 0.0
 
 
+class Paired(Record):
+    """An implementation against the reference in the same dtype, from several seeds.
+
+    `differences` are those of the final test accuracy, by seed; `mean` is theirs, with a
+    95 % `interval`, and `p` is the probability of a mean as large if signs were chance.
+    They are None where all differences are 0. Then how many seeds end with predictions
+    unlike the reference's, how many there are of those, and what disagrees.
+    """
+
+    implementation: str
+    dtype: str
+    differences: list[float]
+    mean: float
+    interval: tuple[float, float] | None = None
+    p: float | None = None
+    seeds_differing: int
+    test_predictions_differing: int
+    disagreements: list[str] = []
+
+
+class Band(Record):
+    """The reference's accuracies after `step` steps, from several seeds: lowest, mean and
+    highest.
+    """
+
+    dtype: str
+    epoch: int
+    step: int
+    seeds: int
+    train_accuracy: tuple[float, float, float]
+    test_accuracy: tuple[float, float, float]
+
+
 class MutantResult(Record):
     """What the suite says of a planted mistake, and the first check that noticed it.
 

@@ -15,13 +15,14 @@ import numpy as np
 
 from parity_tests import outcome
 from parity_tests.checkpoints import Checkpoints
-from parity_tests.implementations import Arrays, Implementation
+from parity_tests.implementations import OUTSIDERS, Arrays, Implementation
 from parity_tests.records import Drift, Epoch, Training
 from reference.datasets import Dataset
 from reference.networks import TwoLayerNet
 from reference.training import choose_batches
 
 TRAINABLE = ("reference", "torch", "jax")
+TRAINED = (*TRAINABLE, *OUTSIDERS)
 HIDDEN = 50  # the lecture's network
 CLASSES = 10
 MOST_ROWS = 20  # of accuracies; MNIST's 10,000 steps are 17 epochs

@@ -36,7 +36,11 @@ app = typer.Typer(
 THREE = "reference,torch,jax"
 NAMES = "reference, torch, torch-composed, jax, jax-composed, jax-jit; or all."
 
-Implementations = Annotated[str, Option(metavar="NAME,...", help=NAMES)]
+OUTSIDERS = "; trained only: sklearn, optax, torch-sgd; or all."
+
+Implementations = Annotated[
+    str, Option(metavar="NAME,...", help=NAMES.replace("; or all.", OUTSIDERS))
+]
 SomeImplementations = Annotated[
     str | None,
     Option(
@@ -60,6 +64,14 @@ BatchSize = Annotated[int, Option(min=1, help="Samples in a mini-batch.")]
 LearningRate = Annotated[float, Option(help="How far a step goes.")]
 Seed = Annotated[
     int, Option(min=0, help="Of the initial weights and the mini-batches.")
+]
+Seeds = Annotated[
+    int | None,
+    Option(
+        min=2,
+        help="Train from so many seeds, side by side, and compare them in pairs; the "
+        "first is --seed.",
+    ),
 ]
 AsJson = Annotated[bool, Option("--json", help="Print one JSON object instead.")]
 
@@ -249,6 +261,7 @@ def train(
             help="Write the trained parameters there, in a safetensors file for each.",
         ),
     ] = None,
+    seeds: Seeds = None,
     as_json: AsJson = False,
 ) -> None:
     """Train every implementation side by side, on the same mini-batches."""
@@ -258,10 +271,12 @@ def train(
     from reports.console import note, output, say
 
     dtypes = choose("dtype", dtype.split(","), DTYPES)
-    names = choose_implementations(implementations)
+    names = choose_implementations(implementations, outsiders=True)
     check_rate(learning_rate)
     if checkpoint is None and (resume or checkpoint_every):
         raise Unusable("--resume and --checkpoint-every go with --checkpoint")
+    if seeds is not None and (forensics or checkpoint or save):
+        raise Unusable("--seeds goes without --forensics, --checkpoint and --save")
     if resume and forensics:
         raise Unusable("--forensics looks at every step: leave --resume out")
     for option, folder in (("--checkpoint", checkpoint), ("--save", save)):
@@ -269,6 +284,8 @@ def train(
             writing.check_writable(option, folder)
     data = load_dataset(dataset, data_dir)
     plan = Plan.of(data, steps, batch_size, learning_rate, seed, checkpoint_every)
+    if seeds is not None:
+        train_seeds(plan, seeds, dtypes, names, as_json)
     checkpoints = open_checkpoints(checkpoint, plan, resume) if checkpoint else None
     done = partial(save_parameters, save)
     trained = running.train(plan, dtypes, names, forensics, checkpoints, done)
@@ -297,6 +314,35 @@ def train(
     raise typer.Exit(1 if wrong else 0)
 
 
+def train_seeds(
+    plan: "Plan", count: int, dtypes: list[str], names: list[str], as_json: bool
+) -> NoReturn:
+    """`train --seeds`: the same from several seeds, compared in pairs."""
+    from parity_tests.seeds import bands, paired
+    from reports import running, tables
+    from reports.console import note, output, say
+
+    tests = len(plan.dataset.t_test)
+    trainings, missing = running.train_seeds(plan, count, dtypes, names)
+    pairs = paired(trainings, tests)
+    wrong = [sentence for row in pairs for sentence in row.disagreements]
+    if as_json:
+        print_json(training=trainings, seeds=pairs)
+    else:
+        if plan.dataset.name == "mnist":
+            for table in tables.band_tables(list(bands(trainings))):
+                table.print(output)
+        if pairs:
+            tables.paired_table(pairs).print(output)
+            say(tables.PAIRED_LEGEND)
+        for sentence in missing:
+            note(f"missing: {sentence}")
+        agreed = tables.training_sentence(trainings, tests)
+        for sentence in filter(None, wrong or [agreed]):
+            say(sentence)
+    raise typer.Exit(1 if wrong else 0)
+
+
 @app.command()
 def report(
     output: Annotated[
@@ -311,6 +357,7 @@ def report(
     batch_size: BatchSize = 100,
     learning_rate: LearningRate = 0.1,
     seed: Seed = 0,
+    seeds: Seeds = None,
     exhaustive: Annotated[
         bool,
         Option(
@@ -326,13 +373,13 @@ def report(
     from reports.console import say, working
 
     dtypes = choose("dtype", dtype.split(","), DTYPES)
-    names = choose_implementations(implementations)
+    names = choose_implementations(implementations, outsiders=True)
     check_rate(learning_rate)
     target = writing.check_target(output)
     data = load_dataset(dataset, data_dir)
     plan = Plan.of(data, steps, batch_size, learning_rate, seed)
     info = describe_dataset(data)
-    results = running.report(plan, info, dtypes, names, exhaustive)
+    results = running.report(plan, info, dtypes, names, exhaustive, seeds or 0)
     with working("Drawing and writing"):
         writing.write(results, data, target)
     say(tables.headline(results))
@@ -417,11 +464,13 @@ def choose(what: str, names: list[str], valid: Any) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def choose_implementations(names: str) -> list[str]:
-    from parity_tests.implementations import IMPLEMENTATIONS
+def choose_implementations(names: str, *, outsiders: bool = False) -> list[str]:
+    """The implementations; where there is training, the outsiders too."""
+    from parity_tests.implementations import IMPLEMENTATIONS, OUTSIDERS
 
-    wanted = [*IMPLEMENTATIONS] if names == "all" else names.split(",")
-    return choose("implementation", wanted, IMPLEMENTATIONS)
+    valid = [*IMPLEMENTATIONS, *(OUTSIDERS if outsiders else ())]
+    wanted = valid if names == "all" else names.split(",")
+    return choose("implementation", wanted, valid)
 
 
 def check_rate(learning_rate: float) -> None:

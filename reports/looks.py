@@ -19,6 +19,9 @@ LOOKS = {  # marker, colour
     "jax": ("^", "#0072B2"),
     "jax-composed": ("P", "#0072B2"),
     "jax-jit": ("v", "#009E73"),
+    "sklearn": ("P", "#009E73"),
+    "optax": ("v", "#56B4E9"),
+    "torch-sgd": ("D", "#E69F00"),
 }
 OTHERS = ("X", PURPLE)
 EXPONENTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -8,9 +8,11 @@ from pydantic import Field, ValidationError
 
 from parity_tests.elementary import Measured
 from parity_tests.records import (
+    Band,
     Check,
     Divergence,
     Exhaustive,
+    Paired,
     Parting,
     Record,
     Summary,
@@ -67,6 +69,8 @@ class Results(Record):
     divergences: list[Divergence]
     truth: list[TruthCheck] = Field(default_factory=list)
     exhaustive: list[Exhaustive] = Field(default_factory=list)
+    seeds: list[Paired] = Field(default_factory=list)
+    bands: list[Band] = Field(default_factory=list)
     summary: Summary
     elementary: list[Measured] = Field(default_factory=list)
 

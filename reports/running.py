@@ -10,14 +10,21 @@ from parity_tests import (
     checking,
     exhaustive,
     forensics,
+    parallel,
     second_order,
+    seeds,
     training,
     truth,
 )
 from parity_tests.catalogue import LAYERS_AND_NETWORK, SMALL_CASES
 from parity_tests.checkpoints import Checkpoints
 from parity_tests.elementary import measured
-from parity_tests.implementations import Implementation, NotInstalled
+from parity_tests.implementations import (
+    IMPLEMENTATIONS,
+    OUTSIDERS,
+    Implementation,
+    NotInstalled,
+)
 from parity_tests.records import (
     Check,
     Divergence,
@@ -29,7 +36,7 @@ from parity_tests.records import (
     Training,
     TruthCheck,
 )
-from reports.console import bar
+from reports.console import bar, working
 from reports.environment import describe
 from reports.results import DatasetInfo, Results
 
@@ -97,9 +104,7 @@ def train(
     """Train them side by side; and find out where and why they part, if wanted. `done` is
     called with all of a dtype.
     """
-    wanted = ["reference", *implementations]
-    names = [name for name in dict.fromkeys(wanted) if name in training.TRAINABLE]
-    present, missing = load_present(names)
+    present, missing = load_trained(implementations)
     partings: list[Parting] = []
     together: list[Together] = []
 
@@ -123,6 +128,32 @@ def train(
             inspect,
         )
     return Trained(found, partings, together, missing)
+
+
+def train_seeds(
+    plan: training.Plan,
+    count: int,
+    dtypes: Sequence[str],
+    implementations: Sequence[str],
+) -> tuple[list[Training], list[str]]:
+    """The same from so many seeds, side by side."""
+    present, missing = load_trained(implementations)
+    tasks = seeds.tasks(plan, count, dtypes, [each.name for each in present])
+    total = sum(task.total for task in tasks)
+    with (
+        bar(f"Training from {count} seeds", total) as advance,
+        parallel.started(tasks) as running,
+    ):
+        found = running.wait(advance)
+    return [training for trainings in found for training in trainings], missing
+
+
+def load_trained(
+    implementations: Sequence[str],
+) -> tuple[list[Implementation], list[str]]:
+    """The reference and those of these that train; and why any of them is missing."""
+    wanted = dict.fromkeys(["reference", *implementations])
+    return load_present([name for name in wanted if name in training.TRAINED])
 
 
 def check_truth(plan: training.Plan) -> list[TruthCheck]:
@@ -158,22 +189,49 @@ def exhaust(run: exhaustive.Run) -> None:
             advance()
 
 
+def outside_tasks(
+    plan: training.Plan, dtypes: Sequence[str], outsiders: Sequence[str]
+) -> list[parallel.Task]:
+    """The trainings of the outsiders that there are, with the reference's."""
+    present, _ = load_present(outsiders)
+    if not present or "float64" not in dtypes:
+        return []
+    names = ["reference", *(outsider.name for outsider in present)]
+    return seeds.tasks(plan, 1, ["float64"], names)
+
+
 def report(
     plan: training.Plan,
     info: DatasetInfo,
     dtypes: Sequence[str],
     implementations: Sequence[str],
     every_float32: bool = False,
+    seed_count: int = 0,
 ) -> Results:
-    """The whole run; if wanted, with every float32 through the element-wise layers."""
+    """The whole run; if wanted, with every float32 through the element-wise layers, and
+    with trainings from several seeds.
+
+    Outsiders are trained in float64 only, where they must come to the same parameters:
+    in a process of one thread, beside what takes one thread here, and not beside the
+    other trainings, whose matrix products take all processors and would wait for them.
+    """
     started, clock = datetime.now(UTC), time.perf_counter()
-    checks, divergences = check(LAYERS_AND_NETWORK, dtypes, implementations)
-    checks += differentiate_twice(dtypes, implementations)
-    truths = check_truth(plan)
-    trained = train(plan, dtypes, implementations, find_partings=True)
+    outsiders = [name for name in implementations if name in OUTSIDERS]
+    layered = [name for name in implementations if name in IMPLEMENTATIONS]
+    with parallel.started(outside_tasks(plan, dtypes, outsiders)) as beside:
+        checks, divergences = check(LAYERS_AND_NETWORK, dtypes, layered)
+        checks += differentiate_twice(dtypes, layered)
+        truths = check_truth(plan)
+        with working("Training the outsiders"):
+            outside = beside.wait()
+    trained = train(plan, dtypes, layered, find_partings=True)
+    trained.trainings += [training for group in outside for training in group[1:]]
+    from_seeds: list[Training] = []
+    if seed_count:
+        from_seeds, _ = train_seeds(plan, seed_count, dtypes, layered)
     tried: list[Exhaustive] = []
     if every_float32:
-        run = exhaustive.Run(exhaustive.LAYERS, load_present(implementations)[0])
+        run = exhaustive.Run(exhaustive.LAYERS, load_present(layered)[0])
         exhaust(run)
         tried = run.rows()
     environment = describe().model_copy(
@@ -194,6 +252,8 @@ def report(
         divergences=divergences,
         truth=truths,
         exhaustive=tried,
+        seeds=seeds.paired(from_seeds, len(plan.dataset.t_test)),
+        bands=list(seeds.bands(from_seeds)),
         summary=Summary.of(checks),
         elementary=measured(),
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from parity_tests.records import Disagreement, Drift, Parting, Together, Training
 from reports.results import Results
-from reports.tables import Table, number
+from reports.tables import PAIRED_LEGEND, Table, number, seed_tables
 
 OUTCOME = (
     "Right by one only: test samples that this network classifies right and the "
@@ -69,6 +69,7 @@ def sections(results: Results) -> list[Section]:
             outcome_sentences(trainings),
             list(outcome_tables(trainings)),
         ),
+        Section("seeds", "From several seeds", PAIRED_LEGEND, [], seed_tables(results)),
     ]
     return [s for s in found if s.sentences or any(t.rows for t in s.tables)]
 
