@@ -89,6 +89,8 @@ class Watch:
             if step in stops or step == len(batches):
                 yield step, reached, np.concatenate(losses), accuracies
                 losses = []
+        self.near = np.concatenate(self._near)
+        self.values = np.concatenate(self._values)
 
     def _look(self, step: int, params: Arrays, x: np.ndarray) -> None:
         z = x @ params["W1"] + params["b1"]
@@ -97,14 +99,6 @@ class Watch:
         sample, unit = np.nonzero(size < nearness(z.dtype))
         self._near.append(np.stack([np.full_like(sample, step), sample, unit], axis=-1))
         self._values.append(z[sample, unit])
-
-    @property
-    def near(self) -> np.ndarray:
-        return np.concatenate(self._near)
-
-    @property
-    def values(self) -> np.ndarray:
-        return np.concatenate(self._values)
 
 
 def nearness(dtype: Any) -> float:
@@ -320,29 +314,37 @@ class Pair:
         return None
 
     def suspects(self, watch: Watch) -> Iterator[int]:
-        """The steps in which some ReLU may be open in one and shut in the other: where the
-        reference's pre-activation is no further from zero than twice what the other's
-        parameters make of it, and rounding. Where all may be, that is every step.
+        """The steps in which some ReLU is open in one and shut in the other.
+
+        Only where the reference's pre-activation is no further from zero than twice what
+        the other's parameters make of it, and rounding, is the other's computed. Where
+        that may be any of them, not only those that are near zero, every step is one.
         """
-        near, values = watch.near, watch.values
-        u = float(np.finfo(values.dtype).eps) / 2
-        stops = [0, *self.plan.stops]
-        for start, stop in pairwise(stops):
-            first, last = np.searchsorted(near[:, 0], [start + 1, stop + 1])
-            steps, samples, units = near[first:last].T
-            x = self.images(steps, samples)
-            W1, b1 = (np.abs(self.reference.at(stop)[name]) for name in ("W1", "b1"))
-            moved = np.zeros(len(units))
-            wide = False
+        u = float(np.finfo(watch.values.dtype).eps) / 2
+        for start, stop in pairwise([0, *self.plan.stops]):
+            first, last = np.searchsorted(watch.near[:, 0], [start + 1, stop + 1])
+            steps, samples, units = watch.near[first:last].T
+            x, values = self.images(steps, samples), watch.values[first:last]
+            moved, wide = np.zeros(len(units)), False
             for at in (start, stop):
                 a, b = self.at(at)
                 dW1, db1 = (a[n].astype(float) - b[n] for n in ("W1", "b1"))
                 moved = np.maximum(moved, np.abs(dotted(x, dW1, units) + db1[units]))
                 of_all = self.reference.batch(max(at, 1))[0] @ dW1 + db1
-                wide |= bool(4 * np.abs(of_all).max() > nearness(values.dtype))
+                wide |= bool(2 * np.abs(of_all).max() > nearness(values.dtype))
+            W1, b1 = (np.abs(self.reference.at(stop)[name]) for name in ("W1", "b1"))
             rounding = SLACK * u * (dotted(x, W1, units) + b1[units])
-            found = steps[np.abs(values[first:last]) <= 2 * moved + rounding]
-            yield from range(start + 1, stop + 1) if wide else np.unique(found).tolist()
+            close = np.abs(values) <= 2 * moved + rounding
+            for step in range(start + 1, stop + 1) if wide else np.unique(steps[close]):
+                here = close & (steps == step)
+                place = samples[here], units[here]
+                if wide or self._turned(int(step), place, values[here]):
+                    yield int(step)
+
+    def _turned(self, step: int, place: Any, values: np.ndarray) -> bool:
+        """Whether the other has one of these on the other side of zero."""
+        z = self.other.preactivations(step, self.other.at(step - 1))[place]
+        return bool(((z > 0) != (values > 0)).any())
 
     def images(self, steps: np.ndarray, samples: np.ndarray) -> np.ndarray:
         data = in_dtype(self.plan.dataset, self.reference.dtype)

@@ -573,6 +573,10 @@ def main() -> None:
     # Every refusal of bad input is an exception, and JAX takes its time over each
     # traceback to shorten it.
     os.environ.setdefault("JAX_TRACEBACK_FILTERING", "off")
+    # NumPy's OpenBLAS lets its threads wait for more work without sleeping, and that for
+    # so long (2^26 cycles) that PyTorch's, which come next, have to share processors with
+    # them: a training took three times as long. 2^18 are a tenth of a millisecond.
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "18")
     try:
         app()
     except Exception as error:

@@ -64,6 +64,7 @@ class Results(Record):
     environment: Environment
     checks: list[Check]
     training: list[Training]
+    outsiders: list[Training] = Field(default_factory=list)
     partings: list[Parting] = Field(default_factory=list)
     together: list[Together] = Field(default_factory=list)
     divergences: list[Divergence]

@@ -192,12 +192,14 @@ def exhaust(run: exhaustive.Run) -> None:
 def outside_tasks(
     plan: training.Plan, dtypes: Sequence[str], outsiders: Sequence[str]
 ) -> list[parallel.Task]:
-    """The trainings of the outsiders that there are, with the reference's."""
+    """The first fifth of the run, by the outsiders that there are and the reference."""
     present, _ = load_present(outsiders)
     if not present or "float64" not in dtypes:
         return []
     names = ["reference", *(outsider.name for outsider in present)]
-    return seeds.tasks(plan, 1, ["float64"], names)
+    settings = plan.batches.shape[1], plan.learning_rate, plan.seed
+    fifth = training.Plan.of(plan.dataset, max(plan.steps // 5, 1), *settings)
+    return seeds.tasks(fifth, 1, ["float64"], names)
 
 
 def report(
@@ -214,6 +216,7 @@ def report(
     Outsiders are trained in float64 only, where they must come to the same parameters:
     in a process of one thread, beside what takes one thread here, and not beside the
     other trainings, whose matrix products take all processors and would wait for them.
+    A fifth of the run fits in there.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     outsiders = [name for name in implementations if name in OUTSIDERS]
@@ -225,7 +228,6 @@ def report(
         with working("Training the outsiders"):
             outside = beside.wait()
     trained = train(plan, dtypes, layered, find_partings=True)
-    trained.trainings += [training for group in outside for training in group[1:]]
     from_seeds: list[Training] = []
     if seed_count:
         from_seeds, _ = train_seeds(plan, seed_count, dtypes, layered)
@@ -247,6 +249,7 @@ def report(
         environment=environment,
         checks=checks,
         training=trained.trainings,
+        outsiders=[training for group in outside for training in group],
         partings=trained.partings,
         together=trained.together,
         divergences=divergences,

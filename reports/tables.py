@@ -703,6 +703,7 @@ def problems(results: Results) -> list[str]:
         if c.verdict == Verdict.FAIL
     ]
     found += disagreements(results.training, results.tests)
+    found += disagreements(results.outsiders, results.tests)
     found += [sentence for row in results.seeds for sentence in row.disagreements]
     return found + [
         f"{row.layer} {row.quantity} in float32 disagrees for {row.implementation} "

@@ -10,7 +10,14 @@ import numpy as np
 
 from parity_tests.records import Disagreement, Drift, Parting, Together, Training
 from reports.results import Results
-from reports.tables import PAIRED_LEGEND, Table, number, seed_tables
+from reports.tables import (
+    PAIRED_LEGEND,
+    Table,
+    number,
+    seed_tables,
+    training_sentence,
+    training_table,
+)
 
 OUTCOME = (
     "Right by one only: test samples that this network classifies right and the "
@@ -22,6 +29,12 @@ GROWTH = (
     "grows as step^k, fitted from step 100 up to where they part, or the end. Rounding "
     "that adds up at random would give 0.5, rounding that always errs to the same side 1; "
     "gradient descent forgets some of it."
+)
+OUTSIDERS = (
+    "Written by others, so that the three cannot be wrong together: scikit-learn's "
+    "MLPClassifier, optax, and torch.nn.Sequential with torch.optim.SGD. They start from "
+    "the same parameters, are given the same mini-batches of the first fifth of the run, "
+    "and are held against the reference on one thread."
 )
 PARTINGS = (
     "A step parts two trainings where it adds more to the difference of some parameter "
@@ -72,6 +85,11 @@ def sections(results: Results) -> list[Section]:
         Section("seeds", "From several seeds", PAIRED_LEGEND, [], seed_tables(results)),
     ]
     return [s for s in found if s.sentences or any(t.rows for t in s.tables)]
+
+
+def outsider_sentences(results: Results) -> list[str]:
+    said = training_sentence(results.outsiders, results.tests)
+    return [f"{said[:1].upper()}{said[1:]}."] if said else []
 
 
 def outcome_sentences(trainings: Sequence[Training]) -> list[str]:
