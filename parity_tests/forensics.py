@@ -27,80 +27,82 @@ the other side are steps taken again. The leap is found by bisection over the st
 
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 
 from parity_tests.arithmetic import arithmetic
-from parity_tests.implementations import Arrays, Implementation
+from parity_tests.implementations import Arrays, Implementation, LectureStyle
 from parity_tests.records import Apart, Parting, Together
 from parity_tests.training import Plan, Trained, Trajectory, in_dtype
+from reference.layers import Relu
 from reference.rounding import Arithmetic, network_bounds, step_bounds
 
-LATER = (1, 10, 100)  # so many steps after the parting, the gap is told again
+LATER = (1, 10, 50)  # so many steps after the parting, the gap is told again
 RECENT = 4  # parameters that a replay remembers beside those it was given
-SLACK = 8.0  # roundings of a pre-activation, when it is asked who may have flipped
+STRIDE = (
+    10  # steps that are taken in one call, where one after another is not asked for
+)
+SLACK = 4.0  # roundings of a pre-activation, when it is asked who may have flipped
 
 
 class Watch:
-    """An implementation that notes, while it trains, what comes near zero in front of its
-    ReLU: `near` has a row for each, (step, sample in the batch, hidden unit), and
-    `values` what it was.
+    """The reference, which notes while it trains what comes near zero in front of its
+    ReLU: `near` has a row for each, (step, sample in the batch, hidden unit), `values`
+    what it was, and `nearest` is the smallest of all.
     """
 
     spelled = None
 
     def __init__(self, implementation: Implementation) -> None:
+        assert isinstance(implementation, LectureStyle)
         self.inner = implementation
         self.name = implementation.name
         self.offers, self.run_layer = implementation.offers, implementation.run_layer
         self.run_network = implementation.run_network
         self.predict = implementation.predict
 
-    def train(
-        self,
-        params: Arrays,
-        train_set: tuple[np.ndarray, np.ndarray],
-        test_set: tuple[np.ndarray, np.ndarray],
-        batches: np.ndarray,
-        learning_rate: float,
-        *,
-        stops: Collection[int] = (),
-        evaluate: Collection[int] = (),
-    ) -> Iterator[Any]:
+    def train(self, *arguments: Any, **options: Any) -> Iterator[Any]:
         """As `reference.training.train`; what was noted of another training is gone."""
-        assert self.inner.train is not None
+        relu = NotingRelu()
+        stops = self.inner.train(*arguments, **options)
+        with patch.object(self.inner.networks, "Relu", lambda: relu):
+            first = next(stops)  # the network is built by now
+        yield first
+        yield from stops
+        self.nearest = relu.nearest
+        self.near, self.values = np.concatenate(relu.near), np.concatenate(relu.values)
+
+
+class NotingRelu(Relu):
+    """A ReLU that notes what comes near zero, where it is not only to predict."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.nearest = np.inf
-        self._near: list[np.ndarray] = []
-        self._values: list[np.ndarray] = []
-        self._look(1, params, train_set[0][batches[0]])
-        losses: list[np.ndarray] = []
-        for step, reached, stretch, accuracies in self.inner.train(
-            *(params, train_set, test_set, batches, learning_rate),
-            stops=range(1, len(batches)),
-            evaluate=evaluate,
-        ):
-            losses.append(stretch)
-            if step < len(batches):
-                self._look(step + 1, reached, train_set[0][batches[step]])
-            if step in stops or step == len(batches):
-                yield step, reached, np.concatenate(losses), accuracies
-                losses = []
-        self.near = np.concatenate(self._near)
-        self.values = np.concatenate(self._values)
+        self.near: list[np.ndarray] = []
+        self.values: list[np.ndarray] = []
 
-    def _look(self, step: int, params: Arrays, x: np.ndarray) -> None:
-        z = x @ params["W1"] + params["b1"]
-        size = np.abs(z)
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        return super().forward(x)
+
+    def backward(self, dout: Any) -> Any:
+        size = np.abs(self.x)
         self.nearest = min(self.nearest, float(size.min()))
-        sample, unit = np.nonzero(size < nearness(z.dtype))
-        self._near.append(np.stack([np.full_like(sample, step), sample, unit], axis=-1))
-        self._values.append(z[sample, unit])
+        sample, unit = np.nonzero(size < nearness(self.x.dtype))
+        step = np.full_like(sample, len(self.near) + 1)
+        self.near.append(np.stack([step, sample, unit], axis=-1))
+        self.values.append(self.x[sample, unit])
+        return super().backward(dout)
 
 
+@cache
 def nearness(dtype: Any) -> float:
     """What is near zero: as long as only rounding lies between two implementations, their
     pre-activations are much closer than this.
@@ -147,10 +149,13 @@ class Replay:
     def at(self, step: int) -> Arrays:
         """The parameters after so many steps."""
         reached = {**self.known, **self.recent}
-        start = max(at for at in reached if at <= step)
-        params = reached[start]
-        for at in range(start + 1, step + 1):
-            params = self.recent[at] = self.step(at, params)
+        at = max(known for known in reached if known <= step)
+        params = reached[at]
+        while at < step:
+            count = STRIDE if step - at > STRIDE else 1
+            params = self.run(at + 1, count, params)
+            at += count
+            self.recent[at] = params
             if len(self.recent) > RECENT:
                 del self.recent[next(iter(self.recent))]
         return params
@@ -158,19 +163,31 @@ class Replay:
     def step(
         self, step: int, params: Arrays, forced: Sequence[tuple[int, int]] = ()
     ) -> Arrays:
-        """The parameters after this step, taken from `params` by the implementation.
+        """The parameters after this step, taken from `params` by the implementation."""
+        return self.run(step, 1, params, forced)
+
+    def run(
+        self,
+        first: int,
+        count: int,
+        params: Arrays,
+        forced: Sequence[tuple[int, int]] = (),
+    ) -> Arrays:
+        """The parameters after so many steps, taken from `params`.
 
         Args:
-            step: counted from 1.
+            first: the first of the steps, counted from 1.
+            count: how many.
             params: those before.
-            forced: (sample in the batch, hidden unit), where the ReLU is to be open if it
-                is shut, and shut if it is open.
+            forced: (sample in the batch, hidden unit) of a single step, where the ReLU is
+                to be open if it is shut, and shut if it is open.
         """
-        x, t = self.batch(step)
+        batches = [self.batch(step) for step in range(first, first + count)]
+        x, t = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
         if forced:
             x, params = self._forced(x, params, forced)
         assert self.implementation.train is not None
-        order = np.arange(len(x))[None]
+        order = np.arange(len(x)).reshape(count, -1)
         rate = self.plan.learning_rate
         stops = self.implementation.train(params, (x, t), (x, t), order, rate)
         *_, (_, reached, _, _) = stops

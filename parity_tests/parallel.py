@@ -1,4 +1,4 @@
-"""Trainings side by side: processes with one thread each for their arithmetic.
+"""What can be done side by side: in processes with one thread each for their arithmetic.
 
 Matrix products as small as the lecture's gain little from a second thread; a second
 training gains all of it.
@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import gettempdir
+from typing import Any, Protocol
 
 import joblib
 import numpy as np
@@ -22,7 +23,8 @@ from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from parity_tests.implementations import load
+from parity_tests.checking import try_load
+from parity_tests.implementations import NotInstalled
 from parity_tests.records import Training
 from parity_tests.training import Plan, run_trainings
 from reference.cleanup import passing_folder
@@ -32,9 +34,22 @@ OFTEN = 0.2  # seconds between two looks
 QUIET = "ignore:resource_tracker:UserWarning"
 
 
+class Task(Protocol):
+    """Something to be done in a process of its own."""
+
+    @property
+    def total(self) -> int:
+        """Of how many steps."""
+
+    def run(self, progress: Callable[[int], object]) -> list[Any]:
+        """Do it; `progress` is told how many more steps are made."""
+
+
 @dataclass(frozen=True)
-class Task:
-    """The trainings of one seed in one dtype; the first of them is the reference's."""
+class Trainings:
+    """Those of one seed in one dtype, by those implementations that there are; the first is
+    the reference.
+    """
 
     dataset: Dataset
     steps: int
@@ -44,32 +59,35 @@ class Task:
     dtype: str
     implementations: tuple[str, ...]
 
-    def train(self, progress: Callable[[int], object]) -> list[Training]:
-        settings = self.steps, self.batch_size, self.learning_rate, self.seed
-        plan = Plan.of(self.dataset, *settings)
-        return run_trainings(
-            plan,
-            [self.dtype],
-            [load(name) for name in self.implementations],
-            lambda name, dtype, steps: progress(steps),
-        )
-
     @property
     def total(self) -> int:
         """The steps of all trainings."""
         return self.steps * len(self.implementations)
 
+    def run(self, progress: Callable[[int], object]) -> list[Training]:
+        # From joblib they come as np.memmap, which takes longer to look samples up.
+        x_train, x_test = map(np.asarray, (self.dataset.x_train, self.dataset.x_test))
+        dataset = replace(self.dataset, x_train=x_train, x_test=x_test)
+        settings = self.steps, self.batch_size, self.learning_rate, self.seed
+        loaded = [try_load(name) for name in self.implementations]
+        return run_trainings(
+            Plan.of(dataset, *settings),
+            [self.dtype],
+            [found for found in loaded if not isinstance(found, NotInstalled)],
+            lambda name, dtype, steps: progress(steps),
+        )
+
 
 class Running:
     """Tasks that are being worked on."""
 
-    def __init__(self, results: Iterator[list[Training]], done: np.ndarray) -> None:
+    def __init__(self, results: Iterator[list[Any]], done: np.ndarray) -> None:
         self._results, self._done = results, done
 
     def wait(
         self, progress: Callable[[int], object] = lambda steps: None
-    ) -> list[list[Training]]:
-        """The trainings of every task, in their order.
+    ) -> list[list[Any]]:
+        """What every task returns, in their order.
 
         Args:
             progress: called, from another thread, with the number of steps that all
@@ -132,17 +150,13 @@ def started(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Running]
             get_reusable_executor().shutdown(kill_workers=True)
 
 
-def _work(task: Task, done: np.ndarray, number: int) -> list[Training]:
+def _work(task: Task, done: np.ndarray, number: int) -> list[Any]:
     """In a process of its own; counts the steps that are made in done[number]."""
-    data = task.dataset
-    # From joblib they come as np.memmap, which takes longer to look samples up.
-    x_train, x_test = np.asarray(data.x_train), np.asarray(data.x_test)
-    task = replace(task, dataset=replace(data, x_train=x_train, x_test=x_test))
 
     def count(steps: int) -> None:
         done[number] += steps
 
-    return task.train(count)
+    return task.run(count)
 
 
 @contextmanager

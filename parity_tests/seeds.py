@@ -10,20 +10,20 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from parity_tests.parallel import Task
+from parity_tests.parallel import Trainings
 from parity_tests.records import Band, Paired, Training
 from parity_tests.training import Plan, disagreements, in_dtype
 
 
 def tasks(
     plan: Plan, count: int, dtypes: Sequence[str], implementations: Sequence[str]
-) -> list[Task]:
+) -> list[Trainings]:
     """The trainings of `plan` from its seed and the count - 1 that follow it.
 
     The first of the implementations is the reference.
     """
     return [
-        Task(
+        Trainings(
             dataset=data,
             steps=plan.steps,
             batch_size=plan.batches.shape[1],

@@ -472,12 +472,22 @@ def test_what_cannot_be_tried_gets_one_sentence(
     assert "\n" not in str(refused.value)
 
 
+class NothingToDo:
+    """A task for another process."""
+
+    total = 0
+
+    def run(self, progress: Any) -> list[Any]:
+        return []
+
+
 def test_a_report_has_it_where_it_was_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exhaustive, "FLOATS", CHUNK)
     monkeypatch.setattr(running, "check", lambda *_: ([], []))
-    monkeypatch.setattr(running, "train", lambda *_: ([], []))
-    for apart in ("differentiate_twice", "check_truth"):
-        monkeypatch.setattr(running, apart, lambda *_: [])
+    nothing = running.Trained([], [], [], [])
+    monkeypatch.setattr(running, "train", lambda *_, **__: nothing)
+    monkeypatch.setattr(running, "differentiate_twice", lambda *_: [])
+    monkeypatch.setattr(running, "truth_task", lambda _: NothingToDo())
     plan: Any = SimpleNamespace(seed=0)
     info = DatasetInfo(name="none", source="nowhere", train=1, test=1)
     names = ["reference"]

@@ -93,10 +93,10 @@ def test_what_is_not_waited_for_is_ended_without_a_word(
     assert list(tmp_path.iterdir()) == []
 
 
-class Fatal(parallel.Task):
+class Fatal(parallel.Trainings):
     """Ends the process it is in, as the system does when memory is short."""
 
-    def train(self, progress: Any) -> list[Training]:
+    def run(self, progress: Any) -> list[Training]:
         os.kill(os.getpid(), signal.SIGTERM)
         return []
 

@@ -8,7 +8,7 @@ too: there are no tolerances.
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from mpmath import mp
 
 from parity_tests import oracle, second_order
 from parity_tests.arithmetic import arithmetic
-from parity_tests.catalogue import Case, NetworkCase
+from parity_tests.catalogue import SMALL_CASES, Case, NetworkCase
 from parity_tests.checking import REFERENCE, error_bounds, run
 from parity_tests.comparison import share, truth_dtype
 from parity_tests.implementations import Arrays
@@ -283,3 +283,28 @@ def difference_bounds(params: Arrays, x: np.ndarray, t: np.ndarray) -> Arrays:
         rounding = bounded["loss"].error / STEP + steps + bounded["d" + name].error
         allowed[name] = formula + mask + rounding
     return allowed
+
+
+@dataclass(frozen=True)
+class EveryCheck:
+    """All of them: of the small cases, and the lecture's on its network.
+
+    Args: as for `lecture_check`.
+    """
+
+    params: Arrays
+    x: np.ndarray
+    t: np.ndarray
+
+    @property
+    def total(self) -> int:
+        """The cases and the parameters."""
+        return len(SMALL_CASES) + sum(value.size for value in self.params.values())
+
+    def run(self, progress: Callable[[int], object]) -> list[TruthCheck]:
+        checks: list[TruthCheck] = []
+        for case in SMALL_CASES:
+            checks += check(case)
+            progress(1)
+        params = {name: value.copy() for name, value in self.params.items()}
+        return checks + lecture_check(params, self.x, self.t, progress)

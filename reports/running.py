@@ -16,7 +16,7 @@ from parity_tests import (
     training,
     truth,
 )
-from parity_tests.catalogue import LAYERS_AND_NETWORK, SMALL_CASES
+from parity_tests.catalogue import LAYERS_AND_NETWORK
 from parity_tests.checkpoints import Checkpoints
 from parity_tests.elementary import measured
 from parity_tests.implementations import (
@@ -34,7 +34,6 @@ from parity_tests.records import (
     Summary,
     Together,
     Training,
-    TruthCheck,
 )
 from reports.console import bar, working
 from reports.environment import describe
@@ -156,18 +155,11 @@ def load_trained(
     return load_present([name for name in wanted if name in training.TRAINED])
 
 
-def check_truth(plan: training.Plan) -> list[TruthCheck]:
+def truth_task(plan: training.Plan) -> truth.EveryCheck:
     """The reference against other mathematics; the lecture's check on its network."""
-    params = {name: value.copy() for name, value in plan.params.items()}
-    x, t = plan.dataset.x_train, plan.dataset.t_train
-    total = len(SMALL_CASES) + sum(value.size for value in params.values())
-    checks: list[TruthCheck] = []
-    with bar("Checking the truth", total) as advance:
-        for case in SMALL_CASES:
-            checks += truth.check(case)
-            advance()
-        batch = x[: truth.IMAGES], t[: truth.IMAGES]
-        return checks + truth.lecture_check(params, *batch, advance)
+    first = slice(truth.IMAGES)
+    data = plan.dataset
+    return truth.EveryCheck(plan.params, data.x_train[first], data.t_train[first])
 
 
 def load_present(names: Sequence[str]) -> tuple[list[Implementation], list[str]]:
@@ -191,15 +183,13 @@ def exhaust(run: exhaustive.Run) -> None:
 
 def outside_tasks(
     plan: training.Plan, dtypes: Sequence[str], outsiders: Sequence[str]
-) -> list[parallel.Task]:
-    """The first fifth of the run, by the outsiders that there are and the reference."""
-    present, _ = load_present(outsiders)
-    if not present or "float64" not in dtypes:
+) -> list[parallel.Trainings]:
+    """The first tenth of the run, by the reference and by outsiders."""
+    if not outsiders or "float64" not in dtypes:
         return []
-    names = ["reference", *(outsider.name for outsider in present)]
     settings = plan.batches.shape[1], plan.learning_rate, plan.seed
-    fifth = training.Plan.of(plan.dataset, max(plan.steps // 5, 1), *settings)
-    return seeds.tasks(fifth, 1, ["float64"], names)
+    tenth = training.Plan.of(plan.dataset, max(plan.steps // 10, 1), *settings)
+    return seeds.tasks(tenth, 1, ["float64"], ["reference", *outsiders])
 
 
 def report(
@@ -213,20 +203,23 @@ def report(
     """The whole run; if wanted, with every float32 through the element-wise layers, and
     with trainings from several seeds.
 
-    Outsiders are trained in float64 only, where they must come to the same parameters:
-    in a process of one thread, beside what takes one thread here, and not beside the
-    other trainings, whose matrix products take all processors and would wait for them.
-    A fifth of the run fits in there.
+    The truth is checked and outsiders are trained in processes of one thread, beside
+    what takes one thread here, and not beside the other trainings, whose matrix products
+    take all processors and would wait for them. A tenth of the run fits in there; in
+    float64 only, where they must come to the same parameters.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     outsiders = [name for name in implementations if name in OUTSIDERS]
     layered = [name for name in implementations if name in IMPLEMENTATIONS]
-    with parallel.started(outside_tasks(plan, dtypes, outsiders)) as beside:
+    apart: list[parallel.Task] = [
+        truth_task(plan),
+        *outside_tasks(plan, dtypes, outsiders),
+    ]
+    with parallel.started(apart) as beside:
         checks, divergences = check(LAYERS_AND_NETWORK, dtypes, layered)
         checks += differentiate_twice(dtypes, layered)
-        truths = check_truth(plan)
-        with working("Training the outsiders"):
-            outside = beside.wait()
+        with working("Checking the truth and training the outsiders"):
+            truths, *outside = beside.wait()
     trained = train(plan, dtypes, layered, find_partings=True)
     from_seeds: list[Training] = []
     if seed_count:

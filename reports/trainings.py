@@ -33,7 +33,7 @@ GROWTH = (
 OUTSIDERS = (
     "Written by others, so that the three cannot be wrong together: scikit-learn's "
     "MLPClassifier, optax, and torch.nn.Sequential with torch.optim.SGD. They start from "
-    "the same parameters, are given the same mini-batches of the first fifth of the run, "
+    "the same parameters, are given the same mini-batches of the first tenth of the run, "
     "and are held against the reference on one thread."
 )
 PARTINGS = (
@@ -81,6 +81,13 @@ def sections(results: Results) -> list[Section]:
             OUTCOME,
             outcome_sentences(trainings),
             list(outcome_tables(trainings)),
+        ),
+        Section(
+            "outsiders",
+            "Against outsiders",
+            OUTSIDERS,
+            outsider_sentences(results),
+            [training_table(results.outsiders)],
         ),
         Section("seeds", "From several seeds", PAIRED_LEGEND, [], seed_tables(results)),
     ]
