@@ -24,7 +24,7 @@ import json
 import time
 import zipfile
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -64,13 +64,12 @@ class Checkpoints:
     """The checkpoints of one run, in a folder.
 
     `tell` is given a sentence whenever a training does not begin at its beginning.
-    `spent` is how many seconds the stops took that the last training found stored.
     """
 
     folder: Path
     sha256: str
     tell: Callable[[str], object]
-    spent: float = 0.0
+    _spent: dict[tuple[str, str], float] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -146,10 +145,10 @@ class Checkpoints:
         stops = sorted({stop for stop in stops if 0 < stop < len(batches)})
         stops.append(len(batches))
         name, dtype = implementation.name, params["W1"].dtype.name
-        self.spent, done = 0.0, 0
+        self._spent[name, dtype], done = 0.0, 0
         for step, stored in self._stored(name, params, stops, evaluate):
             yield step, stored.params, stored.losses, stored.accuracies
-            self.spent += stored.seconds
+            self._spent[name, dtype] += stored.seconds
             params, done = stored.params, step
         if done == len(batches):
             return
@@ -169,6 +168,10 @@ class Checkpoints:
             self._write(name, dtype, step, stored)
             yield step, reached, losses, accuracies
             since = now
+
+    def spent(self, name: str, dtype: str) -> float:
+        """How many seconds the stops took that this training found stored."""
+        return self._spent[name, dtype]
 
     def _stored(
         self, name: str, params: Arrays, stops: list[int], evaluate: Collection[int]

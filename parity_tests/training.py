@@ -5,8 +5,12 @@ samples of every mini-batch are the same arrays for all, rounded once to the dty
 """
 
 import math
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Self
@@ -184,7 +188,9 @@ def train(
         path.append(reached)
         progress(step - done)
         done = step
-    seconds = time.perf_counter() - started + (checkpoints.spent if checkpoints else 0)
+    seconds = time.perf_counter() - started
+    if checkpoints is not None:
+        seconds += checkpoints.spent(implementation.name, dtype)
     scores = implementation.predict(path[-1], data.x_test)
     reference = scores if baseline is None else baseline.scores
     differing = outcome.disagreements(scores, reference, data.t_test)
@@ -245,24 +251,72 @@ def run_trainings(
     progress: Callable[[str, str, int], object] = lambda name, dtype, steps: None,
     checkpoints: Checkpoints | None = None,
     inspect: Callable[[str, Trained], object] = lambda dtype, trained: None,
+    side_by_side: bool = False,
 ) -> list[Training]:
     """Every implementation in every dtype; the reference, first of them, is what the
     others are held against. `inspect` is called with all of a dtype.
+
+    If `side_by_side`, the others train at the same time, in threads. While one of them
+    computes it lets go of Python's lock.
     """
+    ended = threading.Event()
+
+    def run(
+        dtype: str, baseline: Trajectory | None, implementation: Implementation
+    ) -> tuple[Training, Trajectory]:
+        def advance(steps: int) -> None:
+            if ended.is_set():
+                raise CancelledError
+            progress(implementation.name, dtype, steps)
+
+        try:
+            return train(plan, dtype, implementation, baseline, advance, checkpoints)
+        except BaseException:
+            ended.set()  # for those beside it
+            raise
+
     trainings: list[Training] = []
+    first, *others = implementations
     for dtype in dtypes:
-        trained: Trained = {}
-        baseline: Trajectory | None = None
-        for implementation in implementations:
-            advance = partial(progress, implementation.name, dtype)
-            training, trajectory = train(
-                plan, dtype, implementation, baseline, advance, checkpoints
-            )
-            baseline = baseline or trajectory
-            trainings.append(training)
-            trained[implementation.name] = implementation, trajectory
-        inspect(dtype, trained)
+        found = [run(dtype, None, first)]
+        rest = partial(run, dtype, found[0][1])
+        if side_by_side and others[1:]:
+            found += at_the_same_time(rest, others)
+        else:
+            found += map(rest, others)
+        trainings += [training for training, _ in found]
+        pairs = zip(implementations, (path for _, path in found), strict=True)
+        inspect(dtype, {each.name: (each, path) for each, path in pairs})
     return trainings
+
+
+def at_the_same_time(
+    call: Callable[[Implementation], Any], implementations: Sequence[Implementation]
+) -> list[Any]:
+    """What is returned for each, in their order; or the first failure is raised."""
+    with torch_on_one_thread(), ThreadPoolExecutor(len(implementations)) as pool:
+        running = [pool.submit(call, each) for each in implementations]
+        errors = [future.exception() for future in running]
+    for error in errors:
+        if error is not None and not isinstance(error, CancelledError):
+            raise error
+    return [future.result() for future in running]
+
+
+@contextmanager
+def torch_on_one_thread() -> Iterator[None]:
+    """For when something else computes as well: PyTorch's threads do not sleep while they
+    wait for each other.
+    """
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else 0
+    if torch:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if torch:
+            torch.set_num_threads(before)
 
 
 def disagreement(training: Training, reference: Training, tests: int) -> str | None:

@@ -125,6 +125,7 @@ def train(
             lambda name, dtype, steps: advance(steps),
             checkpoints,
             inspect,
+            side_by_side=True,
         )
     return Trained(found, partings, together, missing)
 
