@@ -231,7 +231,7 @@ def test_report_is_whole_and_reads_back(tmp_path: Path) -> None:
     assert set(raw) == {
         *("schema_version", "environment", "checks"),
         *("training", "divergences", "truth", "exhaustive", "summary"),
-        "elementary",
+        *("elementary", "partings", "together", "outsiders", "seeds", "bands"),
     }
     assert results.environment.dataset is not None
     assert results.environment.dataset.name == "digits"
@@ -242,6 +242,48 @@ def test_report_is_whole_and_reads_back(tmp_path: Path) -> None:
     compared = gradparity(tmp_path, "compare", "a/b", "a/b/results.json")
     assert compared.returncode == 0
     assert "Changed: environment 0, verdicts 0" in compared.stdout
+
+
+def test_train_finds_partings(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    call = ["train", "--dataset", "digits", "--seed", "11", "--steps", "100"]
+    call += ["--implementations", "torch", "--forensics"]
+    done = gradparity(tmp_path, *call, "--json")
+    assert done.returncode == 0, done
+    found = json.loads(done.stdout)
+    (parting,), (together,) = found["partings"], found["together"]
+    assert {"implementation", "dtype", "step", "sample", "label", "unit"} < set(parting)
+    assert {"reference", "torch", "truth"} == set(parting["preactivation"])
+    assert parting["verified"]
+    assert parting["bound"] > 0
+    assert (parting["dtype"], together["dtype"]) == ("float32", "float64")
+    said = gradparity(tmp_path, *call)
+    assert f"torch in float32 parts from the reference at step {parting['step']}" in (
+        said.stdout
+    )
+    assert "torch in float64 never parts from the reference" in said.stdout
+    assert "partings" not in json.loads(
+        gradparity(tmp_path, *call[:-1], "--steps", "2", "--json").stdout
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (["--resume"], "--resume and --checkpoint-every go with --checkpoint"),
+        (["--checkpoint", "a", "--resume", "--forensics"], "leave --resume out"),
+        (["--seeds", "2", "--forensics"], "--seeds goes without --forensics"),
+        (["--seeds", "2", "--save", "a"], "--seeds goes without --forensics"),
+    ],
+)
+def test_what_does_not_go_together(
+    tmp_path: Path, more: list[str], expected: str
+) -> None:
+    done = gradparity(tmp_path, "train", "--dataset", "digits", *more)
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "a").exists()
 
 
 def test_report_does_not_replace_what_is_no_report(tmp_path: Path) -> None:

@@ -488,7 +488,8 @@ def test_a_report_has_it_where_it_was_run(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(running, "train", lambda *_, **__: nothing)
     monkeypatch.setattr(running, "differentiate_twice", lambda *_: [])
     monkeypatch.setattr(running, "truth_task", lambda _: NothingToDo())
-    plan: Any = SimpleNamespace(seed=0)
+    nobody = SimpleNamespace(t_test=[])
+    plan: Any = SimpleNamespace(seed=0, dataset=nobody)
     info = DatasetInfo(name="none", source="nowhere", train=1, test=1)
     names = ["reference"]
     without = running.report(plan, info, ["float32"], names)

@@ -352,7 +352,7 @@ def test_what_is_said_of_partings() -> None:
         "torch in float32 parts from the reference at step 100: on training image 4, "
         in page
     )
-    assert "With this one ReLU forced to agree, it is 0.1." in page
+    assert "with this one ReLU forced to agree, 0.1 times" in page
     assert "jax in float64 never parts from the reference" in page
     alone = variant("one implementation").page
     assert "Where they part" not in alone

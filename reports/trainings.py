@@ -339,19 +339,15 @@ def told(p: Parting, first: int) -> str:
         if first < p.step
         else ""
     )
-    mended = (
-        f"With this one ReLU forced to agree, it is {p.forced_ratio:.2g}."
-        if p.forced == 1
-        else f"With {p.forced} of {p.flips} ReLUs forced to agree, it is "
-        f"{p.forced_ratio:.2g}."
-    )
+    forced = "this one ReLU" if p.forced == 1 else f"{p.forced} of {p.flips} ReLUs"
     return (
         f"{who} {does} at step {p.step:,}: on training image {p.sample:,}, a {p.label}, "
         f"the pre-activation of hidden unit {p.unit} is {state('reference')} and "
         f"{state(p.implementation)}, and {p.preactivation['truth']:.1e} in exact "
-        f"arithmetic from the reference's parameters.{since} The largest difference of a "
-        f"parameter goes from {p.gap_before:.1e} to {p.later[0].gap:.1e}; the step adds "
-        f"{p.ratio:.3g} times what rounding can. {mended}"
+        f"arithmetic from the reference's parameters.{since} The step adds {p.jump:.1e} "
+        f"to the difference of one parameter, {p.ratio:.3g} times what rounding can; with "
+        f"{forced} forced to agree, {p.forced_ratio:.2g} times. The largest difference of "
+        f"any goes from {p.gap_before:.1e} to {p.later[0].gap:.1e}."
     )
 
 
