@@ -51,11 +51,19 @@ STRIDE = (
 SLACK = 4.0  # roundings of a pre-activation, when it is asked who may have flipped
 
 
-class Watch:
-    """The reference, which notes while it trains what comes near zero in front of its
-    ReLU: `near` has a row for each, (step, sample in the batch, hidden unit), `values`
-    what it was, and `nearest` is the smallest of all.
+class Notes(NamedTuple):
+    """What came near zero in front of the reference's ReLU: `near` has a row for each,
+    (step, sample in the batch, hidden unit), `values` what it was, and `nearest` is the
+    smallest of all.
     """
+
+    near: np.ndarray
+    values: np.ndarray
+    nearest: float
+
+
+class Watch:
+    """The reference, which takes notes while it trains; the last by dtype."""
 
     spelled = None
 
@@ -66,17 +74,18 @@ class Watch:
         self.offers, self.run_layer = implementation.offers, implementation.run_layer
         self.run_network = implementation.run_network
         self.predict = implementation.predict
+        self.notes: dict[str, Notes] = {}
 
-    def train(self, *arguments: Any, **options: Any) -> Iterator[Any]:
-        """As `reference.training.train`; what was noted of another training is gone."""
+    def train(self, params: Arrays, *arguments: Any, **options: Any) -> Iterator[Any]:
+        """As `reference.training.train`."""
         relu = NotingRelu()
-        stops = self.inner.train(*arguments, **options)
+        stops = self.inner.train(params, *arguments, **options)
         with patch.object(self.inner.networks, "Relu", lambda: relu):
             first = next(stops)  # the network is built by now
         yield first
         yield from stops
-        self.nearest = relu.nearest
-        self.near, self.values = np.concatenate(relu.near), np.concatenate(relu.values)
+        near, values = np.concatenate(relu.near), np.concatenate(relu.values)
+        self.notes[params["W1"].dtype.name] = Notes(near, values, relu.nearest)
 
 
 class NotingRelu(Relu):
@@ -323,25 +332,25 @@ class Pair:
                 return step
         return None
 
-    def parting(self, watch: Watch) -> int | None:
+    def parting(self, notes: Notes) -> int | None:
         """The first step that parts the two at all."""
-        for step in self.suspects(watch):
+        for step in self.suspects(notes):
             if self.flips(step) and self.excess(step, self.other.at(step)).ratio > 1:
                 return step
         return None
 
-    def suspects(self, watch: Watch) -> Iterator[int]:
+    def suspects(self, notes: Notes) -> Iterator[int]:
         """The steps in which some ReLU is open in one and shut in the other.
 
         Only where the reference's pre-activation is no further from zero than twice what
         the other's parameters make of it, and rounding, is the other's computed. Where
         that may be any of them, not only those that are near zero, every step is one.
         """
-        u = float(np.finfo(watch.values.dtype).eps) / 2
+        u = float(np.finfo(notes.values.dtype).eps) / 2
         for start, stop in pairwise([0, *self.plan.stops]):
-            first, last = np.searchsorted(watch.near[:, 0], [start + 1, stop + 1])
-            steps, samples, units = watch.near[first:last].T
-            x, values = self.images(steps, samples), watch.values[first:last]
+            first, last = np.searchsorted(notes.near[:, 0], [start + 1, stop + 1])
+            steps, samples, units = notes.near[first:last].T
+            x, values = self.images(steps, samples), notes.values[first:last]
             moved, wide = np.zeros(len(units)), False
             for at in (start, stop):
                 a, b = self.at(at)
@@ -425,7 +434,7 @@ def investigate(
             continue
         started = time.perf_counter()
         pair = Pair(replays["reference"], replay)
-        first, leap = pair.parting(watch), pair.leap()
+        first, leap = pair.parting(watch.notes[dtype]), pair.leap()
         if leap is not None and (first is None or leap < first):
             first = leap
         for step in sorted({step for step in (first, leap) if step is not None}):
@@ -440,7 +449,7 @@ def investigate(
                     dtype=dtype,
                     steps=plan.steps,
                     gap=pair.gap(plan.steps),
-                    nearest=watch.nearest,
+                    nearest=watch.notes[dtype].nearest,
                     seconds=time.perf_counter() - started,
                 )
             )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity_tests.forensics import Pair, Replay, Watch, investigate
+from parity_tests.forensics import Notes, Pair, Replay, Watch, investigate
 from parity_tests.implementations import Implementation, load
 from parity_tests.outcome import confusion, disagreements, discordant
 from parity_tests.records import Parting, Together
@@ -30,11 +30,12 @@ def trained_in(plan: Plan, dtype: str, *others: Implementation) -> Trained:
     return found[dtype]
 
 
-def pair_of(plan: Plan, dtype: str, trained: Trained, name: str) -> tuple[Pair, Watch]:
+def pair_of(plan: Plan, dtype: str, trained: Trained, name: str) -> tuple[Pair, Notes]:
     watch, trajectory = trained["reference"]
     assert isinstance(watch, Watch)
     reference = Replay.of(plan, dtype, watch.inner, trajectory)
-    return Pair(reference, Replay.of(plan, dtype, *trained[name])), watch
+    other = Replay.of(plan, dtype, *trained[name])
+    return Pair(reference, other), watch.notes[dtype]
 
 
 @pytest.fixture(scope="module", params=["torch", "jax"])
@@ -80,16 +81,16 @@ def test_no_step_before_the_first_parting_is_beyond_its_bound(
 ) -> None:
     """Every step is taken again: none is forgotten by looking at suspects only."""
     name, trained = narrow
-    pair, watch = pair_of(plan, "float32", trained, name)
+    pair, notes = pair_of(plan, "float32", trained, name)
     first = next(
         step
         for step in range(1, STEPS + 1)
         if pair.excess(step, pair.other.at(step)).ratio > 1
     )
-    assert pair.parting(watch) == first
+    assert pair.parting(notes) == first
     for step in range(1, first):
         if pair.flips(step):
-            assert step in [*pair.suspects(watch)]
+            assert step in [*pair.suspects(notes)]
 
 
 def test_a_replay_makes_the_same_bits(plan: Plan, narrow: tuple[str, Trained]) -> None:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -216,7 +216,7 @@ def train(
     return training, Trajectory(path, scores)
 
 
-@lru_cache(maxsize=1)  # MNIST takes a while, and all implementations take the same
+@lru_cache(maxsize=2)  # MNIST takes a while, and all implementations take the same
 def in_dtype(dataset: Dataset, dtype: str) -> Dataset:
     return dataset.astype(dtype)
 
@@ -256,8 +256,8 @@ def run_trainings(
     """Every implementation in every dtype; the reference, first of them, is what the
     others are held against. `inspect` is called with all of a dtype.
 
-    If `side_by_side`, the others train at the same time, in threads. While one of them
-    computes it lets go of Python's lock.
+    If `side_by_side`, the others train at the same time, in threads, and beside them the
+    reference in the next dtype: while one of them computes it lets go of Python's lock.
     """
     ended = threading.Event()
 
@@ -275,40 +275,41 @@ def run_trainings(
             ended.set()  # for those beside it
             raise
 
-    trainings: list[Training] = []
     first, *others = implementations
-    for dtype in dtypes:
-        found = [run(dtype, None, first)]
-        rest = partial(run, dtype, found[0][1])
-        if side_by_side and others[1:]:
-            found += at_the_same_time(rest, others)
-        else:
-            found += map(rest, others)
+    beside = len(others) if side_by_side else 0
+    started: list[tuple[str, list[Future[tuple[Training, Trajectory]]]]] = []
+    with torch_on_one_thread(beside > 1), ThreadPoolExecutor(max(beside, 1)) as pool:
+        for dtype in dtypes:
+            baseline = run(dtype, None, first)
+            futures = [pool.submit(run, dtype, baseline[1], each) for each in others]
+            if not beside:
+                wait(futures)
+            started.append((dtype, [completed(baseline), *futures]))
+    errors = [future.exception() for _, futures in started for future in futures]
+    for error in errors:
+        if error is not None and not isinstance(error, CancelledError):
+            raise error
+    trainings: list[Training] = []
+    for dtype, futures in started:
+        found = [future.result() for future in futures]
         trainings += [training for training, _ in found]
         pairs = zip(implementations, (path for _, path in found), strict=True)
         inspect(dtype, {each.name: (each, path) for each, path in pairs})
     return trainings
 
 
-def at_the_same_time(
-    call: Callable[[Implementation], Any], implementations: Sequence[Implementation]
-) -> list[Any]:
-    """What is returned for each, in their order; or the first failure is raised."""
-    with torch_on_one_thread(), ThreadPoolExecutor(len(implementations)) as pool:
-        running = [pool.submit(call, each) for each in implementations]
-        errors = [future.exception() for future in running]
-    for error in errors:
-        if error is not None and not isinstance(error, CancelledError):
-            raise error
-    return [future.result() for future in running]
+def completed(result: Any) -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_result(result)
+    return future
 
 
 @contextmanager
-def torch_on_one_thread() -> Iterator[None]:
+def torch_on_one_thread(wanted: bool) -> Iterator[None]:
     """For when something else computes as well: PyTorch's threads do not sleep while they
     wait for each other.
     """
-    torch = sys.modules.get("torch")
+    torch = sys.modules.get("torch") if wanted else None
     before = torch.get_num_threads() if torch else 0
     if torch:
         torch.set_num_threads(1)
