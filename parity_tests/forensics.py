@@ -37,7 +37,7 @@ from unittest.mock import patch
 import numpy as np
 
 from parity_tests.arithmetic import arithmetic
-from parity_tests.implementations import Arrays, Implementation, LectureStyle
+from parity_tests.implementations import Arrays, Implementation, LectureStyle, load
 from parity_tests.records import Apart, Parting, Together
 from parity_tests.training import Plan, Trained, Trajectory, in_dtype
 from reference.layers import Relu
@@ -45,9 +45,7 @@ from reference.rounding import Arithmetic, network_bounds, step_bounds
 
 LATER = (1, 10, 50)  # so many steps after the parting, the gap is told again
 RECENT = 4  # parameters that a replay remembers beside those it was given
-STRIDE = (
-    10  # steps that are taken in one call, where one after another is not asked for
-)
+STRIDE = 10  # steps in one call, where one after another is not asked for
 SLACK = 4.0  # roundings of a pre-activation, when it is asked who may have flipped
 
 
@@ -62,25 +60,19 @@ class Notes(NamedTuple):
     nearest: float
 
 
-class Watch:
+class Watch(LectureStyle):
     """The reference, which takes notes while it trains; the last by dtype."""
 
-    spelled = None
-
-    def __init__(self, implementation: Implementation) -> None:
-        assert isinstance(implementation, LectureStyle)
-        self.inner = implementation
-        self.name = implementation.name
-        self.offers, self.run_layer = implementation.offers, implementation.run_layer
-        self.run_network = implementation.run_network
-        self.predict = implementation.predict
+    def __init__(self) -> None:
+        super().__init__("reference", "reference")
+        self.plain, self.train = self.train, self.noting
         self.notes: dict[str, Notes] = {}
 
-    def train(self, params: Arrays, *arguments: Any, **options: Any) -> Iterator[Any]:
+    def noting(self, params: Arrays, *arguments: Any, **options: Any) -> Iterator[Any]:
         """As `reference.training.train`."""
         relu = NotingRelu()
-        stops = self.inner.train(params, *arguments, **options)
-        with patch.object(self.inner.networks, "Relu", lambda: relu):
+        stops = self.plain(params, *arguments, **options)
+        with patch.object(self.networks, "Relu", lambda: relu):
             first = next(stops)  # the network is built by now
         yield first
         yield from stops
@@ -422,7 +414,7 @@ def investigate(
     """
     watch, trajectory = trained["reference"]
     assert isinstance(watch, Watch)
-    trained = {**trained, "reference": (watch.inner, trajectory)}
+    trained = {**trained, "reference": (load("reference"), trajectory)}
     replays = {
         name: Replay.of(plan, dtype, implementation, trajectory)
         for name, (implementation, trajectory) in trained.items()

@@ -484,7 +484,7 @@ class NothingToDo:
 def test_a_report_has_it_where_it_was_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exhaustive, "FLOATS", CHUNK)
     monkeypatch.setattr(running, "check", lambda *_: ([], []))
-    nothing = running.Trained([], [], [], [])
+    nothing = running.Trained([], {}, [], [], [])
     monkeypatch.setattr(running, "train", lambda *_, **__: nothing)
     monkeypatch.setattr(running, "differentiate_twice", lambda *_: [])
     monkeypatch.setattr(running, "truth_task", lambda _: NothingToDo())

@@ -25,7 +25,7 @@ def plan() -> Plan:
 
 def trained_in(plan: Plan, dtype: str, *others: Implementation) -> Trained:
     found: dict[str, Trained] = {}
-    implementations = [Watch(load("reference")), *others]
+    implementations = [Watch(), *others]
     run_trainings(plan, [dtype], implementations, inspect=found.__setitem__)
     return found[dtype]
 
@@ -33,7 +33,7 @@ def trained_in(plan: Plan, dtype: str, *others: Implementation) -> Trained:
 def pair_of(plan: Plan, dtype: str, trained: Trained, name: str) -> tuple[Pair, Notes]:
     watch, trajectory = trained["reference"]
     assert isinstance(watch, Watch)
-    reference = Replay.of(plan, dtype, watch.inner, trajectory)
+    reference = Replay.of(plan, dtype, load("reference"), trajectory)
     other = Replay.of(plan, dtype, *trained[name])
     return Pair(reference, other), watch.notes[dtype]
 
@@ -151,7 +151,7 @@ def test_watching_changes_nothing(plan: Plan) -> None:
                 evaluate=plan.epoch_steps,
             )
         ]
-        for implementation in (load("reference"), Watch(load("reference")))
+        for implementation in (load("reference"), Watch())
         if implementation.train is not None
     ]
     assert len(both[0]) == len(plan.stops)

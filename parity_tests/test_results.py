@@ -246,3 +246,11 @@ def test_a_terminal_cuts_nothing_and_breaks_words_only_where_it_must(
     if width >= longest + 2 * 3:
         for word in given.replace("-c", "- c").replace("-j", "- j").split():
             assert any(word in line for line in lines), word
+
+
+def test_a_parting_that_no_relu_explains_is_a_problem() -> None:
+    found = sample()
+    assert problems(found) == []
+    found.partings[0].verified = False
+    (problem,) = problems(found)
+    assert "no ReLU explains it" in problem

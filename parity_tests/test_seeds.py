@@ -21,6 +21,7 @@ from parity_tests.seeds import bands, interval, paired, sign_flip, tasks
 from parity_tests.training import Plan, TrainingDiverged, run_trainings
 from reference.datasets import load as load_dataset
 from reports import figures, markdown, running, tables
+from reports import trainings as said
 from reports.page import render as render_page
 from reports.results import Results
 
@@ -177,7 +178,7 @@ def test_pairs_are_made_by_seed_whatever_the_order(trainings: list[Training]) ->
     assert row.interval == interval(np.array(row.differences))
     assert (row.seeds_differing, row.test_predictions_differing) == (1, 4)
     assert [s.rpartition(" (")[2] for s in row.disagreements] == ["seed 2)", "seed 0)"]
-    (cells,) = tables.paired_table([row]).rows
+    (cells,) = said.paired_table([row]).rows
     assert cells[-2:] == ["1 of 3", "4"]
 
 
@@ -186,7 +187,7 @@ def test_where_nothing_differs_there_is_nothing_to_test(
 ) -> None:
     (row,) = paired(trainings, TESTS)
     assert (row.mean, row.interval, row.p, row.disagreements) == (0, None, None, [])
-    (cells,) = tables.paired_table([row]).rows
+    (cells,) = said.paired_table([row]).rows
     assert "all 3 differences are 0: nothing to test" in cells
     assert not any("nan" in cell.lower() for cell in cells)
 
@@ -223,7 +224,7 @@ def test_the_lectures_rows_are_placed_in_words() -> None:
         for epoch in epochs
     ]
     end = rows[-1].model_copy(update={"epoch": 17, "step": 10_000})
-    (table,) = tables.band_tables([*rows, end])
+    (table,) = said.band_tables([*rows, end])
     assert {number: table.rows[number][-1] for number in placed} == placed
     assert table.rows[-1][0] == "end"
     assert (table.rows[-1][2], table.rows[-1][-1]) == ("", "")
@@ -267,7 +268,7 @@ def test_a_report_shows_what_came_of_several_seeds(trainings: list[Training]) ->
     assert "seeds" in {picture.name for picture in pictures}
     assert "seeds" not in {picture.name for picture in figures.draw(plain, None)}
     text, page = markdown.render(results, pictures), render_page(results, pictures)
-    for table in tables.seed_tables(results):
+    for table in said.seed_tables(results):
         assert table.markdown().rstrip() in text
         assert f"<h3>{table.title.replace(chr(39), '&#39;')}</h3>" in page
     assert "several seeds" not in markdown.render(plain, [])

@@ -1,6 +1,8 @@
 """Training parity over the first 100 steps, and what the training loops promise."""
 
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -139,3 +141,32 @@ def test_plans_differ_by_seed_only() -> None:
     np.testing.assert_array_equal(same.params["W1"], again.params["W1"])
     assert (same.batches != other.batches).any()
     assert (same.params["W1"] != other.params["W1"]).any()
+
+
+class Failing:
+    """Trains as the reference, and then its disk is full."""
+
+    name = "torch"
+
+    def __init__(self) -> None:
+        reference = load("reference")
+        self.inner, self.predict = reference.train, reference.predict
+
+    def train(self, *arguments: Any, **options: Any) -> Iterator[Any]:
+        assert self.inner is not None
+        stops = self.inner(*arguments, **options)
+        yield next(stops)
+        raise OSError("no space left")
+
+
+@pytest.mark.parametrize("side_by_side", [False, True])
+def test_a_failure_is_told_and_ends_the_others(
+    digits_plan: Plan, side_by_side: bool
+) -> None:
+    """Whatever trains beside it at that moment, the next dtype's reference included."""
+    implementations: Any = [load("reference"), Failing(), load("reference")]
+    with pytest.raises(OSError, match="no space left"):
+        run_trainings(
+            *(digits_plan, ["float64", "float32"], implementations),
+            side_by_side=side_by_side,
+        )

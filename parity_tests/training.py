@@ -6,10 +6,9 @@ samples of every mini-batch are the same arrays for all, rounded once to the dty
 
 import math
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -20,7 +19,7 @@ import numpy as np
 from parity_tests import outcome
 from parity_tests.checkpoints import Checkpoints
 from parity_tests.implementations import OUTSIDERS, Arrays, Implementation
-from parity_tests.records import Drift, Epoch, Training
+from parity_tests.records import Drift, Epoch, Parting, Training
 from reference.datasets import Dataset
 from reference.networks import TwoLayerNet
 from reference.training import choose_batches
@@ -259,49 +258,47 @@ def run_trainings(
     If `side_by_side`, the others train at the same time, in threads, and beside them the
     reference in the next dtype: while one of them computes it lets go of Python's lock.
     """
-    ended = threading.Event()
+    failed: list[BaseException] = []
 
     def run(
         dtype: str, baseline: Trajectory | None, implementation: Implementation
     ) -> tuple[Training, Trajectory]:
         def advance(steps: int) -> None:
-            if ended.is_set():
+            if failed:
                 raise CancelledError
             progress(implementation.name, dtype, steps)
 
         try:
             return train(plan, dtype, implementation, baseline, advance, checkpoints)
-        except BaseException:
-            ended.set()  # for those beside it
+        except CancelledError:
+            raise
+        except BaseException as error:
+            failed.append(error)
             raise
 
     first, *others = implementations
     beside = len(others) if side_by_side else 0
-    started: list[tuple[str, list[Future[tuple[Training, Trajectory]]]]] = []
-    with torch_on_one_thread(beside > 1), ThreadPoolExecutor(max(beside, 1)) as pool:
-        for dtype in dtypes:
-            baseline = run(dtype, None, first)
-            futures = [pool.submit(run, dtype, baseline[1], each) for each in others]
-            if not beside:
-                wait(futures)
-            started.append((dtype, [completed(baseline), *futures]))
-    errors = [future.exception() for _, futures in started for future in futures]
-    for error in errors:
-        if error is not None and not isinstance(error, CancelledError):
-            raise error
+    started = []
     trainings: list[Training] = []
-    for dtype, futures in started:
-        found = [future.result() for future in futures]
-        trainings += [training for training, _ in found]
-        pairs = zip(implementations, (path for _, path in found), strict=True)
-        inspect(dtype, {each.name: (each, path) for each, path in pairs})
+    try:
+        with (
+            torch_on_one_thread(beside > 1),
+            ThreadPoolExecutor(max(beside, 1)) as pool,
+        ):
+            for dtype in dtypes:
+                baseline = run(dtype, None, first)
+                rest = [pool.submit(run, dtype, baseline[1], each) for each in others]
+                if not beside:
+                    wait(rest)
+                started.append((dtype, baseline, rest))
+        for dtype, baseline, rest in started:
+            found = [baseline, *(future.result() for future in rest)]
+            trainings += [training for training, _ in found]
+            pairs = zip(implementations, (path for _, path in found), strict=True)
+            inspect(dtype, {each.name: (each, path) for each, path in pairs})
+    except CancelledError:  # because of another, which has said why
+        raise failed[0] from None
     return trainings
-
-
-def completed(result: Any) -> Future[Any]:
-    future: Future[Any] = Future()
-    future.set_result(result)
-    return future
 
 
 @contextmanager
@@ -367,3 +364,13 @@ def disagreements(trainings: Sequence[Training], tests: int) -> list[str]:
         if t.dtype in reference
     )
     return [sentence for sentence in found if sentence is not None]
+
+
+def unexplained(partings: Sequence[Parting]) -> list[str]:
+    """A sentence for every parting that is no ReLU's doing."""
+    return [
+        f"{p.implementation} in {p.dtype} parts from the reference at step {p.step:,} by "
+        f"{p.forced_ratio:.3g} times what rounding can do, and no ReLU explains it"
+        for p in partings
+        if not p.verified
+    ]

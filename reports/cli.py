@@ -7,7 +7,6 @@ Each command imports what it needs when it runs, so that `--help` pays for no fr
 import json
 import os
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -265,7 +264,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train every implementation side by side, on the same mini-batches."""
-    from parity_tests.training import Plan, disagreements
+    from parity_tests.training import Plan, disagreements, unexplained
     from reports import running, tables, writing
     from reports import trainings as said
     from reports.console import note, output, say
@@ -287,11 +286,12 @@ def train(
     if seeds is not None:
         train_seeds(plan, seeds, dtypes, names, as_json)
     checkpoints = open_checkpoints(checkpoint, plan, resume) if checkpoint else None
-    done = partial(save_parameters, save)
-    trained = running.train(plan, dtypes, names, forensics, checkpoints, done)
+    trained = running.train(plan, dtypes, names, forensics, checkpoints)
     trainings = trained.trainings
+    if save is not None:
+        save_parameters(save, trained.networks)
     wrong = disagreements(trainings, len(data.t_test))
-    wrong += said.unexplained(trained.partings)
+    wrong += unexplained(trained.partings)
     if as_json:
         found = {"partings": trained.partings, "together": trained.together}
         print_json(training=trainings, **(found if forensics else {}))
@@ -320,6 +320,7 @@ def train_seeds(
     """`train --seeds`: the same from several seeds, compared in pairs."""
     from parity_tests.seeds import bands, paired
     from reports import running, tables
+    from reports import trainings as said
     from reports.console import note, output, say
 
     tests = len(plan.dataset.t_test)
@@ -330,11 +331,11 @@ def train_seeds(
         print_json(training=trainings, seeds=pairs)
     else:
         if plan.dataset.name == "mnist":
-            for table in tables.band_tables(list(bands(trainings))):
+            for table in said.band_tables(list(bands(trainings))):
                 table.print(output)
         if pairs:
-            tables.paired_table(pairs).print(output)
-            say(tables.PAIRED_LEGEND)
+            said.paired_table(pairs).print(output)
+            say(said.PAIRED_LEGEND)
         for sentence in missing:
             note(f"missing: {sentence}")
         agreed = tables.training_sentence(trainings, tests)
@@ -493,12 +494,12 @@ def open_checkpoints(folder: Path, plan: "Plan", resume: bool) -> "Checkpoints":
     return Checkpoints.open(folder, plan, resume, software, note)
 
 
-def save_parameters(folder: Path | None, dtype: str, trained: "Trained") -> None:
-    """The parameters that trainings end with, if there is a folder for them."""
+def save_parameters(folder: Path, networks: "dict[str, Trained]") -> None:
+    """What all trainings end with, by dtype."""
     from reference import parameters
 
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    for dtype, trained in networks.items():
         for name, (_, trajectory) in trained.items():
             path = folder / f"{name}-{dtype}.safetensors"
             parameters.save(path, trajectory.params[-1])

@@ -71,8 +71,7 @@ def growth(trainings: Sequence[Training], partings: Sequence[Parting]) -> Figure
         handles.append(handle("leap", LEAP, PURPLE, ms=10))
     canvas.legend(handles=handles, loc="outside lower center", ncols=3)
     ends = "; ".join(
-        f"{t.implementation} {t.dtype} ends {t.drift[-1].step and _end(t):.1e} apart"
-        for t in runs
+        f"{t.implementation} {t.dtype} ends {_end(t):.1e} apart" for t in runs
     )
     parted = "; ".join(
         f"{p.implementation} {p.dtype} at step {p.step:,} ({which(p)})"

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -82,11 +82,12 @@ def differentiate_twice(
 
 @dataclass
 class Trained:
-    """All trainings, the reference always first; what forensics found of them, if that
-    was asked for; and why any of them is missing.
+    """All trainings, the reference always first; the networks, by dtype and name; what
+    forensics found of them, if that was asked for; and why any of them is missing.
     """
 
     trainings: list[Training]
+    networks: dict[str, training.Trained]
     partings: list[Parting]
     together: list[Together]
     missing: list[str]
@@ -98,36 +99,31 @@ def train(
     implementations: Sequence[str],
     find_partings: bool = False,
     checkpoints: Checkpoints | None = None,
-    done: Callable[[str, training.Trained], object] = lambda dtype, trained: None,
 ) -> Trained:
-    """Train them side by side; and find out where and why they part, if wanted. `done` is
-    called with all of a dtype.
-    """
+    """Train them side by side; and find out where and why they part, if wanted."""
     present, missing = load_trained(implementations)
-    partings: list[Parting] = []
-    together: list[Together] = []
-
-    def inspect(dtype: str, trained: training.Trained) -> None:
-        done(dtype, trained)
-        if find_partings:
-            parted, stayed = forensics.investigate(plan, dtype, trained)
-            partings.extend(parted)
-            together.extend(stayed)
-
     if find_partings:
-        present[0] = forensics.Watch(present[0])
-    total = plan.steps * len(present) * len(dtypes)
-    with bar("Training", total) as advance:
+        present[0] = forensics.Watch()
+    networks: dict[str, training.Trained] = {}
+    with bar("Training", plan.steps * len(present) * len(dtypes)) as advance:
         found = training.run_trainings(
             plan,
             dtypes,
             present,
             lambda name, dtype, steps: advance(steps),
             checkpoints,
-            inspect,
+            inspect=networks.__setitem__,
             side_by_side=True,
         )
-    return Trained(found, partings, together, missing)
+    trained = Trained(found, networks, [], [], missing)
+    if find_partings:
+        total = len(dtypes) * (len(present) - 1)
+        with bar("Looking for where they part", total) as advance:
+            for dtype, group in networks.items():
+                parted, stayed = forensics.investigate(plan, dtype, group, advance)
+                trained.partings += parted
+                trained.together += stayed
+    return trained
 
 
 def train_seeds(

@@ -8,13 +8,20 @@ from itertools import groupby
 
 import numpy as np
 
-from parity_tests.records import Disagreement, Drift, Parting, Together, Training
+from parity_tests.records import (
+    Band,
+    Disagreement,
+    Drift,
+    Paired,
+    Parting,
+    Together,
+    Training,
+)
 from reports.results import Results
 from reports.tables import (
-    PAIRED_LEGEND,
     Table,
+    lecture_accuracy,
     number,
-    seed_tables,
     training_sentence,
     training_table,
 )
@@ -35,6 +42,11 @@ OUTSIDERS = (
     "MLPClassifier, optax, and torch.nn.Sequential with torch.optim.SGD. They start from "
     "the same parameters, are given the same mini-batches of the first tenth of the run, "
     "and are held against the reference on one thread."
+)
+PAIRED_LEGEND = (
+    "Differences are taken by seed; the interval is Student's t, p that of the exact test "
+    "that flips their signs. Differing: the seeds that end with test predictions unlike "
+    "the reference's, and how many those are in all."
 )
 PARTINGS = (
     "A step parts two trainings where it adds more to the difference of some parameter "
@@ -298,10 +310,15 @@ def whole(value: int | None) -> str:
 
 def preactivation(parting: Parting, name: str) -> str:
     """What an implementation's was, and whether it let that through."""
-    value = parting.preactivation.get(name)
-    if value is None or parting.unit is None:
+    if name not in parting.masks:
         return ""
-    return f"{value:.2e} {'open' if parting.masks[name][parting.unit] else 'shut'}"
+    return f"{parting.preactivation[name]:.2e} {opened(parting, name)}"
+
+
+def opened(parting: Parting, name: str) -> str:
+    """Of the ReLU that is to blame."""
+    assert parting.unit is not None
+    return "open" if parting.masks[name][parting.unit] else "shut"
 
 
 def parting_sentences(
@@ -329,10 +346,10 @@ def told(p: Parting, first: int) -> str:
             f"{p.ratio:.3g} times what rounding can."
         )
 
-    def state(name: str) -> str:
-        assert p.unit is not None
-        opened = "open" if p.masks[name][p.unit] else "shut"
-        return f"{p.preactivation[name]:.1e} in {name} ({opened})"
+    reference, other = (
+        f"{p.preactivation[name]:.1e} in {name} ({opened(p, name)})"
+        for name in ("reference", p.implementation)
+    )
 
     since = (
         f" By then they have been parted for {p.step - first:,} steps."
@@ -342,8 +359,8 @@ def told(p: Parting, first: int) -> str:
     forced = "this one ReLU" if p.forced == 1 else f"{p.forced} of {p.flips} ReLUs"
     return (
         f"{who} {does} at step {p.step:,}: on training image {p.sample:,}, a {p.label}, "
-        f"the pre-activation of hidden unit {p.unit} is {state('reference')} and "
-        f"{state(p.implementation)}, and {p.preactivation['truth']:.1e} in exact "
+        f"the pre-activation of hidden unit {p.unit} is {reference} and "
+        f"{other}, and {p.preactivation['truth']:.1e} in exact "
         f"arithmetic from the reference's parameters.{since} The step adds {p.jump:.1e} "
         f"to the difference of one parameter, {p.ratio:.3g} times what rounding can; with "
         f"{forced} forced to agree, {p.forced_ratio:.2g} times. The largest difference of "
@@ -351,11 +368,70 @@ def told(p: Parting, first: int) -> str:
     )
 
 
-def unexplained(partings: Sequence[Parting]) -> list[str]:
-    """A sentence for every parting that is no ReLU's doing."""
-    return [
-        f"{p.implementation} in {p.dtype} parts from the reference at step {p.step:,} by "
-        f"{p.forced_ratio:.3g} times what rounding can do, and no ReLU explains it"
-        for p in partings
-        if not p.verified
+def paired_table(rows: Sequence[Paired]) -> Table:
+    """Over several seeds: is the final test accuracy another than the reference's?"""
+    cells = []
+    for row in rows:
+        count = len(row.differences)
+        tested = ["0", f"all {count} differences are 0: nothing to test", ""]
+        if row.interval is not None:
+            low, high = row.interval
+            tested = [f"{row.mean:+.5f}", f"{low:+.5f} to {high:+.5f}", f"{row.p:.3g}"]
+        cells.append(
+            [
+                *(row.implementation, row.dtype, *tested),
+                f"{row.seeds_differing} of {count}",
+                str(row.test_predictions_differing),
+            ]
+        )
+    headers = [
+        *("implementation", "dtype", "mean difference", "95 % interval", "p"),
+        *("seeds differing", "predictions differing"),
     ]
+    return Table("Test accuracy at the end less the reference's", headers, cells)
+
+
+def band_tables(bands: Sequence[Band]) -> Iterator[Table]:
+    """The lecture's rows beside the reference's accuracies from several seeds."""
+    for dtype in dict.fromkeys(band.dtype for band in bands):
+        chosen = [band for band in bands if band.dtype == dtype]
+        rows = [band_row(band, is_end=band is chosen[-1]) for band in chosen]
+        headers = [
+            *("epoch", "step", "lecture", "train, lowest to highest", "mean"),
+            *("test, lowest to highest", "mean", "the lecture's"),
+        ]
+        title = f"The lecture and {chosen[0].seeds} seeds of the reference, {dtype}"
+        yield Table(title, headers, rows)
+
+
+def seed_tables(results: Results) -> list[Table]:
+    """What there is to say of trainings from several seeds."""
+    dataset = results.environment.dataset
+    mnist = dataset is not None and dataset.name == "mnist"
+    found = [*band_tables(results.bands)] if mnist else []
+    return found + ([paired_table(results.seeds)] if results.seeds else [])
+
+
+def band_row(band: Band, is_end: bool) -> list[str]:
+    pair = lecture_accuracy(band.epoch, is_end)
+    row = ["end" if is_end else str(band.epoch), str(band.step)]
+    row.append(f"{pair[0]:.4f}/{pair[1]:.4f}" if pair else "")
+    for low, mean, high in (band.train_accuracy, band.test_accuracy):
+        row += [f"{low:.4f} to {high:.4f}", f"{mean:.4f}"]
+    return [*row, placed(pair, band) if pair else ""]
+
+
+def placed(lecture: tuple[float, float], band: Band) -> str:
+    """Where the lecture's pair lies: `both inside`, `train inside, test below`."""
+
+    def place(value: float, among: tuple[float, float, float]) -> str:
+        low, _, high = among
+        return "below" if value < low else "above" if value > high else "inside"
+
+    train, test = (
+        place(value, among)
+        for value, among in zip(
+            lecture, (band.train_accuracy, band.test_accuracy), strict=True
+        )
+    )
+    return f"both {train}" if train == test else f"train {train}, test {test}"
