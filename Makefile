@@ -9,10 +9,14 @@ BIN := $(VENV)/bin
 endif
 INSTALLED := $(VENV)/installed
 
-.PHONY: report test test-deep test-browser lint format published elementary lock clean help
+.PHONY: report test docs test-deep test-browser lint format published elementary lock clean help
 
 report: $(INSTALLED) ## run the suite and write gradparity-report/
 	$(BIN)/gradparity report
+
+docs: $(INSTALLED) ## what happens under the hood: pages and notebooks in gradparity-docs/
+	$(BIN)/gradparity explain --all --output gradparity-docs
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir gradparity-docs/notebooks .
 
 test: $(INSTALLED) ## the parity suite
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not browser"
@@ -20,7 +24,7 @@ test: $(INSTALLED) ## the parity suite
 test-deep: $(INSTALLED) ## 10,000 random cases a layer
 	$(BIN)/python -m pytest -n auto --dist worksteal --hypothesis-profile=deep parity_tests/test_properties.py
 
-test-browser: $(INSTALLED) ## the report in Chromium, which must be installed
+test-browser: $(INSTALLED) ## the report and the pages in Chromium, which must be installed
 	$(BIN)/python -m pytest -m browser
 
 lint: $(INSTALLED) ## formatting, lint, types
@@ -48,7 +52,7 @@ lock: ## renew requirements.lock (needs uv)
 	mv requirements.lock.new requirements.lock
 
 clean: ## remove what make has made
-	rm -rf $(VENV) gradparity-report .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) gradparity-report gradparity-docs .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list

@@ -5,7 +5,7 @@ what backward will need (the residuals); `backward` takes `dout`, the derivative
 final value with respect to that output, and returns the derivative with respect to
 each input: the chain rule, one node at a time.
 
-The interface is that of S. Saitoh, *Deep Learning from Scratch* (O'Reilly Japan, 2016),
+The interface is that of K. Saitoh, *Deep Learning from Scratch* (O'Reilly Japan, 2016),
 chapter 5, on which the lecture builds. Inputs keep their dtype (float32, float64 or
 longdouble) and are never written into. Anything else is refused with a TypeError or a
 ValueError that names the argument (`arrays.py`).

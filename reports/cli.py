@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 DTYPES = ("float64", "float32")
 DATASETS = ("auto", "mnist", "digits")
+TOPICS = (
+    *("buy_fruit", "relu", "sigmoid", "affine", "softmax_with_loss"),
+    *("two_layer_net", "training"),
+)
 
 app = typer.Typer(
     name="gradparity",
@@ -389,6 +393,102 @@ def report(
 
 
 @app.command()
+def explain(
+    topic: Annotated[
+        str | None,
+        Argument(
+            metavar="TOPIC",
+            help=f"{', '.join(TOPICS)}; or a function of your own, module:function, or "
+            "one for PyTorch and one for JAX with a comma between.",
+        ),
+    ] = None,
+    every: Annotated[
+        bool, Option("--all", help="All topics in both languages, as a site.")
+    ] = False,
+    kind: Annotated[
+        str | None,
+        Option(
+            "--format",
+            metavar="text|md|html|ipynb",
+            help="[default: what --output ends in, else text]",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, Option(help="The file to write; with --all the directory.")
+    ] = None,
+    lang: Annotated[str, Option(metavar="en|ja", help="The language.")] = "en",
+    given: Annotated[
+        list[str] | None,
+        Option(
+            "--input",
+            metavar="NAME=VALUE",
+            help="Numbers of your own, x=[1,-2] or x=values.npy; for each input once.",
+        ),
+    ] = None,
+    dtype: Annotated[str, Option(metavar="NAME", help="float32 or float64.")] = (
+        "float32"
+    ),
+    dataset: Annotated[
+        str, Option(metavar="auto|mnist|digits", help="What `training` trains on.")
+    ] = "digits",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what NumPy by hand, PyTorch and JAX do under the hood, on the same numbers."""
+    choose("language", [lang], ("en", "ja"))
+    choose("dtype", [dtype], DTYPES)
+    if every:
+        if topic or kind or given or as_json or output is None:
+            raise Unusable(
+                "--all needs --output DIR, and goes without a topic, "
+                "--format, --input and --json"
+            )
+        explain_all(output, load_dataset(dataset, data_dir), dtype)
+        return
+    if topic is None:
+        raise Unusable(f"expected a topic, {', '.join(TOPICS)}, or --all")
+    if ":" not in topic:
+        choose("topic", [topic], TOPICS)
+    if output is not None and kind is None:
+        kind = {".md": "md", ".html": "html", ".ipynb": "ipynb"}.get(output.suffix)
+    (kind,) = choose("format", [kind or "text"], ("text", "md", "html", "ipynb"))
+    from reports import writing
+    from reports.console import working
+    from reports.explain import making
+    from reports.explain import output as placing
+
+    if output is not None:
+        if not output.parent.is_dir():
+            raise Unusable(f"--output: there is no folder {output.parent}")
+        writing.check_writable("--output", output.parent)
+    inputs = making.parse_inputs(given or [], dtype)
+    data = load_dataset(dataset, data_dir) if topic == "training" else None
+    with working("Running and looking"):
+        page = making.run(topic, inputs, dtype, data)(lang)
+    command = " ".join(
+        ["gradparity explain", topic, *(f"--input {g}" for g in given or [])]
+    )
+    if as_json:
+        print_json(**making.plain(page.facts))
+    elif output is None:
+        placing.show(page, kind, command)
+    else:
+        placing.save(page, kind, output, command)
+
+
+def explain_all(output: Path, data: "Dataset", dtype: str) -> None:
+    """`explain --all`: the site."""
+    from reports import writing
+    from reports.console import bar, say
+    from reports.explain import output as placing
+
+    target = writing.check_target(output, placing.MARK, "site")
+    with bar("Making pages", 2 * len(TOPICS)) as advance:
+        placing.write_site(target, data, dtype, advance)
+    say(str(output / "index.html"), is_path=True)
+
+
+@app.command()
 def compare(
     a: Annotated[Path, Argument(help="The earlier results.json, or its directory.")],
     b: Annotated[Path, Argument(help="The later one.")],
@@ -594,11 +694,15 @@ def is_refusal(error: Exception) -> bool:
     from parity_tests.checkpoints import CheckpointError
     from parity_tests.training import TrainingDiverged
     from reference.datasets import DatasetError
+    from reports.explain.making import UnusableInput
+    from reports.explain.own import UnusableFunction
     from reports.results import UnreadableResults
     from reports.writing import UnusableTarget
 
     refusals = (
         Unusable,
+        UnusableFunction,
+        UnusableInput,
         CheckpointError,
         DatasetError,
         TrainingDiverged,

@@ -81,8 +81,12 @@ class Results(Record):
         dataset = self.environment.dataset
         return dataset.test or 0 if dataset else 0
 
+    def text(self) -> str:
+        """As it stands in results.json."""
+        return self.model_dump_json(indent=1) + "\n"
+
     def write(self, path: Path) -> None:
-        path.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        path.write_text(self.text(), encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> "Results":

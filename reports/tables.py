@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
@@ -142,10 +143,11 @@ def widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
     line if there is room enough, as its longest word if possible, or less.
     """
     found = [
-        max(len(line) for c in column for line in c.split("\n")) for column in columns
+        max(cell_len(line) for c in column for line in c.split("\n"))
+        for column in columns
     ]
     words = [
-        max(len(w) for c in column for w in [*c.split(), ""]) for column in columns
+        max(cell_len(w) for c in column for w in [*c.split(), ""]) for column in columns
     ]
     while sum(found) + 2 * len(found) > room:
         spare = [width - word for width, word in zip(found, words, strict=True)]

@@ -1,5 +1,6 @@
 """Writes a report's directory so that it is either whole or absent."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -15,22 +16,22 @@ class UnusableTarget(ValueError):
     """The report cannot be written there."""
 
 
-def check_target(target: Path) -> Path:
+def check_target(target: Path, mark: str = MARK, what: str = "report") -> Path:
     """The directory that is meant, links followed.
 
     Raises `UnusableTarget` where a report cannot be written, or would replace something
-    that is not one. Nothing is left there.
+    that is not one (that has no file called `mark`). Nothing is left there.
     """
     meant = target.resolve()
     if meant == Path.cwd():
         raise UnusableTarget(
             "--output must name a directory of its own, got the current one"
         )
-    if meant.exists() and not (meant / MARK).is_file():
+    if meant.exists() and not (meant / mark).is_file():
         empty = meant.is_dir() and not any(meant.iterdir())
         if not empty:
             raise UnusableTarget(
-                f"--output must be a new or empty directory or an earlier report, "
+                f"--output must be a new or empty directory or an earlier {what}, "
                 f"but {target} is neither"
             )
     check_writable("--output", meant.parent)
@@ -59,19 +60,30 @@ def write(results: Results, data: Dataset, target: Path) -> None:
     """
     pixels = (x.reshape(-1, *data.image_shape) for x in (data.x_test, data.x_train))
     drawn = figures.draw(results, *pixels)
-    pages = {
-        "report.md": markdown.render(results, drawn),
-        "report.html": page.render(results, drawn),
-        **{f"figures/{figure.name}.svg": figure.svg for figure in drawn},
-    }
+    write_folder(
+        target,
+        {
+            MARK: results.text(),
+            "report.md": markdown.render(results, drawn),
+            "report.html": page.render(results, drawn),
+            **{f"figures/{figure.name}.svg": figure.svg for figure in drawn},
+        },
+    )
+
+
+def write_folder(target: Path, files: Mapping[str, str]) -> None:
+    """Texts by their paths in the folder; what was there before is replaced as a whole.
+
+    Raises `UnusableTarget` if something cannot be written; what was there is there still.
+    """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with passing_folder(target.parent, f".{target.name}-") as beside:
             whole, replaced = beside / "whole", beside / "replaced"
-            (whole / "figures").mkdir(parents=True)
-            results.write(whole / MARK)
-            for name, text in pages.items():
-                (whole / name).write_text(text, encoding="utf-8")
+            for name, text in files.items():
+                path = whole / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
             _move_into_place(whole, target, replaced)
     except OSError as error:
         raise UnusableTarget(

@@ -1,0 +1,1 @@
+"""What happens under the hood: the pages of `gradparity explain`."""

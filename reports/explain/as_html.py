@@ -1,0 +1,161 @@
+"""A page as one HTML file that asks for nothing else: formulas are MathML, pictures SVG.
+
+Whatever comes from a run is escaped by Jinja; only what this package has drawn itself
+goes in as it is.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import cache, singledispatch
+from html import escape
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from latex2mathml.converter import convert
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from reports.explain import drawing, walk
+from reports.explain.as_text import kept, total_rows
+from reports.explain.blocks import Block, Formula, Loop, Page, Picture, Prose
+from reports.explain.inline import parse, parser
+from reports.explain.words import ui
+
+WORD = re.compile(
+    r"(?P<word>[^\W\d_₀-₉ₐ-ₜⁱ-ⁿˣᵀ⁰-⁹]+)(?P<low>[₀-₉ₐ-ₜ]*)(?P<high>[⁰-⁹⁺⁻ⁱⁿˣᵀ]*)"
+    r"|(?P<number>\d+(?:\.\d+)?)|(?P<other>\S)|(?P<space>\s+)"
+)
+SCRIPTS = str.maketrans(
+    "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚₛₜₓ⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁱⁿˣᵀ",
+    "0123456789aehijklmnopstx0123456789+−inxT",
+)
+
+
+def render(page: Page, links: dict[str, str], produced: str) -> str:
+    """The page, as the text of an HTML file.
+
+    `links` are addresses, relative to the page: of the `index`, of the same page in the
+    `other` language, of the `notebook` and of the `report`, where there are any.
+    `produced` says what made it.
+    """
+    return (
+        templates()
+        .get_template("explain.html.j2")
+        .render(page=page, ui=ui(page.lang), links=links, produced=produced)
+    )
+
+
+def render_index(lang: str, entries: Sequence[Any], links: dict[str, str]) -> str:
+    """The first page of the site: a card for each topic."""
+    return (
+        templates()
+        .get_template("explain_index.html.j2")
+        .render(lang=lang, ui=ui(lang), entries=entries, links=links)
+    )
+
+
+@cache
+def templates() -> Environment:
+    found = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= {
+        "drawn": drawn,
+        "prose": prose,
+        "line": line,
+        "kept": kept,
+        "total_rows": total_rows,
+        "tidy": walk.tidy,
+        "kind": lambda block: type(block).__name__.lower(),
+    }
+    found.globals["shape_of"] = shape_of
+    return found
+
+
+def shape_of(values: Sequence[Any]) -> str:
+    return " ".join("×".join(map(str, value.shape)) or "·" for value in values)
+
+
+@singledispatch
+def drawn(block: Block, lang: str) -> Markup:
+    """What the template does not write itself."""
+    raise TypeError(f"nothing draws {type(block).__name__}")
+
+
+@drawn.register
+def _(block: Prose, lang: str) -> Markup:
+    return prose(block.markdown)
+
+
+@drawn.register
+def _(block: Formula, lang: str) -> Markup:
+    # For those who hear the page, the formula is also there as text.
+    math = convert(block.latex, display="block")
+    label = escape(" ".join(block.plain.split()))
+    return Markup(math.replace("<math ", f'<math aria-label="{label}" ', 1))
+
+
+@drawn.register
+def _(block: Picture, lang: str) -> Markup:
+    return Markup(drawing.figure(block.graph, block.name, block.title, lang))
+
+
+@drawn.register
+def _(block: Loop, lang: str) -> Markup:
+    svg = drawing.draw_loop(list(block.steps), block.name, block.title)
+    return Markup(f"<figure>{svg}</figure>")
+
+
+def prose(markdown: str) -> Markup:
+    """Paragraphs and lists."""
+    return Markup(_rendered(parse(markdown)))
+
+
+def line(markdown: str) -> Markup:
+    """A line of prose, without a paragraph around it."""
+    return Markup(
+        "".join(_inline(t.children or ()) for t in parse(markdown) if t.children)
+    )
+
+
+def _rendered(tokens: Sequence[Token]) -> str:
+    """As markdown-it renders it, with mathematics as MathML."""
+    renderer: Any = parser().renderer
+    renderer.rules["math"] = lambda tokens, i, *_: inline_math(tokens[i].content)
+    return str(renderer.render(tokens, parser().options, {}))
+
+
+def _inline(tokens: Sequence[Token]) -> str:
+    renderer: Any = parser().renderer
+    renderer.rules["math"] = lambda tokens, i, *_: inline_math(tokens[i].content)
+    return str(renderer.renderInline(tokens, parser().options, {}))
+
+
+def inline_math(text: str) -> str:
+    """MathML of a formula in plain Unicode: `xₖ ≤ eʸ`."""
+    parts = []
+    for found in WORD.finditer(text):
+        if word := found["word"]:
+            base = f"<mi>{escape(word)}</mi>"
+            low, high = (
+                f"<mrow><mtext>{escape(found[k].translate(SCRIPTS))}</mtext></mrow>"
+                if found[k]
+                else ""
+                for k in ("low", "high")
+            )
+            if low and high:
+                base = f"<msubsup>{base}{low}{high}</msubsup>"
+            elif low or high:
+                tag = "msub" if low else "msup"
+                base = f"<{tag}>{base}{low}{high}</{tag}>"
+            parts.append(base)
+        elif number := found["number"]:
+            parts.append(f"<mn>{number}</mn>")
+        elif other := found["other"]:
+            parts.append(f"<mo>{escape(other)}</mo>")
+    label = escape(text)
+    return f'<math aria-label="{label}"><mrow>{"".join(parts)}</mrow></math>'

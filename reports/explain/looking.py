@@ -1,0 +1,211 @@
+"""Runs an example in the three rooms and looks under each hood.
+
+Everything that a page shows is found here, by running: nothing is kept from one run to
+the next. The rooms' `hood` modules do the looking; a framework that is not installed
+becomes the sentence that says so.
+"""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from parity_tests.implementations import NotInstalled, framework
+from reports.explain.topics import Example
+
+Arrays = dict[str, np.ndarray]
+ROOMS = {"reference": "reference", "torch": "torch_impl", "jax": "jax_impl"}
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What was seen of one implementation on one example.
+
+    `graph`, `steps`, `kept` and `scaled` are what the room's `hood.graph`, `hood.steps`
+    and `hood.remembered` return, `scaled` at MNIST's size; `more` is what only this room
+    has to show. `generic` are the steps on other numbers, none of which is equal to
+    another by chance: by them, steps are told apart.
+    """
+
+    name: str
+    graph: dict[str, list[dict[str, Any]]]
+    steps: dict[str, list[dict[str, Any]]]
+    kept: list[dict[str, Any]]
+    generic: dict[str, list[dict[str, Any]]]
+    generic_kept: list[dict[str, Any]]
+    scaled: list[dict[str, Any]] | None = None
+    more: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def out(self) -> np.ndarray:
+        return self.graph["edges"][-1]["value"]
+
+    @property
+    def gradients(self) -> Arrays:
+        """Of every input that has one, under `d` and its name."""
+        inputs = [e for e in self.graph["edges"] if e["name"] in self.inputs]
+        return {
+            "d" + edge["name"]: edge["gradient"]
+            for edge in inputs
+            if edge["gradient"] is not None
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """All of it but what was only needed to tell steps apart."""
+        return {
+            "out": self.out,
+            "gradients": self.gradients,
+            "graph": self.graph,
+            "steps": self.steps,
+            "remembered": self.kept,
+            **self.more,
+        }
+
+    @property
+    def inputs(self) -> list[str]:
+        outputs = {node["output"] for node in self.graph["nodes"]}
+        edges = self.graph["edges"]
+        return [e["name"] for i, e in enumerate(edges) if i not in outputs]
+
+
+Missing = str
+Look = dict[str, Seen | Missing]
+
+
+def look(example: Example, inputs: Arrays, dout: np.ndarray) -> Look:
+    """The three implementations of an example, each seen or the reason why not."""
+    dtype = next(v.dtype.name for v in inputs.values() if v.dtype.kind == "f")
+    scaled = example.at_scale(dtype)
+    # A network ends in its loss: there, dout is 1 and nothing else.
+    others = generic(inputs if example.function == "loss" else {**inputs, "dout": dout})
+    functions: dict[str, Callable[[], Any]] = {
+        "reference": partial(reference_class, example.reference),
+        "torch": partial(torch_function, example.function),
+        "jax": partial(jax_function, example.function),
+    }
+
+    def seen(name: str) -> Seen | Missing:
+        return try_to_see(name, functions[name], inputs, dout, others, scaled)
+
+    # The frameworks side by side, since most of the time is spent importing them; the
+    # reference before them, since it reads source and Python's parser of it does not
+    # like company (python/cpython#106905).
+    first, *frameworks = ROOMS
+    return {first: seen(first), **in_threads(seen, frameworks)}
+
+
+def drawn(example: Example, inputs: Arrays, dout: np.ndarray) -> dict[str, Any]:
+    """The graph of the picture."""
+    kind = reference_class(example.drawn)
+    return import_module("reference.hood").graph(kind, inputs, dout)
+
+
+def in_threads(call: Callable[[str], Any], names: list[str]) -> dict[str, Any]:
+    """A call for each name, side by side."""
+    with ThreadPoolExecutor(len(names)) as pool:
+        return dict(zip(names, pool.map(call, names), strict=True))
+
+
+def try_to_see(
+    name: str,
+    load: Callable[[], Any],
+    inputs: Arrays,
+    dout: np.ndarray,
+    others: Arrays,
+    scaled: Mapping[str, np.ndarray] | None = None,
+) -> Seen | Missing:
+    """Look under the hood of one implementation, if it is there."""
+    try:
+        if name != "reference":
+            framework(name)
+        function = load()
+    except NotInstalled as reason:
+        return str(reason)
+    return see(name, function, inputs, dout, others, scaled)
+
+
+def see(
+    name: str,
+    function: Any,
+    inputs: Arrays,
+    dout: np.ndarray,
+    others: Arrays,
+    scaled: Mapping[str, np.ndarray] | None = None,
+) -> Seen:
+    """Look under the hood of one implementation; `others` are generic numbers."""
+    hood = import_module(f"{ROOMS[name]}.hood")
+    other = dict(others)
+    dother = other.pop("dout", np.ones_like(dout, np.float64))
+    if name == "jax":  # whose labels have 32 bits, unless numbers of 64 are asked for
+        ints = {n: v.astype(np.int32) for n, v in other.items() if v.dtype.kind == "i"}
+        other |= ints
+    more: dict[str, Any] = {}
+    if name == "reference":
+        more["listing"] = hood.listing(function)
+    elif name == "torch":
+        more["nodes"] = hood.autograd_nodes(function, inputs, dout)
+    else:
+        more["jaxprs"] = hood.jaxprs(function, inputs, dout)
+        more["compiled"] = hood.compiled(function, inputs, dout)
+    return Seen(
+        name,
+        hood.graph(function, inputs, dout),
+        hood.steps(function, inputs, dout),
+        hood.remembered(function, inputs),
+        hood.steps(function, other, dother),
+        hood.remembered(function, other),
+        hood.remembered(function, scaled) if scaled else None,
+        more,
+    )
+
+
+def generic(inputs: Mapping[str, np.ndarray]) -> Arrays:
+    """The same to within a tenth, in float64, but no two numbers equal and none zero."""
+    rng = np.random.default_rng(0)
+    found = {}
+    for name, value in inputs.items():
+        if value.dtype.kind != "f":
+            found[name] = value
+            continue
+        wide = np.asarray(value, np.float64)
+        moved = wide * (1 + rng.uniform(0.01, 0.1, wide.shape))
+        found[name] = np.where(wide == 0, rng.uniform(0.01, 0.1, wide.shape), moved)
+    return found
+
+
+def reference_class(path: str) -> Any:
+    """`layers.Relu` of the reference."""
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(f"reference.{module}"), name)
+
+
+def torch_function(name: str) -> Any:
+    """A layer of `torch_impl.layers`, or the network's loss as a function of all."""
+    if name == "loss":
+        return _torch_loss
+    return getattr(import_module("torch_impl.layers"), name)
+
+
+def _torch_loss(x: Any, t: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
+    """The methods of `torch_impl.networks.TwoLayerNet`, on tensors that are inputs."""
+    kind = import_module("torch_impl.networks").TwoLayerNet
+    network = SimpleNamespace(W1=W1, b1=b1, W2=W2, b2=b2)
+    network.predict = partial(kind.predict, network)
+    return kind.loss(network, x, t)
+
+
+def jax_function(name: str) -> Any:
+    """A layer of `jax_impl.layers`, or the network's loss as a function of all."""
+    if name == "loss":
+        return _jax_loss
+    return getattr(import_module("jax_impl.layers"), name)
+
+
+def _jax_loss(x: Any, t: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
+    params = {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
+    return import_module("jax_impl.networks").loss(params, x, t)

@@ -1,0 +1,150 @@
+"""From what the command was given to a page: topic, language, inputs, dtype."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reference.datasets import Dataset
+from reports.explain import own, training_page
+from reports.explain import page as layer_page
+from reports.explain.blocks import Page
+from reports.explain.looking import reference_class
+from reports.explain.topics import TOPICS, Example, Topic
+from reports.explain.words import ui
+
+
+class UnusableInput(ValueError):
+    """A value that was given cannot be used."""
+
+
+def parse_inputs(texts: Sequence[str], dtype: str) -> dict[str, np.ndarray]:
+    """`x=[[1, -2]]` or `x=values.npy`, by name. Whole numbers stay whole only in `t`.
+
+    Raises `UnusableInput` with what was expected and what came.
+    """
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (equals and name.isidentifier()):
+            raise UnusableInput(
+                f"--input must be NAME=VALUE, as in x=[1,-2], got {text!r}"
+            )
+        found[name] = parse_value(name, value.strip(), dtype)
+    return found
+
+
+def parse_value(name: str, text: str, dtype: str) -> np.ndarray:
+    """Numbers in JSON's brackets, or those of a .npy file."""
+    try:
+        if text.endswith(".npy"):
+            array = np.load(Path(text), allow_pickle=False)
+        else:
+            array = np.array(json.loads(text))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UnusableInput(f"--input {name}: {text}: {reason}") from error
+    except ValueError as error:
+        raise UnusableInput(
+            f"--input {name} must be a number, numbers in brackets, all rows of one "
+            f"length, or a .npy file, got {text!r}"
+        ) from error
+    if array.dtype.kind not in "iuf" or array.size == 0:
+        raise UnusableInput(f"--input {name} must hold numbers, got {text!r}")
+    if name == "t" and array.dtype.kind in "iu":
+        return array.astype(np.int64)
+    return array.astype(dtype)
+
+
+def given(
+    topic: Topic, inputs: Mapping[str, np.ndarray], dtype: str
+) -> list[tuple[Example, dict[str, np.ndarray], np.ndarray]]:
+    """The topic's examples with these inputs in the place of its own.
+
+    A dout whose shape no longer fits becomes ones; inputs that do not fit each other are
+    refused by the layers.
+    """
+    found = []
+    examples = topic.examples
+    if inputs and len({example.reference for example in examples}) == 1:
+        examples = examples[-1:]  # one sample or a batch: what was given says which
+    for example in examples:
+        own_inputs, dout = example.arrays(dtype)
+        for name in inputs:
+            if name not in (*own_inputs, "dout"):
+                expected = ", ".join([*own_inputs, "dout"])
+                raise UnusableInput(f"--input {name}: {topic.name} takes {expected}")
+        merged = {name: inputs.get(name, value) for name, value in own_inputs.items()}
+        shape = np.shape(forward(example, merged))
+        if "dout" in inputs:
+            dout = inputs["dout"]
+        elif dout.shape != shape:
+            dout = np.ones(shape, dtype)
+        if dout.shape != shape:
+            raise UnusableInput(
+                f"--input dout: {topic.name} gives shape {shape}, got {dout.shape}"
+            )
+        if example.function == "loss" and dout != 1:
+            raise UnusableInput(
+                f"--input dout: {topic.name} ends in its loss, where dout is 1, got {dout}"
+            )
+        found.append((example, merged, dout))
+    return found
+
+
+def forward(example: Example, inputs: Mapping[str, np.ndarray]) -> Any:
+    """What the reference makes of these inputs, or `UnusableInput` in its own words."""
+    from reference import hood
+
+    try:
+        layer, arguments = hood.build(reference_class(example.reference), dict(inputs))
+        network = example.reference.endswith("TwoLayerNet")
+        return (layer.loss if network else layer.forward)(**arguments)
+    except (TypeError, ValueError) as error:
+        raise UnusableInput(f"--input: {error}") from error
+
+
+def run(
+    name: str,
+    inputs: Mapping[str, np.ndarray],
+    dtype: str,
+    data: Dataset | None = None,
+) -> Callable[[str], Page]:
+    """Run a topic or `module:function`; what comes back makes its page in a language.
+
+    `data` is what `training` trains on. Raises `UnusableInput` or `UnusableFunction`.
+    """
+    if ":" in name:
+        return partial(own.build, own.Run(name, inputs))
+    if name == "training":
+        if inputs:
+            raise UnusableInput("--input: training takes none, it has its images")
+        assert data is not None
+        return partial(training_page.build, training_page.Run(data))
+    topic = TOPICS[name]
+    examples = given(topic, inputs, dtype)
+    return partial(layer_page.build, layer_page.Run.of(topic, examples))
+
+
+def plain(value: Any) -> Any:
+    """The same with arrays as lists, for JSON."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    return value
+
+
+def produced(command: str, lang: str) -> str:
+    """The line that says what made a page."""
+    from reports.environment import describe
+
+    e = describe()
+    versions = {"Python": e.python, "NumPy": e.numpy, "PyTorch": e.torch, "JAX": e.jax}
+    said = ", ".join(f"{name} {v}" for name, v in versions.items() if v)
+    return ui(lang)["produced"].format(command=command, versions=said)

@@ -1,0 +1,181 @@
+"""The page of somebody's own function, written in PyTorch, in JAX, or fit for both.
+
+There is no reference to hold it against and nobody has written words for it; what can be
+seen without them is shown: the graph, both frameworks under the hood, and the two side by
+side.
+"""
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parity_tests.implementations import NotInstalled, framework
+from reports.explain import aligned
+from reports.explain.blocks import Aligned, Block, Page, Picture, Prose, Section
+from reports.explain.looking import Look, Seen, generic, see
+from reports.explain.page import jax_blocks, torch_blocks
+from reports.explain.words import ui
+
+Arrays = dict[str, np.ndarray]
+Function = Callable[..., Any]
+
+
+class UnusableFunction(ValueError):
+    """What was named cannot be explained as it stands."""
+
+
+def load(target: str) -> Function:
+    """The function that `module:function` names; modules of the current folder count.
+
+    Raises `UnusableFunction` if there is none.
+    """
+    module_name, _, name = target.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # whatever somebody's module raises when it is imported
+        raise UnusableFunction(
+            f"{module_name} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+    function = getattr(module, name, None)
+    if not callable(function):
+        came = "nothing of that name" if function is None else type(function).__name__
+        raise UnusableFunction(
+            f"{target}: expected a function {name!r} in {module_name}, got {came}"
+        )
+    return function
+
+
+def arrays(function: Function, given: Mapping[str, np.ndarray]) -> Arrays:
+    """The inputs in the order of the function's parameters.
+
+    Raises `UnusableFunction` where one is missing, or is no parameter.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    wanted = [p.name for p in parameters]
+    needed = [p.name for p in parameters if p.default is p.empty]
+    for name in given:
+        if name not in (*wanted, "dout"):
+            raise UnusableFunction(
+                f"--input {name}: expected one of {', '.join(wanted)}, or dout"
+            )
+    for name in needed:
+        if name not in given:
+            raise UnusableFunction(
+                f"--input {name}=... is missing: {function.__name__} takes "
+                f"{', '.join(wanted)}"
+            )
+    return {name: given[name] for name in wanted if name in given}
+
+
+def look(functions: list[Function], given: Mapping[str, np.ndarray]) -> Look:
+    """Each function in the framework that it is written in; or why it runs in neither.
+
+    Raises `UnusableFunction` if none of them runs in any.
+    """
+    found: Look = {}
+    refused: dict[str, str] = {}
+    for name, shape in (("jax", jax_shape), ("torch", torch_shape)):
+        for function in functions:
+            if isinstance(found.get(name), Seen):
+                continue
+            try:
+                framework(name)
+                inputs = arrays(function, given)
+                dout = given.get("dout", np.ones(shape(function, inputs), "float32"))
+                others = generic({**inputs, "dout": dout})
+                found[name] = see(name, function, inputs, dout, others)
+            except NotInstalled as missing:
+                found[name] = str(missing)
+            except UnusableFunction:
+                raise
+            except Exception as error:  # it is written for the other one
+                said = " ".join(str(error).split())[:200]
+                refused[name] = f"{name}: {type(error).__name__}: {said}"
+    if not any(isinstance(seen, Seen) for seen in found.values()):
+        reasons = [*refused.values(), *map(str, found.values())]
+        raise UnusableFunction(
+            f"{functions[0].__name__} runs neither on tensors nor on JAX arrays; "
+            + "; ".join(reasons)
+        )
+    for name, reason in refused.items():
+        found.setdefault(name, reason)
+    return found
+
+
+def torch_shape(function: Function, inputs: Arrays) -> tuple[int, ...]:
+    """Of what it returns."""
+    torch = framework("torch")
+    with torch.no_grad():
+        out = function(**{k: torch.tensor(v) for k, v in inputs.items()})
+    if not isinstance(out, torch.Tensor):
+        raise TypeError(f"it must return a tensor, got {type(out).__name__}")
+    return tuple(out.shape)
+
+
+def jax_shape(function: Function, inputs: Arrays) -> tuple[int, ...]:
+    """Of what it returns."""
+    jax = framework("jax")
+    out = function(**{k: jax.numpy.asarray(v) for k, v in inputs.items()})
+    if not isinstance(out, jax.Array):
+        raise TypeError(f"it must return a JAX array, got {type(out).__name__}")
+    return out.shape
+
+
+class Run:
+    """`module:function`, or two such with a comma between, on these inputs."""
+
+    def __init__(self, targets: str, given: Mapping[str, np.ndarray]) -> None:
+        """Raises `UnusableFunction`."""
+        self.targets, self.given = targets, given
+        functions = [load(target) for target in targets.split(",")]
+        self.name = functions[0].__name__
+        self.seen = look(functions, given)
+
+    @property
+    def there(self) -> list[Seen]:
+        return [found for found in self.seen.values() if isinstance(found, Seen)]
+
+
+def build(run: Run, lang: str) -> Page:
+    """The page in one language."""
+    said = ui(lang)
+    title = said["graph_of"].format(run.name)
+    parts: dict[str, list[Block]] = {
+        "graph": [Picture("own", title, run.there[0].graph)],
+        "torch": shown(run.seen["torch"], torch_blocks, said),
+        "jax": shown(run.seen["jax"], jax_blocks, said),
+        "aligned": [side_by_side(run.there, run.given, said)],
+    }
+    sections = [Section(k, said["sections"][k], v) for k, v in parts.items()]
+    found = {n: s.facts() if isinstance(s, Seen) else s for n, s in run.seen.items()}
+    facts = {"topic": run.targets, "inputs": run.given, "implementations": found}
+    return Page(run.name, lang, run.targets, said["own_summary"], sections, facts)
+
+
+def shown(seen: Seen | str, blocks: Any, said: Mapping[str, Any]) -> list[Block]:
+    if isinstance(seen, Seen):
+        return list(blocks(seen, said))
+    return [Prose(said["missing"].format(seen.replace("*", r"\*").replace("_", r"\_")))]
+
+
+def side_by_side(
+    there: list[Seen], given: Mapping[str, np.ndarray], said: Mapping[str, Any]
+) -> Aligned:
+    """Both, step by step; the steps are those of the first."""
+    base, *others = there
+    inputs = [*generic(given).values()]
+    rows = aligned.align(base, others, inputs)
+    rows[0].title = ", ".join(given)
+    for number, row in enumerate(rows[1:], 1):
+        row.title = str(number)
+    totals = aligned.totals({found.name: found for found in there})
+    names = [found.name for found in there]
+    return Aligned(said["aligned"]["title"], sorted(names, reverse=True), rows, totals)

@@ -1,0 +1,463 @@
+"""Puts a topic's page together: what was seen, and what there is to say about it.
+
+A function for each section; each gives blocks, and none knows how they are written.
+"""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, Self
+
+import numpy as np
+
+from parity_tests import checking
+from parity_tests.mutants import MUTANTS
+from parity_tests.records import Check, Divergence, Summary
+from reports import tables
+from reports.explain import aligned, words
+from reports.explain.blocks import (
+    Aligned,
+    Block,
+    Code,
+    Folded,
+    Grid,
+    Heading,
+    Listing,
+    Page,
+    Picture,
+    Prose,
+    Section,
+)
+from reports.explain.looking import Look, Seen, drawn, generic, look
+from reports.explain.topics import Example, Topic
+from reports.explain.walk import tidy
+from reports.explain.words import Words, ui
+
+Arrays = dict[str, np.ndarray]
+Said = Mapping[str, Any]  # what all pages of a language share
+THREE = ("reference", "torch", "jax")
+LISTED = 8  # numbers of an array that a listing writes out
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A topic's examples as they ran, and what `check` says of its layers. All that a
+    page tells comes from here, in whatever language.
+    """
+
+    topic: Topic
+    given: Sequence[tuple[Example, Arrays, np.ndarray]]
+    looks: Sequence[Look]
+    checks: list[Check]
+    divergences: Sequence[Divergence]
+
+    @classmethod
+    def of(
+        cls, topic: Topic, given: Sequence[tuple[Example, Arrays, np.ndarray]]
+    ) -> Self:
+        """Run it."""
+        looks = [look(*example) for example in given]
+        checking_run = checking.Run(topic.layers, ("float64", "float32"), THREE)
+        checks = [row for rows in checking_run for row in rows]
+        return cls(topic, given, looks, checks, checking_run.divergences())
+
+    @property
+    def main(self) -> int:
+        """The example that the words are about."""
+        return min(self.topic.main, len(self.given) - 1)
+
+    def reference(self, index: int) -> Seen:
+        """What was seen of the reference on an example: it is always there."""
+        found = self.looks[index]["reference"]
+        assert isinstance(found, Seen)
+        return found
+
+    def facts(self) -> dict[str, Any]:
+        """What was seen, for machines."""
+        examples = [
+            {
+                "name": example.name,
+                "inputs": inputs,
+                "dout": dout,
+                "implementations": {
+                    name: found.facts() if isinstance(found, Seen) else str(found)
+                    for name, found in seen.items()
+                },
+            }
+            for (example, inputs, dout), seen in zip(
+                self.given, self.looks, strict=True
+            )
+        ]
+        return {"topic": self.topic.name, "examples": examples}
+
+    def numbers(self) -> dict[str, Any]:
+        """The names that the words may use."""
+        _, inputs, dout = self.given[self.main]
+        seen = {n: s for n, s in self.looks[self.main].items() if isinstance(s, Seen)}
+        reference = self.reference(self.main)
+        found = aligned.totals(seen)
+        kept = {n: found[n][0].extra if n in found else None for n in THREE}
+        scaled: dict[str, int | None] = dict.fromkeys(THREE)
+        scaled |= {n: t.extra for n, (_, t) in found.items() if t is not None}
+        return {
+            **inputs,
+            **reference.gradients,
+            "dout": dout,
+            "out": reference.out,
+            "kept": SimpleNamespace(**kept),
+            "scaled": SimpleNamespace(**scaled),
+        }
+
+
+def build(run: Run, lang: str) -> Page:
+    """The page of a topic in one language."""
+    numbers, said = run.numbers(), ui(lang)
+    text = words.read(run.topic.name, lang, numbers)
+    parts: Mapping[str, list[Block]] = {
+        "idea": [
+            *text.blocks("idea"),
+            Heading(said["derivation"]),
+            *text.blocks("derivation"),
+        ],
+        "graph": [*text.blocks("graph"), *graphs(run, said)],
+        "hand": [*text.blocks("hand"), *listings(run, said)],
+        "torch": [*text.blocks("torch"), *each(run, said, "torch", torch_blocks)],
+        "jax": [*text.blocks("jax"), *each(run, said, "jax", jax_blocks)],
+        "aligned": [
+            *text.blocks("aligned"),
+            *alignments(run, said),
+            *tape(run, said),
+        ],
+        "agree": [*text.blocks("agree"), *parity(run, lang)],
+        "try": exercises(run, said, text, numbers),
+    }
+    sections = [Section(k, said["sections"][k], v) for k, v in parts.items()]
+    return Page(run.topic.name, lang, text.title, text.summary, sections, run.facts())
+
+
+def headed(run: Run, said: Said, index: int) -> list[Block]:
+    """The example's heading, where there are several."""
+    if len(run.given) == 1:
+        return []
+    return [Heading(said["examples"][run.given[index][0].name])]
+
+
+def graphs(run: Run, said: Said) -> Iterator[Block]:
+    for index, (example, inputs, dout) in enumerate(run.given):
+        yield from headed(run, said, index)
+        title = said["graph_of"].format(said["names"][example.name])
+        name = example.name.replace("_", "-")
+        yield Picture(name, title, drawn(example, inputs, dout))
+
+
+def listings(run: Run, said: Said) -> Iterator[Block]:
+    """The source of each layer that ran; that of two examples of one layer once, with
+    the numbers of the main one.
+    """
+    main = run.reference(run.main)
+    for index, _ in enumerate(run.looks):
+        seen = run.reference(index)
+        if seen is main or seen.more["listing"] != main.more["listing"]:
+            yield from headed(run, said, index)
+            yield from listing(seen, said)
+
+
+def listing(seen: Seen, said: Said) -> Iterator[Block]:
+    """Source as it stands, with what each line made beside it."""
+    made: dict[str, list[str]] = {}
+    for step in [*seen.steps["forward"], *seen.steps["backward"]]:
+        for value in aligned.values(step)[:2]:
+            line = said["made"].format(step["name"], written(value))
+            if step["name"].startswith("return"):
+                line = said["returned"].format(written(value))
+            if line not in made.setdefault(step["where"], []):
+                made[step["where"]].append(line)
+    for part in seen.more["listing"]:
+        lines = [
+            (number, line, made.get(f"{part['file']}:{number}", []))
+            for number, line in enumerate(part["text"].splitlines(), part["start"])
+        ]
+        yield Listing(f"{part['owner']} ({part['file']})", lines)
+
+
+def written(value: Any) -> str:
+    """An array's numbers, if they are few; else its dtype and shape."""
+    value = np.asarray(value)
+    return tidy(value) if value.size <= LISTED else shaped(value.dtype, value.shape)
+
+
+def shaped(dtype: Any, shape: Sequence[int]) -> str:
+    """`float32[2, 3]`."""
+    return f"{np.dtype(dtype).name}{list(shape) if shape else ''}"
+
+
+def each(run: Run, said: Said, name: str, blocks: Any) -> Iterator[Block]:
+    """The same blocks for every example; once the reason, where a framework is missing."""
+    for index, seen in enumerate(run.looks):
+        found = seen[name]
+        if not isinstance(found, Seen):
+            yield Prose(said["missing"].format(found))
+            return
+        yield from headed(run, said, index)
+        yield from blocks(found, said)
+
+
+def torch_blocks(seen: Seen, said: Said) -> Iterator[Block]:
+    """The autograd graph, what it keeps, and the operators that ran."""
+    nodes = seen.more["nodes"]
+    yield Grid(
+        said["torch"]["nodes"],
+        said["torch"]["node_heads"],
+        [
+            [
+                str(index),
+                node["name"],
+                ", ".join(map(str, node["next"] or node["inputs"])),
+                ", ".join(node["saved"]),
+                node["formula"] or "",
+                ", ".join(
+                    f"{key}={value}"
+                    for key, value in node["settings"].items()
+                    if "_sym_" not in key  # shapes and strides, of what is saved
+                ),
+            ]
+            for index, node in enumerate(nodes)
+        ],
+        code=(1, 3, 4, 5),
+    )
+    yield saved_grid(seen, said)
+    for phase in aligned.PHASES:
+        steps = [s for s in seen.steps[phase] if s["owner"] != "bookkeeping"]
+        yield steps_grid(said["torch"][phase], steps, said["torch"]["step_heads"])
+        left_out = len(seen.steps[phase]) - len(steps)
+        if left_out:
+            yield Prose(said["torch"]["bookkeeping"].format(left_out))
+
+
+def steps_grid(
+    title: str, steps: Sequence[dict[str, Any]], heads: Sequence[str]
+) -> Grid:
+    return Grid(
+        title,
+        heads,
+        [
+            [str(number), step["code"], step["owner"], first(step)]
+            for number, step in enumerate(steps, 1)
+        ],
+        code=(1, 2),
+    )
+
+
+def first(step: dict[str, Any]) -> str:
+    found = aligned.values(step)
+    return written(found[0]) if found else ""
+
+
+def saved_grid(seen: Seen, said: Said) -> Grid:
+    """What is kept between forward and backward."""
+    total = aligned.Total.of(seen.kept)
+    rows = [
+        [
+            saved["name"],
+            saved["owner"],
+            shaped(saved["dtype"], saved["shape"]),
+            str(saved["bytes"]),
+            saved["same_as"],
+            "" if saved.get("read", True) else said["not_read"],
+            saved["where"],
+        ]
+        for saved in seen.kept
+    ]
+    totals = [said["total"], "", "", str(total.kept), said["extra"].format(total.extra)]
+    rows.append([*totals, "", ""])
+    return Grid(said["kept"], said["kept_heads"], rows, code=(0, 1, 2))
+
+
+def jax_blocks(seen: Seen, said: Said) -> Iterator[Block]:
+    """The jaxprs, the residuals, and what XLA makes of both."""
+    for phase in aligned.PHASES:
+        yield Heading(said["jax"][phase])
+        yield Code(seen.more["jaxprs"][phase], "text")
+    yield saved_grid(seen, said)
+    for phase in aligned.PHASES:
+        steps = seen.steps[phase]
+        titles = said["jax"]["flat"]
+        grid = steps_grid(titles[phase], steps, said["jax"]["step_heads"])
+        yield Folded(titles[phase], [grid])
+    programs = seen.more["compiled"]
+    yield compiled_grid(programs, said["jax"])
+    fusions = [
+        [said["jax"]["programs"][name], fusion["name"], ", ".join(fusion["holds"])]
+        for name, program in programs.items()
+        for fusion in program["fusions"] or ()
+    ]
+    if fusions:
+        yield Grid(said["jax"]["fusions"], said["jax"]["fusion_heads"], fusions, (1, 2))
+    for name, program in programs.items():
+        if program["text"]:
+            title = said["jax"]["hlo"].format(said["jax"]["programs"][name])
+            yield Folded(title, [Code(program["text"], "text")])
+
+
+def compiled_grid(programs: Mapping[str, Any], said: Said) -> Grid:
+    """What goes into XLA, what comes out, and what it costs."""
+
+    def counted(found: Mapping[str, int] | None) -> str:
+        if found is None:
+            return said["unavailable"]
+        ops = [f"{op} {n}" if n > 1 else op for op, n in found.items()]
+        return f"{sum(found.values())}: {', '.join(ops)}"
+
+    def cost(program: Mapping[str, Any], key: str) -> str:
+        if program["flops"] is None:
+            return said["unavailable"]
+        return f"{program[key] or 0:,.0f}"  # XLA leaves out what there is none of
+
+    rows = [
+        [
+            said["programs"][name],
+            counted(program["before"]),
+            counted(program["after"]),
+            *(cost(program, key) for key in ("flops", "transcendentals", "bytes")),
+        ]
+        for name, program in programs.items()
+    ]
+    return Grid(said["compiled"], said["compiled_heads"], rows, code=(1, 2))
+
+
+def alignments(run: Run, said: Said) -> Iterator[Block]:
+    for index, (seen, (_, inputs, dout)) in enumerate(
+        zip(run.looks, run.given, strict=True)
+    ):
+        yield from headed(run, said, index)
+        yield alignment(seen, {**inputs, "dout": dout}, run.topic.steps, said)
+
+
+def alignment(
+    seen: Look, given: Arrays, titles: Mapping[str, str], said: Said
+) -> Aligned:
+    """The three in one table, of those that are there."""
+    there = [found for found in seen.values() if isinstance(found, Seen)]
+    base, *others = there
+    values = list(generic(given).values())
+    rows = aligned.align(base, others, values, titles)
+    rows[0].title = ", ".join(given)
+    shown = aligned.totals({found.name: found for found in there})
+    return Aligned(said["aligned"]["title"], [f.name for f in there], rows, shown)
+
+
+def tape(run: Run, said: Said) -> Iterator[Block]:
+    """Of a network, every array of one mini-batch at MNIST's size, and who keeps it."""
+    example, inputs, dout = run.given[run.main]
+    if example.function != "loss":
+        return
+    rng = np.random.default_rng(0)
+    large = {
+        name: rng.integers(10, size=shape) if name == "t" else rng.normal(0, 0.1, shape)
+        for name, shape in example.scaled.items()
+    }
+    found = look(example, large, dout)
+    aligned_rows = alignment(found, {**large, "dout": dout}, run.topic.steps, said).rows
+    bytes_each = inputs["x"].itemsize
+    rows = []
+    for row in aligned_rows[1:]:
+        for value in row.values:
+            size = value.itemsize if value.dtype.kind == "b" else bytes_each
+            keeps = [
+                ", ".join(saved["name"] for saved in row.keeps.get(name, ()))
+                for name in THREE
+            ]
+            shape = "×".join(map(str, value.shape))
+            rows.append(
+                [row.title, shape, f"{value.size * size:,}", *keeps],
+            )
+    heads = [*said["tape"]["heads"], *(said["columns"][name] for name in THREE)]
+    yield Grid(said["tape"]["title"], heads, rows, code=(3, 4, 5))
+
+
+def parity(run: Run, lang: str) -> Iterator[Block]:
+    """The rows of `check` for these layers, and their documented divergences."""
+    said = ui(lang)
+    for _, _, table in tables.gradient_tables(run.checks):
+        yield Grid(table.title, table.headers, table.rows)
+    yield Prose(said["legend"])
+    summary = Summary.of(run.checks)
+    yield Prose(said["verdicts"].format(**summary.model_dump()))
+    found = tables.joined(run.divergences)
+    if found:
+        yield Heading(said["divergences"])
+        for row in found:
+            yield divergence(row, lang)
+
+
+def divergence(row: Divergence, lang: str) -> Prose:
+    """A documented divergence in a paragraph."""
+    said, known = ui(lang), words.divergences(lang).get(row.id, {})
+    returned = ", ".join(
+        f"{said['columns'].get(name, name)} `{tables.shorten(value)}`"
+        for name, value in row.values.items()
+        if value
+    )
+    source = said["measured"]
+    if row.source.startswith("http"):
+        source = f"[{row.source.removeprefix('https://')}]({row.source})"
+    return Prose(
+        said["divergence"].format(
+            layer=row.layer,
+            where=known.get("where", row.where),
+            dtype=row.dtype,
+            why=known.get("why", row.why),
+            returned=returned,
+            source=source,
+        )
+    )
+
+
+def exercises(
+    run: Run, said: Said, text: Words, numbers: Mapping[str, Any]
+) -> list[Block]:
+    return [
+        words.exercise(question, numbers, list(broken(question.mistake, run, said)))
+        for question in text.questions
+    ]
+
+
+def broken(mistake: str, run: Run, said: Said) -> Iterator[Block]:
+    """A layer with a mistake: its source, and its numbers beside the right ones."""
+    if not mistake:
+        return
+    mutant = next(mutant for mutant in MUTANTS if mutant.name == mistake)
+    _, inputs, dout = run.given[run.main]
+    right = run.reference(run.main)
+    expected = {"out": right.out, "loss": right.out, **right.gradients}
+    planted = mutant.load()
+    if mutant.scope == "network":
+        assert planted.run_network is not None
+        given = dict(inputs)
+        x, t = given.pop("x"), given.pop("t")
+        wrong = planted.run_network(given, x, t)
+    else:
+        wrong = planted.run_layer(mutant.layer, inputs, dout)
+    yield Code(without_docstring(mutant.definition), "python")
+    rows = [
+        [name, written(value), written(expected[name])]
+        for name, value in wrong.items()
+        if name in expected
+    ]
+    yield Grid(said["wrong"], said["wrong_heads"], rows)
+
+
+def without_docstring(definition: Any) -> str:
+    """Source of a class without its decorators and without its docstring, which would
+    give the answer away.
+    """
+    tree = ast.parse(textwrap.dedent(inspect.getsource(definition)))
+    node = tree.body[0]
+    assert isinstance(node, ast.ClassDef | ast.FunctionDef)
+    node.decorator_list = []
+    if ast.get_docstring(node) is not None:
+        node.body = node.body[1:]
+    return ast.unparse(tree)

@@ -1,0 +1,275 @@
+"""The page on training: the loop of four steps, with the numbers of its first rounds.
+
+What `page` does for a layer this does for the loop: the same sections, made of the three
+`training.py` as they stand and of a run of their first steps on real images.
+"""
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from parity_tests import checking, training
+from parity_tests.implementations import Implementation, NotInstalled
+from reference import hood
+from reference import training as by_hand
+from reference.datasets import Dataset
+from reports.explain import words
+from reports.explain.aligned import values
+from reports.explain.blocks import (
+    Block,
+    Code,
+    Grid,
+    Heading,
+    Listing,
+    Loop,
+    Page,
+    Prose,
+    Section,
+)
+from reports.explain.looking import ROOMS, torch_function
+from reports.explain.page import THREE, Said, steps_grid, written
+from reports.explain.walk import tidy
+from reports.explain.words import ui
+
+STEPS = 3
+LONGER = 50  # steps after which the three are compared once more
+FUNCTIONS = {"reference": "train", "torch": "train", "jax": "run_steps"}
+NUMBERED = re.compile(r"# (\d)\.")
+DTYPE = "float32"
+
+
+class Run:
+    """The first steps of every implementation that is there, and what they came to."""
+
+    def __init__(self, data: Dataset) -> None:
+        self.plan = training.Plan.of(data, STEPS)
+        self.data = training.in_dtype(data, DTYPE)
+        self.params = {k: v.astype(DTYPE) for k, v in self.plan.params.items()}
+        self.found = {name: checking.try_load(name) for name in THREE}
+        self.stops = {
+            name: list(self.train(each.train))
+            for name, each in self.found.items()
+            if not isinstance(each, NotInstalled)
+        }
+
+        longer = training.Plan.of(data, LONGER)
+        dtypes = ("float64", "float32")
+        self.longer = training.run_trainings(longer, dtypes, self.there)
+
+    @property
+    def there(self) -> list[Implementation]:
+        return [f for f in self.found.values() if not isinstance(f, NotInstalled)]
+
+    def train(self, train: Any) -> Iterator[Any]:
+        """(step, parameters, losses, None) after each of the steps."""
+        data = self.data
+        yield from train(
+            self.params,
+            (data.x_train, data.t_train),
+            (data.x_test, data.t_test),
+            self.plan.batches,
+            self.plan.learning_rate,
+            stops=range(1, STEPS + 1),
+        )
+
+    def numbers(self) -> dict[str, Any]:
+        """The names that the words may use."""
+        steps = [
+            {"step": step, "batch": batch, "loss": losses[-1]}
+            for (step, _, losses, _), batch in zip(
+                self.stops["reference"], self.plan.batches, strict=True
+            )
+        ]
+        return {
+            "steps": steps,
+            "learning_rate": self.plan.learning_rate,
+            "batch_size": self.plan.batches.shape[1],
+            "train_size": len(self.data.t_train),
+            "dataset": self.data.name,
+        }
+
+
+def build(run: Run, lang: str) -> Page:
+    """The page on training in one language."""
+    numbers = run.numbers()
+    text = words.read("training", lang, numbers)
+    said = ui(lang)
+    parts: Mapping[str, list[Block]] = {
+        "idea": [
+            *text.blocks("idea"),
+            Heading(said["derivation"]),
+            *text.blocks("derivation"),
+        ],
+        "graph": [
+            *text.blocks("graph"),
+            Loop("training", said["training"]["loop"], said["training"]["steps"]),
+            *first_steps(run, said),
+        ],
+        "hand": [*text.blocks("hand"), *by_hand_blocks(run, said["made"])],
+        "torch": [*text.blocks("torch"), *torch_blocks(run, said)],
+        "jax": [*text.blocks("jax"), *jax_blocks(run, said)],
+        "aligned": [*text.blocks("aligned"), lines_of_steps(run, said)],
+        "agree": [*text.blocks("agree"), *agreement(run, said)],
+        "try": [words.exercise(q, numbers, []) for q in text.questions],
+    }
+    sections = [Section(k, said["sections"][k], v) for k, v in parts.items()]
+    facts = {"topic": "training", **numbers}
+    return Page("training", lang, text.title, text.summary, sections, facts)
+
+
+def first_steps(run: Run, said: Said) -> Iterator[Grid]:
+    """For each step: which images, the loss in each implementation; how far it moved."""
+    names = list(run.stops)
+    losses, moves = [], []
+    before = run.params
+    for index, batch in enumerate(run.plan.batches):
+        number = str(index + 1)
+        shown = ", ".join(map(str, batch[:4])) + ", …"
+        found = [f"{run.stops[name][index][2][-1]:.7g}" for name in names]
+        losses.append([number, shown, *found])
+        after = run.stops["reference"][index][1]
+        moved = [tidy(np.linalg.norm(after[k] - before[k])) for k in after]
+        moves.append([number, *moved])
+        before = after
+    heads = [said["training"]["loss"].format(said["columns"][name]) for name in names]
+    title = said["training"]["first"].format(len(losses))
+    yield Grid(
+        title, [said["training"]["step"], said["training"]["batch"], *heads], losses
+    )
+    yield Grid(said["training"]["moved"], [said["training"]["step"], *before], moves)
+
+
+def by_hand_blocks(run: Run, made_by: str) -> Iterator[Block]:
+    """The reference's loop, and what its lines made in the first steps."""
+    made: dict[int, list[str]] = {}
+
+    def loop() -> None:
+        for _ in run.train(by_hand.train):
+            pass
+
+    place = "reference/training.py"
+    for step in hood.statements(loop):
+        file, _, line = step["where"].partition(":")
+        for value in values(step) if file == place else ():
+            said = made_by.format(step["name"], written(value))
+            told = made.setdefault(int(line), [])
+            if said not in told and len(told) < STEPS:
+                told.append(said)
+    source, start = inspect.getsourcelines(inspect.unwrap(by_hand.train))
+    lines = [
+        (number, line.rstrip("\n"), made.get(number, []))
+        for number, line in enumerate(source, start)
+    ]
+    yield Listing(f"train ({place})", lines)
+
+
+def source_of(name: str) -> tuple[list[str], int]:
+    """The lines of an implementation's loop, and the number of the first."""
+    module = import_module(f"{ROOMS[name]}.training")
+    function: Any = getattr(module, FUNCTIONS[name])
+    return inspect.getsourcelines(inspect.unwrap(function))
+
+
+def torch_blocks(run: Run, said: Said) -> Iterator[Block]:
+    """PyTorch's loop, and every operator of its first step."""
+    missing = run.found["torch"]
+    if isinstance(missing, NotInstalled):
+        yield Prose(said["missing"].format(missing))
+        return
+    yield Code("".join(source_of("torch")[0]).rstrip(), "python")
+    found = mini_batch_steps(run)
+    for phase, steps in found.items():
+        steps = [step for step in steps if step["owner"] != "bookkeeping"]
+        yield steps_grid(said["torch"][phase], steps, said["torch"]["step_heads"])
+
+
+def mini_batch_steps(run: Run) -> dict[str, list[dict[str, Any]]]:
+    """Everything that PyTorch executes for the gradient of the first step. The images
+    are no input here: nobody asks for their gradient.
+    """
+    batch = run.plan.batches[0]
+    images = import_module("torch").from_numpy(run.data.x_train[batch])
+    loss = partial(torch_function("loss"), images)
+    inputs = {"t": run.data.t_train[batch], **run.params}
+    looks = import_module("torch_impl.hood")
+    return looks.steps(loss, inputs, np.array(1, DTYPE))
+
+
+def jax_blocks(run: Run, said: Said) -> Iterator[Block]:
+    """JAX's loop, and the one program that it becomes."""
+    missing = run.found["jax"]
+    if isinstance(missing, NotInstalled):
+        yield Prose(said["missing"].format(missing))
+        return
+    yield Code("".join(source_of("jax")[0]).rstrip(), "python")
+    jax = import_module("jax")
+    run_steps = partial(import_module("jax_impl.training").run_steps.__wrapped__)
+    data = run.data
+    program = jax.make_jaxpr(run_steps)(
+        run.params, data.x_train, data.t_train, run.plan.batches, np.float32(0.1)
+    )
+    yield Heading(said["training"]["program"])
+    yield Code(str(program), "text")
+
+
+def lines_of_steps(run: Run, said: Said) -> Grid:
+    """The four steps: the lines that are numbered so in the three sources."""
+    names = list(run.stops)
+    found = {name: numbered_lines(name) for name in names}
+    rows = [
+        [step, *("\n".join(found[name].get(number, [])) for name in names)]
+        for number, step in enumerate(said["training"]["steps"], 1)
+    ]
+    heads = [said["training"]["step"], *(said["columns"][name] for name in names)]
+    columns = range(1, len(heads))
+    return Grid(said["training"]["lines"], heads, rows, code=tuple(columns))
+
+
+def numbered_lines(name: str) -> dict[int, list[str]]:
+    """The lines of a loop by the number in their comment; those without one belong to
+    the number before.
+    """
+    found: dict[int, list[str]] = {}
+    current = 0
+    for line in source_of(name)[0]:
+        if mark := NUMBERED.search(line):
+            current = int(mark[1])
+        if current and line.strip():
+            code = line.split("  #")[0].strip()
+            found.setdefault(current, []).append(code)
+            if current == 4:
+                break
+    return found
+
+
+def agreement(run: Run, said: Said) -> Iterator[Block]:
+    """How far the parameters are apart after a few steps and after more, in two dtypes."""
+    found = run.longer
+    rows = []
+    for each in found:
+        if each.implementation == "reference":
+            continue
+        at = {d.step: 0.0 for d in each.drift}
+        for drift in each.drift:
+            at[drift.step] = max(at[drift.step], drift.max_abs)
+        first, last = min(at), max(at)
+        rows.append(
+            [
+                said["columns"][each.implementation],
+                each.dtype,
+                tidy(at[first]),
+                tidy(at[last]),
+                str(each.test_predictions_differing),
+            ]
+        )
+    heads = [text.format(LONGER) for text in said["training"]["apart_heads"]]
+    yield Grid(said["training"]["apart"], heads, rows)
+    wrong = training.disagreements(found, len(run.data.t_test))
+    yield Prose(
+        "\n".join(f"- {sentence}." for sentence in wrong) or said["training"]["agreed"]
+    )
