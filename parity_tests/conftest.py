@@ -124,6 +124,18 @@ def load_or_skip(name: str) -> Any:
     return found
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium, for all tests of a module."""
+    from parity_tests.browsing import chromium
+
+    try:
+        with chromium() as launched:
+            yield launched
+    except LookupError as missing:
+        pytest.fail(str(missing))
+
+
 @pytest.fixture
 def implementation(implementation_name: str) -> object:
     return load_or_skip(implementation_name)

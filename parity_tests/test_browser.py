@@ -4,30 +4,33 @@ These tests need a Chromium (`apt-get install chromium`, or CHROMIUM=path) and r
 when asked for, with `pytest -m browser`.
 """
 
-import os
-import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from parity_tests.browsing import (
+    DESKTOP,
+    PHONE,
+    Open,
+    colour,
+    contrast,
+    cut_off,
+    luminance,
+    overflows,
+    overlapping,
+    rgb,
+    visits,
+)
 from parity_tests.test_page import BAD, make, sample
 from reports.page import SYMBOLS
 from reports.tables import SEVERITY, gradient_rows
 
 pytestmark = pytest.mark.browser
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update"),
-    "--disable-sync",
-]
-PHONE, DESKTOP = (360, 740), (1280, 900)
 COLUMNS = [
     *("layer", "quantity", "dtype", "implementation", "cases", "max_abs", "max_rel"),
     *("max_ulp", "bound_ratio", "probable_ratio", "max_abs_reference"),
@@ -37,22 +40,6 @@ RESULTS = sample(missing=("jax-jit",))
 RESULTS.checks[1].note = BAD
 ROWS = gradient_rows(RESULTS.checks)
 BODY = "#gradient-table tbody tr"
-Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    candidates = [os.environ.get("CHROMIUM"), *map(shutil.which, NAMES)]
-    found = next(filter(None, candidates), None)
-    if found is None or not Path(found).exists():
-        pytest.fail(
-            "The browser tests need Chromium, and there is none: install Debian's with "
-            "`apt-get install chromium`, or name one with CHROMIUM=/path/to/chromium."
-        )
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -64,29 +51,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def visit(browser: Browser, address: str) -> Iterator[Open]:
-    """Opens the page; afterwards: was there an error, was anything else asked for?"""
-    troubles: list[str] = []
-    requests: list[str] = []
-    pages = []
-
-    def open_page(size: tuple[int, int] = DESKTOP, scheme: Any = "light") -> Page:
-        width, height = size
-        page = browser.new_page(
-            viewport={"width": width, "height": height}, color_scheme=scheme
-        )
-        page.on("console", lambda message: troubles.append(message.text))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("dialog", lambda dialog: troubles.append(dialog.message))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(address)
-        pages.append(page)
-        return page
-
-    yield open_page
-    for page in pages:
-        page.close()
-    assert not troubles
-    assert {url for url in requests if not url.startswith("data:")} == {address}
+    with visits(browser) as open_page:
+        yield partial(open_page, address)
 
 
 def cells(page: Page, column: int) -> list[str]:
@@ -187,32 +153,12 @@ def test_nothing_is_cut_off_or_overlaps(
     visit: Open, size: tuple[int, int], scheme: str
 ) -> None:
     page = visit(size, scheme)
-    width = "document.scrollingElement.{}Width"
-    assert page.evaluate(width.format("scroll")) <= page.evaluate(
-        width.format("client")
-    )
-    # Text that is wider or higher than its box, unless the box scrolls.
-    cut = page.evaluate(
-        """[...document.querySelectorAll(
-            "h1, h2, h3, p, li, dt, dd, th, td, label, button, figcaption")]
-        .filter((e) => e.clientWidth && (e.scrollWidth > e.clientWidth + 1
-            || e.scrollHeight > e.clientHeight + 1))
-        .map((e) => e.outerHTML.slice(0, 120))"""
-    )
-    assert cut == []
-    # Headings, key numbers and controls that lie on one another.
-    overlaps = page.evaluate(
-        """(() => {
-        const all = [...document.querySelectorAll(
-            "h1, header p, header li, .counts div, h2, h3, #filters label, figure > svg")];
-        const boxes = all.map((e) => e.getBoundingClientRect());
-        const on = (a, b) => a.left < b.right - 1 && b.left < a.right - 1
-            && a.top < b.bottom - 1 && b.top < a.bottom - 1;
-        return all.flatMap((e, i) => boxes.slice(i + 1).filter((b) => on(boxes[i], b))
-            .map(() => e.outerHTML.slice(0, 120)));
-        })()"""
-    )
-    assert overlaps == []
+    assert not overflows(page)
+    words = "h1, h2, h3, p, li, dt, dd, th, td, label, button, figcaption"
+    assert cut_off(page, words) == []
+    # Headings, key numbers and controls.
+    apart = "h1, header p, header li, .counts div, h2, h3, #filters label, figure > svg"
+    assert overlapping(page, apart) == []
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP])
@@ -251,25 +197,3 @@ def test_text_can_be_told_from_its_ground(visit: Open, scheme: str) -> None:
     assert len(drawn) > 3
     for found in drawn:
         assert contrast(rgb(found), ground) >= 3, found
-
-
-def colour(page: Page, selector: str, field: str) -> list[float]:
-    script = f"e => getComputedStyle(e).{field}"
-    return rgb(page.locator(selector).first.evaluate(script))
-
-
-def rgb(text: str) -> list[float]:
-    return [float(part) / 255 for part in re.findall(r"[\d.]+", text)[:3]]
-
-
-def luminance(colour: list[float]) -> float:
-    """Relative luminance, as WCAG 2 defines it."""
-    linear = [
-        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour
-    ]
-    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
-def contrast(one: list[float], other: list[float]) -> float:
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)

@@ -388,7 +388,7 @@ def test_a_report_that_fails_in_writing_leaves_the_old_one(
     writing.write(written, digits, target)
     before = (target / "results.json").read_bytes()
 
-    def full(self: Results, path: Path) -> None:
+    def full(self: Path, *arguments: Any, **more: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     def refuse(self: Path, name: Path) -> None:
@@ -397,7 +397,7 @@ def test_a_report_that_fails_in_writing_leaves_the_old_one(
         os.rename(self, name)
 
     failures: list[tuple[type, str, Any, str]] = [
-        (Results, "write", full, "No space left"),
+        (Path, "write_text", full, "No space left"),
         (Path, "rename", refuse, "Permission denied"),
     ]
     for kind, method, instead, said in failures:

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from parity_tests.test_cli import without
 from reference.datasets import load
 from reports.explain import as_notebook, checks, making
 from reports.explain.blocks import Exercise, Page, Picture
+from reports.explain.looking import ROOMS
 from reports.explain.page import without_docstring
 from reports.explain.topics import TOPICS
 from reports.explain.words import LANGUAGES, ui
@@ -67,8 +69,8 @@ class Kernel:
         return texts
 
     def stop(self) -> None:
-        assert self.client.kc is not None
-        self.client.kc.stop_channels()
+        if self.client.kc is not None:  # it has run something
+            self.client.kc.stop_channels()
         self.manager.shutdown_kernel(now=True)
         self.manager.context.destroy()
 
@@ -97,6 +99,12 @@ def written(cell: Any) -> str:
 
 @cache
 def run(topic: str) -> Callable[[str], Page]:
+    for name, room in ROOMS.items():
+        pytest.importorskip(name)
+        # Here and not in the threads of a run: the checking of shapes parses what is
+        # imported, and Python 3.11 may stumble where two threads parse (gh-106905).
+        for module in ("hood", "layers", "networks", "training"):
+            import_module(f"{room}.{module}")
     data = load("digits") if topic == "training" else None
     with threadpool_limits(1, "blas"):
         return making.run(topic, {}, "float32", data)

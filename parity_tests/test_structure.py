@@ -134,6 +134,21 @@ def test_second_order_is_a_parallel_text(room: str) -> None:
         assert [*signatures[0].parameters] == [*signatures[1].parameters]
 
 
+@pytest.mark.parametrize("room", ["torch_impl", "jax_impl"])
+def test_hoods_are_a_parallel_text(room: str) -> None:
+    pytest.importorskip(room.removesuffix("_impl"))
+    reference, other = (import_module(f"{r}.hood") for r in ("reference", room))
+    same = ["graph", "steps", "remembered"]
+    for name in same:
+        signatures = [
+            [*inspect.signature(getattr(m, name)).parameters][1:]
+            for m in (reference, other)
+        ]
+        assert signatures[0] == signatures[1]
+    for module in (reference, other):
+        assert public(module, inspect.isfunction)[: len(same)] == same
+
+
 def test_help_imports_no_framework() -> None:
     heavy = "{'torch', 'jax', 'matplotlib', 'sklearn', 'numpy'}"
     code = (

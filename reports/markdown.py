@@ -118,4 +118,9 @@ def elementary(results: Results) -> list[str]:
 
 
 def environment(results: Results) -> list[str]:
-    return ["## Environment", tables.environment_table(results.environment).markdown()]
+    return [
+        "## Environment",
+        tables.environment_table(results.environment).markdown(),
+        "What NumPy by hand, PyTorch and JAX each do under the hood, step by step and "
+        "with the same numbers: `gradparity explain`, or `make docs` for all pages.",
+    ]

@@ -45,8 +45,10 @@ SYMBOLS = {
 FILTERS = ("layer", "dtype", "implementation", "verdict")
 
 
-def render(results: Results, figures: Sequence[Figure]) -> str:
-    """The page, as the text of an HTML file."""
+def render(results: Results, figures: Sequence[Figure], pages: str = "") -> str:
+    """The page, as the text of an HTML file. `pages` is the address of the site about
+    what happens under the hood, where there is one.
+    """
     dataset = results.environment.dataset
     sentence, _, evidence = headline(results).partition(": ")
     rows = gradient_rows(results.checks)
@@ -84,6 +86,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             about_elementary=ELEMENTARY,
             settings=environment_table(results.environment).rows,
             figures=[(figure, Markup(figure.svg)) for figure in figures],
+            pages=pages,
             SYMBOLS=SYMBOLS,
             R_LEGEND=R_LEGEND,
         )

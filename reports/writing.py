@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import TYPE_CHECKING
 
 from reference.cleanup import UNFINISHED, at_end, passing_folder
 from reference.datasets import Dataset
-from reports import figures, markdown, page
-from reports.results import Results
+
+if TYPE_CHECKING:
+    from reports.results import Results
 
 MARK = "results.json"  # what makes a directory a report
+PAGES = "gradparity-docs/index.html"  # beside a report, where `make` puts both
 
 
 class UnusableTarget(ValueError):
@@ -53,22 +56,30 @@ def check_writable(option: str, folder: Path) -> None:
         ) from error
 
 
-def write(results: Results, data: Dataset, target: Path) -> None:
+def write(results: "Results", data: Dataset, target: Path) -> None:
     """results.json, report.md, report.html and figures/, beside the target first.
 
     Raises `UnusableTarget` if something cannot be written; what was there is there still.
     """
+    from reports import figures, markdown, page  # matplotlib takes its time
+
     pixels = (x.reshape(-1, *data.image_shape) for x in (data.x_test, data.x_train))
     drawn = figures.draw(results, *pixels)
+    pages = beside(target, PAGES)
     write_folder(
         target,
         {
             MARK: results.text(),
             "report.md": markdown.render(results, drawn),
-            "report.html": page.render(results, drawn),
+            "report.html": page.render(results, drawn, pages),
             **{f"figures/{figure.name}.svg": figure.svg for figure in drawn},
         },
     )
+
+
+def beside(target: Path, name: str) -> str:
+    """The address, from within `target`, of something beside it; empty if it is not."""
+    return f"../{name}" if (target.parent / name).is_file() else ""
 
 
 def write_folder(target: Path, files: Mapping[str, str]) -> None:
@@ -78,8 +89,8 @@ def write_folder(target: Path, files: Mapping[str, str]) -> None:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with passing_folder(target.parent, f".{target.name}-") as beside:
-            whole, replaced = beside / "whole", beside / "replaced"
+        with passing_folder(target.parent, f".{target.name}-") as folder:
+            whole, replaced = folder / "whole", folder / "replaced"
             for name, text in files.items():
                 path = whole / name
                 path.parent.mkdir(parents=True, exist_ok=True)

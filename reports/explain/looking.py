@@ -5,7 +5,7 @@ the next. The rooms' `hood` modules do the looking; a framework that is not inst
 becomes the sentence that says so.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -75,58 +75,57 @@ class Seen:
 
 Missing = str
 Look = dict[str, Seen | Missing]
+Given = tuple[Example, Arrays, np.ndarray]  # an example, its inputs and dout
 
 
-def look(example: Example, inputs: Arrays, dout: np.ndarray) -> Look:
-    """The three implementations of an example, each seen or the reason why not."""
+def look(
+    given: Sequence[Given], beside: Callable[[], object] = lambda: None
+) -> list[Look]:
+    """The three implementations of each example, each seen or the reason why not.
+
+    The frameworks run side by side, and `beside` with them: most of the time is spent
+    importing and compiling. The reference comes before them, since it reads source, and
+    Python's parser of that does not like company (python/cpython#106905).
+    """
+
+    def seen(name: str) -> list[Seen | Missing]:
+        return [see_example(name, *example) for example in given]
+
+    first, *frameworks = ROOMS
+    found = {first: seen(first)}
+    with ThreadPoolExecutor(len(ROOMS)) as pool:
+        other = pool.submit(beside)
+        found |= zip(frameworks, pool.map(seen, frameworks), strict=True)
+        other.result()
+    return [
+        {name: each[index] for name, each in found.items()}
+        for index in range(len(given))
+    ]
+
+
+def see_example(
+    name: str, example: Example, inputs: Arrays, dout: np.ndarray
+) -> Seen | Missing:
+    """One implementation of an example, if it is there."""
     dtype = next(v.dtype.name for v in inputs.values() if v.dtype.kind == "f")
-    scaled = example.at_scale(dtype)
     # A network ends in its loss: there, dout is 1 and nothing else.
     others = generic(inputs if example.function == "loss" else {**inputs, "dout": dout})
-    functions: dict[str, Callable[[], Any]] = {
-        "reference": partial(reference_class, example.reference),
-        "torch": partial(torch_function, example.function),
-        "jax": partial(jax_function, example.function),
-    }
-
-    def seen(name: str) -> Seen | Missing:
-        return try_to_see(name, functions[name], inputs, dout, others, scaled)
-
-    # The frameworks side by side, since most of the time is spent importing them; the
-    # reference before them, since it reads source and Python's parser of it does not
-    # like company (python/cpython#106905).
-    first, *frameworks = ROOMS
-    return {first: seen(first), **in_threads(seen, frameworks)}
+    try:
+        if name == "reference":
+            function = reference_class(example.reference)
+        else:
+            framework(name)
+            find = torch_function if name == "torch" else jax_function
+            function = find(example.function)
+    except NotInstalled as reason:
+        return str(reason)
+    return see(name, function, inputs, dout, others, example.at_scale(dtype))
 
 
 def drawn(example: Example, inputs: Arrays, dout: np.ndarray) -> dict[str, Any]:
     """The graph of the picture."""
     kind = reference_class(example.drawn)
     return import_module("reference.hood").graph(kind, inputs, dout)
-
-
-def in_threads(call: Callable[[str], Any], names: list[str]) -> dict[str, Any]:
-    """A call for each name, side by side."""
-    with ThreadPoolExecutor(len(names)) as pool:
-        return dict(zip(names, pool.map(call, names), strict=True))
-
-
-def try_to_see(
-    name: str,
-    load: Callable[[], Any],
-    inputs: Arrays,
-    dout: np.ndarray,
-    others: Arrays,
-    scaled: Mapping[str, np.ndarray] | None = None,
-) -> Seen | Missing:
-    """Look under the hood of one implementation, if it is there."""
-    try:
-        if name != "reference":
-            framework(name)
-        function = load()
-    except NotInstalled as reason:
-        return str(reason)
-    return see(name, function, inputs, dout, others, scaled)
 
 
 def see(

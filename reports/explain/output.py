@@ -1,6 +1,7 @@
 """Where pages go: the terminal, a file, or a small site with all of them.
 
-Files are there whole or not at all, and so is the site's folder.
+Files are there whole or not at all, and so is the site's folder. What only some formats
+need is imported with them: a page in the terminal should not have to wait for it.
 """
 
 import json
@@ -16,14 +17,14 @@ from reference.datasets import Dataset
 from reports import writing
 from reports.console import Advance
 from reports.console import output as terminal
-from reports.explain import as_html, as_markdown, as_notebook, as_text, drawing, making
+from reports.explain import as_markdown, as_text, drawing, making
 from reports.explain.blocks import Loop, Page, Picture
 from reports.explain.topics import TOPICS
 from reports.explain.words import LANGUAGES
 
 FORMATS = {"text": ".txt", "md": ".md", "html": ".html", "ipynb": ".ipynb"}
 MARK = "pages.json"  # what makes a directory a site
-REPORT = "../gradparity-report/report.html"  # beside the site, where `make` puts both
+REPORT = "gradparity-report/report.html"  # beside the site, where `make` puts both
 
 
 def show(page: Page, kind: str, command: str) -> None:
@@ -63,7 +64,11 @@ def rendered(page: Page, kind: str, command: str) -> str:
     if kind == "md":
         return as_markdown.render(page)
     if kind == "ipynb":
+        from reports.explain import as_notebook
+
         return as_notebook.render(page)
+    from reports.explain import as_html
+
     links = dict.fromkeys(("index", "other", "notebook", "report"), "")
     return as_html.render(page, links, making.produced(command, page.lang))
 
@@ -95,7 +100,9 @@ def write_site(target: Path, data: Dataset, dtype: str, advance: Advance) -> Non
 
     Raises `UnusableTarget` if something cannot be written; what was there is there still.
     """
-    report = REPORT if (target / REPORT).is_file() else ""
+    from reports.explain import as_html, as_notebook
+
+    report = writing.beside(target, REPORT)
     files: dict[str, str] = {}
     entries: dict[str, list[tuple[Page, str]]] = {lang: [] for lang in LANGUAGES}
     for name in TOPICS:

@@ -8,6 +8,7 @@ import inspect
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any, Self
 
@@ -31,7 +32,7 @@ from reports.explain.blocks import (
     Prose,
     Section,
 )
-from reports.explain.looking import Look, Seen, drawn, generic, look
+from reports.explain.looking import Given, Look, Seen, drawn, generic, look
 from reports.explain.topics import Example, Topic
 from reports.explain.walk import tidy
 from reports.explain.words import Words, ui
@@ -49,20 +50,22 @@ class Run:
     """
 
     topic: Topic
-    given: Sequence[tuple[Example, Arrays, np.ndarray]]
+    given: Sequence[Given]
     looks: Sequence[Look]
     checks: list[Check]
     divergences: Sequence[Divergence]
+    large: Given | None = None  # a network on a mini-batch of MNIST's size
+    look_large: Look | None = None
 
     @classmethod
-    def of(
-        cls, topic: Topic, given: Sequence[tuple[Example, Arrays, np.ndarray]]
-    ) -> Self:
+    def of(cls, topic: Topic, given: Sequence[Given]) -> Self:
         """Run it."""
-        looks = [look(*example) for example in given]
-        checking_run = checking.Run(topic.layers, ("float64", "float32"), THREE)
-        checks = [row for rows in checking_run for row in rows]
-        return cls(topic, given, looks, checks, checking_run.divergences())
+        run = checking.Run(topic.layers, ("float64", "float32"), THREE)
+        checks: list[Check] = []
+        large = [at_scale(*one) for one in given if one[0].function == "loss"]
+        looks = look([*given, *large], lambda: checks.extend(chain(*run)))
+        extra = (large[0], looks.pop()) if large else ()
+        return cls(topic, given, looks, checks, run.divergences(), *extra)
 
     @property
     def main(self) -> int:
@@ -349,31 +352,34 @@ def alignment(
     return Aligned(said["aligned"]["title"], [f.name for f in there], rows, shown)
 
 
-def tape(run: Run, said: Said) -> Iterator[Block]:
-    """Of a network, every array of one mini-batch at MNIST's size, and who keeps it."""
-    example, inputs, dout = run.given[run.main]
-    if example.function != "loss":
-        return
+def at_scale(example: Example, inputs: Arrays, dout: np.ndarray) -> Given:
+    """The same on random numbers in the shapes of MNIST."""
     rng = np.random.default_rng(0)
     large = {
-        name: rng.integers(10, size=shape) if name == "t" else rng.normal(0, 0.1, shape)
+        name: rng.integers(10, size=shape)
+        if name == "t"
+        else rng.normal(0, 0.1, shape).astype(inputs[name].dtype)
         for name, shape in example.scaled.items()
     }
-    found = look(example, large, dout)
-    aligned_rows = alignment(found, {**large, "dout": dout}, run.topic.steps, said).rows
-    bytes_each = inputs["x"].itemsize
+    return example, large, dout
+
+
+def tape(run: Run, said: Said) -> Iterator[Block]:
+    """Of a network, every array of one mini-batch at MNIST's size, and who keeps it."""
+    if run.large is None or run.look_large is None:
+        return
+    _, inputs, dout = run.large
+    table = alignment(run.look_large, {**inputs, "dout": dout}, run.topic.steps, said)
     rows = []
-    for row in aligned_rows[1:]:
-        for value in row.values:
-            size = value.itemsize if value.dtype.kind == "b" else bytes_each
-            keeps = [
-                ", ".join(saved["name"] for saved in row.keeps.get(name, ()))
-                for name in THREE
-            ]
+    for row in table.rows[1:]:
+        keeps = [
+            ", ".join(saved["name"] for saved in row.keeps.get(name, ()))
+            for name in THREE
+        ]
+        for value in row.values:  # computed in float64, to tell them apart
+            size = value.size * (1 if value.dtype.kind == "b" else dout.itemsize)
             shape = "×".join(map(str, value.shape))
-            rows.append(
-                [row.title, shape, f"{value.size * size:,}", *keeps],
-            )
+            rows.append([row.title, shape, f"{size:,}", *keeps])
     heads = [*said["tape"]["heads"], *(said["columns"][name] for name in THREE)]
     yield Grid(said["tape"]["title"], heads, rows, code=(3, 4, 5))
 
