@@ -9,6 +9,10 @@ BIN := $(VENV)/bin
 endif
 INSTALLED := $(VENV)/installed
 
+# NumPy's OpenBLAS lets its threads wait without sleeping, and others wait for them
+# (`reports.cli.main`).
+export OPENBLAS_THREAD_TIMEOUT ?= 18
+
 .PHONY: report test docs test-deep test-browser lint format published elementary lock clean help
 
 report: $(INSTALLED) ## run the suite and write gradparity-report/

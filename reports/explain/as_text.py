@@ -207,9 +207,10 @@ def _(block: Picture, shown: Shown) -> RenderableType:
 
 @draw.register
 def _(block: Loop, shown: Shown) -> RenderableType:
-    *steps, last = block.steps
-    arrows = [Text(f"  {step} →") for step in steps]
-    return Group(Text(block.title, "bold"), *arrows, Text(f"  {last} ↺"))
+    steps = [f"  {number}. {step}" for number, step in enumerate(block.steps, 1)]
+    arrows = ["↓"] * (len(steps) - 1) + ["↺"]
+    lines = [Text(f"{s} {a}") for s, a in zip(steps, arrows, strict=True)]
+    return Group(Text(block.title, "bold"), *lines)
 
 
 @draw.register

@@ -37,6 +37,9 @@ from reports.explain.walk import tidy
 from reports.explain.words import ui
 
 STEPS = 3
+MADE = (
+    4  # values that a line of the loop is shown with: as many as there are parameters
+)
 LONGER = 50  # steps after which the three are compared once more
 FUNCTIONS = {"reference": "train", "torch": "train", "jax": "run_steps"}
 NUMBERED = re.compile(r"# (\d)\.")
@@ -158,7 +161,7 @@ def by_hand_blocks(run: Run, made_by: str) -> Iterator[Block]:
         for value in values(step) if file == place else ():
             said = made_by.format(step["name"], written(value))
             told = made.setdefault(int(line), [])
-            if said not in told and len(told) < STEPS:
+            if said not in told and len(told) < MADE:
                 told.append(said)
     source, start = inspect.getsourcelines(inspect.unwrap(by_hand.train))
     lines = [
@@ -222,7 +225,10 @@ def lines_of_steps(run: Run, said: Said) -> Grid:
     names = list(run.stops)
     found = {name: numbered_lines(name) for name in names}
     rows = [
-        [step, *("\n".join(found[name].get(number, [])) for name in names)]
+        [
+            f"{number}. {step}",
+            *("\n".join(found[name].get(number, [])) for name in names),
+        ]
         for number, step in enumerate(said["training"]["steps"], 1)
     ]
     heads = [said["training"]["step"], *(said["columns"][name] for name in names)]
