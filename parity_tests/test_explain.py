@@ -581,6 +581,16 @@ def test_a_file_says_in_its_name_what_it_is(folder: Path, suffix: str) -> None:
     assert len(names) == (2 if suffix == ".md" else 1)
 
 
+def test_a_page_links_to_a_report_beside_it(tmp_path: Path) -> None:
+    for there in (False, True):
+        if there:
+            (tmp_path / "gradparity-report").mkdir()
+            (tmp_path / output.REPORT).write_text("a report")
+        output.save(page("training"), "html", tmp_path / "page.html", "a command")
+        written = (tmp_path / "page.html").read_text("utf-8")
+        assert (f'href="./{output.REPORT}"' in written) == there
+
+
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A site of two topics."""

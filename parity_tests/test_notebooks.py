@@ -29,7 +29,6 @@ from reference.datasets import load
 from reports.explain import as_notebook, checks, making
 from reports.explain.blocks import Exercise, Page, Picture
 from reports.explain.looking import ROOMS
-from reports.explain.page import without_docstring
 from reports.explain.topics import TOPICS
 from reports.explain.words import LANGUAGES, ui
 
@@ -295,7 +294,7 @@ BROKEN = [
 
 @pytest.mark.parametrize("mutant", BROKEN, ids=[mutant.name for mutant in BROKEN])
 def test_any_mutant_can_be_put_before_a_reader(mutant: Mutant) -> None:
-    found = as_notebook.broken(without_docstring(mutant.definition))
+    found = as_notebook.broken(mutant)
     namespace: dict[str, Any] = {}
     exec(found["source"], namespace)
     assert found["layer"] == mutant.layer

@@ -77,9 +77,11 @@ def write(results: "Results", data: Dataset, target: Path) -> None:
     )
 
 
-def beside(target: Path, name: str) -> str:
-    """The address, from within `target`, of something beside it; empty if it is not."""
-    return f"../{name}" if (target.parent / name).is_file() else ""
+def beside(target: Path, name: str, up: str = "..") -> str:
+    """The address of something that lies beside `target`, as seen from within that folder
+    (from a file, `up` is "."); empty if nothing lies there.
+    """
+    return f"{up}/{name}" if (target.parent / name).is_file() else ""
 
 
 def write_folder(target: Path, files: Mapping[str, str]) -> None:

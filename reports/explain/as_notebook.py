@@ -20,7 +20,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from nbformat import v4
 
-from parity_tests.mutants import MUTANTS
+from parity_tests.mutants import MUTANTS, Mutant
 from reports.explain import as_markdown, checks, walk
 from reports.explain.blocks import (
     Block,
@@ -33,6 +33,7 @@ from reports.explain.blocks import (
     Section,
 )
 from reports.explain.looking import reference_class
+from reports.explain.page import anonymous
 from reports.explain.topics import TOPICS
 from reports.explain.training_page import DTYPE, LONGER
 from reports.explain.words import ui
@@ -256,27 +257,20 @@ def exercise(asked: Exercise, page: Page) -> dict[str, Any]:
     for letter, choice in zip(LETTERS, asked.choices, strict=False):
         if choice.right:
             found["seal"] = checks.seal(page.name, asked.name, letter)
-    for block in asked.broken:
-        if isinstance(block, Code):
-            found |= broken(block.text)
+    if asked.mistake:
+        found |= broken(next(m for m in MUTANTS if m.name == asked.mistake))
     return found
 
 
-def broken(source: str) -> dict[str, str]:
-    """A wrong layer as a cell that runs: what it needs is imported, and its name no longer
-    says what is wrong with it.
-    """
-    tree = ast.parse(source)
-    (written,) = (node.name for node in tree.body if isinstance(node, ast.ClassDef))
-    (mutant,) = (m for m in MUTANTS if m.definition.__name__ == written)
-    definition = f"My{mutant.layer}"
-    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} - {written}
+def broken(mutant: Mutant) -> dict[str, str]:
+    """A wrong layer as a cell that runs: what it needs is imported."""
+    source, definition = anonymous(mutant), f"My{mutant.layer}"
+    names = {n.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name)}
     known = vars(inspect.getmodule(mutant.definition))
     imports = [imported(name, known[name]) for name in names & known.keys()]
     imports.sort(key=lambda line: (line.split()[1], line))
-    renamed = re.sub(rf"\b{written}\b", definition, source)
     return {
-        "source": "\n".join([*imports, "", "", renamed]),
+        "source": "\n".join([*imports, "", "", source]),
         "definition": definition,
         "layer": mutant.layer,
     }

@@ -108,7 +108,7 @@ class Exercise:
     """A question with a check.
 
     predict: `answer` is the number, as a run gave it. choose: one of `choices` is right.
-    repair: `broken` shows what is wrong.
+    repair: `broken` shows what is wrong, the mutant called `mistake`.
     """
 
     kind: Literal["predict", "choose", "repair"]
@@ -119,6 +119,7 @@ class Exercise:
     answer: float | None = None
     choices: Sequence[Choice] = ()
     broken: Sequence["Block"] = ()
+    mistake: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,7 +50,7 @@ def save(page: Page, kind: str, path: Path, command: str) -> None:
             as_text.render(page, Console(file=file, width=as_text.PROSE))
         return
     else:
-        files[path] = rendered(page, kind, command)
+        files[path] = rendered(page, kind, command, writing.beside(path, REPORT, "."))
     try:
         for target, text in files.items():
             write_whole(target, text.encode())
@@ -60,7 +60,8 @@ def save(page: Page, kind: str, path: Path, command: str) -> None:
         ) from error
 
 
-def rendered(page: Page, kind: str, command: str) -> str:
+def rendered(page: Page, kind: str, command: str, report: str = "") -> str:
+    """The text of a page; `report` is the address of a report, where there is one."""
     if kind == "md":
         return as_markdown.render(page)
     if kind == "ipynb":
@@ -69,7 +70,7 @@ def rendered(page: Page, kind: str, command: str) -> str:
         return as_notebook.render(page)
     from reports.explain import as_html
 
-    links = dict.fromkeys(("index", "other", "notebook", "report"), "")
+    links = dict.fromkeys(("index", "other", "notebook"), "") | {"report": report}
     return as_html.render(page, links, making.produced(command, page.lang))
 
 

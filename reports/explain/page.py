@@ -5,6 +5,7 @@ A function for each section; each gives blocks, and none knows how they are writ
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from parity_tests import checking
-from parity_tests.mutants import MUTANTS
+from parity_tests.mutants import MUTANTS, Mutant
 from parity_tests.records import Check, Divergence, Summary
 from reports import tables
 from reports.explain import aligned, words
@@ -40,7 +41,7 @@ from reports.explain.words import Words, ui
 Arrays = dict[str, np.ndarray]
 Said = Mapping[str, Any]  # what all pages of a language share
 THREE = ("reference", "torch", "jax")
-LISTED = 8  # numbers of an array that a listing writes out
+LISTED = 12  # numbers of an array that a listing writes out
 
 
 @dataclass(frozen=True, eq=False)
@@ -447,7 +448,7 @@ def broken(mistake: str, run: Run, said: Said) -> Iterator[Block]:
         wrong = planted.run_network(given, x, t)
     else:
         wrong = planted.run_layer(mutant.layer, inputs, dout)
-    yield Code(without_docstring(mutant.definition), "python")
+    yield Code(anonymous(mutant), "python")
     rows = [
         [name, written(value), written(expected[name])]
         for name, value in wrong.items()
@@ -456,14 +457,14 @@ def broken(mistake: str, run: Run, said: Said) -> Iterator[Block]:
     yield Grid(said["wrong"], said["wrong_heads"], rows)
 
 
-def without_docstring(definition: Any) -> str:
-    """Source of a class without its decorators and without its docstring, which would
-    give the answer away.
+def anonymous(mutant: Mutant) -> str:
+    """The source of a mistaken class as `MyRelu`, without its name, its decorators and
+    its docstring, which would give the answer away.
     """
-    tree = ast.parse(textwrap.dedent(inspect.getsource(definition)))
+    tree = ast.parse(textwrap.dedent(inspect.getsource(mutant.definition)))
     node = tree.body[0]
-    assert isinstance(node, ast.ClassDef | ast.FunctionDef)
+    assert isinstance(node, ast.ClassDef)
     node.decorator_list = []
     if ast.get_docstring(node) is not None:
         node.body = node.body[1:]
-    return ast.unparse(tree)
+    return re.sub(rf"\b{node.name}\b", f"My{mutant.layer}", ast.unparse(tree))

@@ -129,6 +129,7 @@ def exercise(
         answer=evaluate(question.answer, numbers) if question.answer else None,
         choices=question.choices,
         broken=broken,
+        mistake=question.mistake,
     )
 
 
