@@ -61,6 +61,7 @@ def visits(browser: Browser) -> Iterator[Open]:
         page = browser.new_page(
             viewport={"width": width, "height": height}, color_scheme=scheme, **options
         )
+        page.set_default_timeout(10_000)
         page.on("console", lambda message: troubles.append(message.text))
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("dialog", lambda dialog: troubles.append(dialog.message))
