@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from functools import cache
 from importlib import import_module
 from io import StringIO
@@ -99,9 +100,10 @@ def html(page: Page) -> str:
     return as_html.render(page, links, "made")
 
 
+# The tests of a topic stand together, for they share its run.
 both = pytest.mark.parametrize("lang", LANGUAGES)
-every = pytest.mark.parametrize("topic", TOPICS)
-layer = pytest.mark.parametrize("topic", LAYERS)
+every = pytest.mark.parametrize("topic", TOPICS, scope="module")
+layer = pytest.mark.parametrize("topic", LAYERS, scope="module")
 
 
 def test_the_command_knows_the_topics() -> None:
@@ -158,19 +160,19 @@ def test_all_formats_say_the_same(topic: str, lang: str) -> None:
     assert not re.search(r'(src|href)="(?!#|https://|data:)', shown)
 
 
+@every
 @both
-def test_what_words_are_written_in(lang: str) -> None:
+def test_what_words_are_written_in(topic: str, lang: str) -> None:
     """Formulas that both a browser and a terminal can show; and no HTML."""
-    for topic in TOPICS:
-        source = (words.FOLDER / f"{topic}.{lang}.md").read_text(encoding="utf-8")
-        plain = re.sub(r"```.*?```|`[^`\n]*`|\{\{.*?\}\}", "", source, flags=re.DOTALL)
-        assert not re.search(r"<[a-z/]", plain), topic
-        for inline in re.findall(r"\$([^$\n]+)\$", plain):
-            assert not set(inline) & set("\\^_{}"), (topic, inline)
-        for formula in blocks(page(topic, lang), Formula):
-            assert "<math" in convert(formula.latex)
-            assert max(map(cell_len, formula.plain.splitlines())) <= 72
-            assert not set(formula.plain) & set("\\{}"), formula.plain
+    source = (words.FOLDER / f"{topic}.{lang}.md").read_text(encoding="utf-8")
+    plain = re.sub(r"```.*?```|`[^`\n]*`|\{\{.*?\}\}", "", source, flags=re.DOTALL)
+    assert not re.search(r"<[a-z/]", plain)
+    for inline in re.findall(r"\$([^$\n]+)\$", plain):
+        assert not set(inline) & set("\\^_{}"), inline
+    for formula in blocks(page(topic, lang), Formula):
+        assert "<math" in convert(formula.latex)
+        assert max(map(cell_len, formula.plain.splitlines())) <= 72
+        assert not set(formula.plain) & set("\\{}"), formula.plain
 
 
 @every
@@ -207,8 +209,9 @@ def test_the_shared_words_have_the_same_keys_and_gaps() -> None:
 
 
 def looks(topic: str) -> list[dict[str, Seen]]:
-    examples = TOPICS[topic].examples
-    found: Any = looking.look([(one, *one.arrays("float32")) for one in examples])
+    """What the page was made from."""
+    build: Any = made(topic)
+    found = build.args[0].looks
     assert all(isinstance(seen, Seen) for look in found for seen in look.values())
     return found
 
@@ -284,25 +287,29 @@ def row_with(topic: str, code: str, example: int = 0) -> aligned.Row:
     return rows[0]
 
 
-@pytest.mark.parametrize(
-    ("topic", "operator", "numpy", "equation"),
-    [
-        ("relu", "aten::relu", "np.where(self.mask, 0, x)", "= max x"),
-        ("relu", "aten::threshold_backward", "0, dout)", "= select_n"),
-        ("sigmoid", "aten::sigmoid(", "self.out = sigmoid(x)", "= logistic x"),
-        ("affine", "aten::addmv", "self.x @ self.W + self.b", "= add"),
-        ("softmax_with_loss", "aten::nll_loss_forward", "self.loss =", "= neg"),
-        ("two_layer_net", "aten::addmm(b1, x, W1)", 'flow["Affine1"]', "x W1"),
-        ("two_layer_net", "aten::relu", 'flow["Relu1"]', "= max"),
-        ("two_layer_net", "aten::threshold_backward", 'flow["dAffine1"]', "select_n"),
+SIDE_BY_SIDE = {  # what PyTorch, NumPy and JAX do in the same row
+    "buy_fruit": [("aten::add(", "fruit_price = self.add_fruit", "= add")],
+    "relu": [
+        ("aten::relu", "np.where(self.mask, 0, x)", "= max x"),
+        ("aten::threshold_backward", "0, dout)", "= select_n"),
     ],
-)
-def test_the_three_are_side_by_side(
-    topic: str, operator: str, numpy: str, equation: str
-) -> None:
-    row = row_with(topic, operator)
-    assert any(numpy in line for line in row.does["reference"])
-    assert any(equation in line for line in row.does["jax"])
+    "sigmoid": [("aten::sigmoid(", "self.out = sigmoid(x)", "= logistic x")],
+    "affine": [("aten::addmv", "self.x @ self.W + self.b", "= add")],
+    "softmax_with_loss": [("aten::nll_loss_forward", "self.loss =", "= neg")],
+    "two_layer_net": [
+        ("aten::addmm(b1, x, W1)", 'flow["Affine1"]', "x W1"),
+        ("aten::relu", 'flow["Relu1"]', "= max"),
+        ("aten::threshold_backward", 'flow["dAffine1"]', "select_n"),
+    ],
+}
+
+
+@layer
+def test_the_three_are_side_by_side(topic: str) -> None:
+    for operator, numpy, equation in SIDE_BY_SIDE[topic]:
+        row = row_with(topic, operator)
+        assert any(numpy in line for line in row.does["reference"])
+        assert any(equation in line for line in row.does["jax"])
 
 
 def test_a_wrong_step_would_not_be_put_there() -> None:
@@ -311,7 +318,7 @@ def test_a_wrong_step_would_not_be_put_there() -> None:
     given = list(
         looking.generic({"x": look["reference"].graph["edges"][0]["value"]}).values()
     )
-    wrong = look["torch"]
+    wrong = deepcopy(look["torch"])
     (forward,) = [s for s in wrong.generic["forward"] if s["owner"] != "bookkeeping"]
     forward["value"] = forward["value"] + 1e-6
     rows = aligned.align(look["reference"], [wrong], given)
@@ -560,7 +567,8 @@ def test_the_command_prints_a_page_or_its_facts(folder: Path) -> None:
     assert "ReLU: a switch" in done.stdout
     assert "\x1b" not in done.stdout
     assert text(page("relu")).splitlines()[2] in done.stdout.splitlines()
-    facts = json.loads(run("relu", "--json").stdout)
+    printed = CliRunner().invoke(cli.app, ["explain", "relu", "--json"])
+    facts = json.loads(printed.stdout)
     assert facts["topic"] == "relu"
     (example,) = facts["examples"]
     assert example["implementations"]["torch"]["out"] == [[1.0, 0.0], [0.0, 3.0]]

@@ -13,6 +13,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import nbformat
 import numpy as np
@@ -23,6 +24,7 @@ from nbclient import NotebookClient
 from nbformat import v4
 from threadpoolctl import threadpool_limits
 
+from parity_tests import checking
 from parity_tests.mutants import MUTANTS, Mutant
 from parity_tests.test_cli import without
 from reference.datasets import load
@@ -105,8 +107,20 @@ def run(topic: str) -> Callable[[str], Page]:
         for module in ("hood", "layers", "networks", "training"):
             import_module(f"{room}.{module}")
     data = load("digits") if topic == "training" else None
-    with threadpool_limits(1, "blas"):
+    with threadpool_limits(1, "blas"), patch.object(checking, "Run", Unchecked):
         return making.run(topic, {}, "float32", data)
+
+
+class Unchecked:
+    """In the place of a `checking.Run`, whose rows a notebook computes itself."""
+
+    def __init__(self, *arguments: Any) -> None: ...
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def divergences(self) -> list[Any]:
+        return []
 
 
 @cache

@@ -79,9 +79,12 @@ Given = tuple[Example, Arrays, np.ndarray]  # an example, its inputs and dout
 
 
 def look(
-    given: Sequence[Given], beside: Callable[[], object] = lambda: None
+    given: Sequence[Given],
+    large: Sequence[Given] = (),
+    beside: Callable[[], object] = lambda: None,
 ) -> list[Look]:
-    """The three implementations of each example, each seen or the reason why not.
+    """The three implementations of each example, each seen or the reason why not; and
+    after them those that are `large`, of which only the steps are seen.
 
     The frameworks run side by side, and `beside` with them: most of the time is spent
     importing and compiling. The reference comes before them, since it reads source, and
@@ -89,7 +92,8 @@ def look(
     """
 
     def seen(name: str) -> list[Seen | Missing]:
-        return [see_example(name, *example) for example in given]
+        whole = [see_example(name, *example) for example in given]
+        return whole + [see_example(name, *example, whole=False) for example in large]
 
     first, *frameworks = ROOMS
     found = {first: seen(first)}
@@ -99,14 +103,19 @@ def look(
         other.result()
     return [
         {name: each[index] for name, each in found.items()}
-        for index in range(len(given))
+        for index in range(len(given) + len(large))
     ]
 
 
 def see_example(
-    name: str, example: Example, inputs: Arrays, dout: np.ndarray
+    name: str,
+    example: Example,
+    inputs: Arrays,
+    dout: np.ndarray,
+    *,
+    whole: bool = True,
 ) -> Seen | Missing:
-    """One implementation of an example, if it is there."""
+    """One implementation of an example, if it is there; the whole of it, or its steps."""
     dtype = next(v.dtype.name for v in inputs.values() if v.dtype.kind == "f")
     # A network ends in its loss: there, dout is 1 and nothing else.
     others = generic(inputs if example.function == "loss" else {**inputs, "dout": dout})
@@ -119,7 +128,10 @@ def see_example(
             function = find(example.function)
     except NotInstalled as reason:
         return str(reason)
-    return see(name, function, inputs, dout, others, example.at_scale(dtype))
+    if whole:
+        return see(name, function, inputs, dout, others, example.at_scale(dtype))
+    steps, kept = see_generic(name, function, others, dout)
+    return Seen(name, {}, steps, kept, steps, kept)
 
 
 def drawn(example: Example, inputs: Arrays, dout: np.ndarray) -> dict[str, Any]:
@@ -138,11 +150,6 @@ def see(
 ) -> Seen:
     """Look under the hood of one implementation; `others` are generic numbers."""
     hood = import_module(f"{ROOMS[name]}.hood")
-    other = dict(others)
-    dother = other.pop("dout", np.ones_like(dout, np.float64))
-    if name == "jax":  # whose labels have 32 bits, unless numbers of 64 are asked for
-        ints = {n: v.astype(np.int32) for n, v in other.items() if v.dtype.kind == "i"}
-        other |= ints
     more: dict[str, Any] = {}
     if name == "reference":
         more["listing"] = hood.listing(function)
@@ -156,11 +163,23 @@ def see(
         hood.graph(function, inputs, dout),
         hood.steps(function, inputs, dout),
         hood.remembered(function, inputs),
-        hood.steps(function, other, dother),
-        hood.remembered(function, other),
+        *see_generic(name, function, others, dout),
         hood.remembered(function, scaled) if scaled else None,
         more,
     )
+
+
+def see_generic(
+    name: str, function: Any, others: Arrays, dout: np.ndarray
+) -> tuple[dict[str, list[dict[str, Any]]], list[dict[str, Any]]]:
+    """Steps and what is remembered, on generic numbers."""
+    hood = import_module(f"{ROOMS[name]}.hood")
+    inputs = dict(others)
+    dother = inputs.pop("dout", np.ones_like(dout, np.float64))
+    if name == "jax":  # whose labels have 32 bits, unless numbers of 64 are asked for
+        ints = {n: v.astype(np.int32) for n, v in inputs.items() if v.dtype.kind == "i"}
+        inputs |= ints
+    return hood.steps(function, inputs, dother), hood.remembered(function, inputs)
 
 
 def generic(inputs: Mapping[str, np.ndarray]) -> Arrays:

@@ -64,7 +64,7 @@ class Run:
         run = checking.Run(topic.layers, ("float64", "float32"), THREE)
         checks: list[Check] = []
         large = [at_scale(*one) for one in given if one[0].function == "loss"]
-        looks = look([*given, *large], lambda: checks.extend(chain(*run)))
+        looks = look(given, large, lambda: checks.extend(chain(*run)))
         extra = (large[0], looks.pop()) if large else ()
         return cls(topic, given, looks, checks, run.divergences(), *extra)
 
