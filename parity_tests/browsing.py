@@ -59,7 +59,10 @@ def visits(browser: Browser) -> Iterator[Open]:
     ) -> Page:
         width, height = size
         page = browser.new_page(
-            viewport={"width": width, "height": height}, color_scheme=scheme, **options
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            reduced_motion="reduce",  # there is no waiting until it has scrolled
+            **options,
         )
         page.set_default_timeout(10_000)
         page.on("console", lambda message: troubles.append(message.text))

@@ -361,7 +361,7 @@ def test_other_numbers_are_other_numbers_in_all_three_columns() -> None:
     before = page("relu")
     given = {"x": np.array([[-7, 5.25, 0.125]], "float32")}
     after = making.run("relu", given, "float32")("en")
-    (one,), (other,) = (p.facts["examples"] for p in (before, after))
+    (one,), (other,) = (p.facts()["examples"] for p in (before, after))
     expected = np.array([[0, 5.25, 0.125]], "float32")
     for name in THREE:
         old, new = (e["implementations"][name] for e in (one, other))
@@ -508,7 +508,7 @@ def test_a_function_of_ones_own(folder: Path, target: str, there: list[str]) -> 
     (table,) = blocks(found, Aligned)
     assert sorted(table.names) == there
     right = y + 1 / y if "either" in target else 1 - np.tanh(x) ** 2
-    for name, seen in found.facts["implementations"].items():
+    for name, seen in found.facts()["implementations"].items():
         if name in there:
             np.testing.assert_allclose(seen["gradients"]["dx"], right, rtol=1e-6)
         else:

@@ -268,8 +268,8 @@ def execute(topic: str, lang: str, kernel: Kernel) -> None:
 
     if topic == "training":
         steps = [row.split() for row in by_id["aligned-1"].splitlines()[2:]]
-        assert len(steps) == len(found.facts["steps"])
-        for row, step in zip(steps, found.facts["steps"], strict=True):
+        assert len(steps) == len(found.facts()["steps"])
+        for row, step in zip(steps, found.facts()["steps"], strict=True):
             np.testing.assert_allclose(
                 [float(loss) for loss in row[1:]], step["loss"], rtol=1e-6
             )
@@ -277,8 +277,8 @@ def execute(topic: str, lang: str, kernel: Kernel) -> None:
         assert ui(lang)["training"]["agreed"] in by_id["agree-2"]
     else:
         results = json.loads(told)
-        assert len(results) == 3 * len(found.facts["examples"])
-        for example in found.facts["examples"]:
+        assert len(results) == 3 * len(found.facts()["examples"])
+        for example in found.facts()["examples"]:
             seen = example["implementations"]["reference"]
             right = {"out": seen["out"], **seen["gradients"]}
             for library in ("NumPy", "PyTorch", "JAX"):
@@ -362,7 +362,7 @@ def test_other_inputs_and_float64_are_the_numbers_of_the_notebook() -> None:
             "dout": found[0][2],
             "implementations": {"reference": {"graph": {"nodes": [0]}}},
         },
-        Page("relu", "en", "", "", [], {"examples": [0]}),
+        Page("relu", "en", "", "", [], lambda: {"examples": [0]}),
     )
     assert told["inputs"]["x"] == (
         "np.array([[0.1, np.inf], [-np.inf, 1e-30]], np.float64)"

@@ -138,7 +138,7 @@ def answer(exercise: Exercise, page: Page) -> Iterator[str]:
 
 def code_by_place(page: Page) -> defaultdict[str, list[tuple[str, str]]]:
     """(heading, source) of every cell, by the place that it belongs to."""
-    topic = page.facts["topic"]
+    topic = page.facts()["topic"]
     filled = {"training": training}.get(topic, layer if topic in TOPICS else own)
     given = filled(page)
     template = templates().get_template(given["template"])
@@ -170,7 +170,7 @@ def exercises(page: Page) -> Iterator[Exercise]:
 
 def layer(page: Page) -> dict[str, Any]:
     """What the code of a layer's notebook is filled with."""
-    examples = [example(each, page) for each in page.facts["examples"]]
+    examples = [example(each, page) for each in page.facts()["examples"]]
     if len({(*e["inputs"].values(), e["dout"]) for e in examples}) > 1:
         for each in examples:  # one set of variables for them all will not do
             names = ", ".join(each["inputs"])
@@ -179,7 +179,7 @@ def layer(page: Page) -> dict[str, Any]:
     topic = TOPICS[page.name]
     main = examples[min(topic.main, len(examples) - 1)]  # the words are about this one
     every = f'{{**inputs, "dout": dout, **results["{main["name"]}", "NumPy"]}}'
-    floats = [v for v in page.facts["examples"][0]["inputs"].values() if is_float(v)]
+    floats = [v for v in page.facts()["examples"][0]["inputs"].values() if is_float(v)]
     return {
         "template": "notebook_layer.py.j2",
         "examples": examples,
@@ -203,7 +203,7 @@ def example(facts: Mapping[str, Any], page: Page) -> dict[str, Any]:
     floats = [name for name, value in inputs.items() if is_float(value)]
     module, _, kind = known.reference.rpartition(".")
     drawn_module, _, drawn = known.drawn.rpartition(".")
-    several = len(page.facts["examples"]) > 1
+    several = len(page.facts()["examples"]) > 1
     return {
         "name": known.name,
         "heading": ui(page.lang)["examples"][known.name] if several else "",
@@ -233,8 +233,8 @@ def training(page: Page) -> dict[str, Any]:
     """What the code of the notebook on training is filled with."""
     return {
         "template": "notebook_training.py.j2",
-        "dataset": page.facts["dataset"],
-        "steps": len(page.facts["steps"]),
+        "dataset": page.facts()["dataset"],
+        "steps": len(page.facts()["steps"]),
         "longer": LONGER,
         "dtype": DTYPE,
         "numbers": NUMBERS,
@@ -243,10 +243,10 @@ def training(page: Page) -> dict[str, Any]:
 
 def own(page: Page) -> dict[str, Any]:
     """What the code of a notebook on somebody's own function is filled with."""
-    given = page.facts["inputs"]
+    given = page.facts()["inputs"]
     return {
         "template": "notebook_own.py.j2",
-        "targets": page.facts["topic"].split(","),
+        "targets": page.facts()["topic"].split(","),
         "given": {name: literal(value) for name, value in given.items()},
     }
 

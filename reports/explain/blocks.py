@@ -4,7 +4,7 @@ A page is sections of blocks. Each renderer (`as_text`, `as_markdown`, `as_html`
 function for each kind of block and knows nothing of topics.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -158,11 +158,11 @@ class Section:
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """One topic in one language. `facts` is what was seen, for machines and notebooks."""
+    """One topic in one language. `facts` gives what was seen."""
 
     name: str
     lang: str
     title: str
     summary: str
     sections: Sequence[Section]
-    facts: Mapping[str, Any]
+    facts: Callable[[], Mapping[str, Any]]

@@ -139,6 +139,14 @@ class Run:
         self.name = functions[0].__name__
         self.seen = look(functions, given)
 
+    def facts(self) -> dict[str, Any]:
+        """What was seen, for machines."""
+        found = {
+            name: seen.facts() if isinstance(seen, Seen) else seen
+            for name, seen in self.seen.items()
+        }
+        return {"topic": self.targets, "inputs": self.given, "implementations": found}
+
     @property
     def there(self) -> list[Seen]:
         return [found for found in self.seen.values() if isinstance(found, Seen)]
@@ -155,9 +163,8 @@ def build(run: Run, lang: str) -> Page:
         "aligned": [side_by_side(run.there, run.given, said)],
     }
     sections = [Section(k, said["sections"][k], v) for k, v in parts.items()]
-    found = {n: s.facts() if isinstance(s, Seen) else s for n, s in run.seen.items()}
-    facts = {"topic": run.targets, "inputs": run.given, "implementations": found}
-    return Page(run.name, lang, run.targets, said["own_summary"], sections, facts)
+    summary = said["own_summary"]
+    return Page(run.name, lang, run.targets, summary, sections, run.facts)
 
 
 def shown(seen: Seen | str, blocks: Any, said: Mapping[str, Any]) -> list[Block]:

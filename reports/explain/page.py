@@ -139,7 +139,7 @@ def build(run: Run, lang: str) -> Page:
         "try": exercises(run, said, text, numbers),
     }
     sections = [Section(k, said["sections"][k], v) for k, v in parts.items()]
-    return Page(run.topic.name, lang, text.title, text.summary, sections, run.facts())
+    return Page(run.topic.name, lang, text.title, text.summary, sections, run.facts)
 
 
 def headed(run: Run, said: Said, index: int) -> list[Block]:

@@ -80,6 +80,10 @@ class Run:
             stops=range(1, STEPS + 1),
         )
 
+    def facts(self) -> dict[str, Any]:
+        """What was seen, for machines."""
+        return {"topic": "training", **self.numbers()}
+
     def numbers(self) -> dict[str, Any]:
         """The names that the words may use."""
         steps = [
@@ -121,8 +125,7 @@ def build(run: Run, lang: str) -> Page:
         "try": [words.exercise(q, numbers, []) for q in text.questions],
     }
     sections = [Section(k, said["sections"][k], v) for k, v in parts.items()]
-    facts = {"topic": "training", **numbers}
-    return Page("training", lang, text.title, text.summary, sections, facts)
+    return Page("training", lang, text.title, text.summary, sections, run.facts)
 
 
 def first_steps(run: Run, said: Said) -> Iterator[Grid]:
