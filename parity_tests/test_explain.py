@@ -175,6 +175,16 @@ def test_what_words_are_written_in(topic: str, lang: str) -> None:
         assert not set(formula.plain) & set("\\{}"), formula.plain
 
 
+def test_mathematics_within_a_sentence() -> None:
+    written = as_html.inline_math("yᵣ ≤ e⁻ˣ + 12.5 xₙⱼ")
+    tags = re.sub(r"<math[^>]*>|</math>|</?mrow>|</?mtext>", "", written)
+    assert tags == (
+        "<msub><mi>y</mi>r</msub><mo>≤</mo><msup><mi>e</mi>−x</msup><mo>+</mo>"
+        "<mn>12.5</mn><msub><mi>x</mi>nj</msub>"
+    )
+    assert 'aria-label="yᵣ ≤ e⁻ˣ + 12.5 xₙⱼ"' in written
+
+
 @every
 def test_both_languages_are_the_same_page(topic: str) -> None:
     english, japanese = page(topic), page(topic, "ja")

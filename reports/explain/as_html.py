@@ -21,13 +21,14 @@ from reports.explain.blocks import Block, Formula, Loop, Page, Picture, Prose
 from reports.explain.inline import parse, parser
 from reports.explain.words import ui
 
+LOW, HIGH = "₀-₉ₐ-ₜᵢᵣᵤᵥⱼ", "⁰-⁹⁺⁻ⁱⁿˣᵀ"
 WORD = re.compile(
-    r"(?P<word>[^\W\d_₀-₉ₐ-ₜⁱ-ⁿˣᵀ⁰-⁹]+)(?P<low>[₀-₉ₐ-ₜ]*)(?P<high>[⁰-⁹⁺⁻ⁱⁿˣᵀ]*)"
+    rf"(?P<word>[^\W\d_{LOW}{HIGH}]+)(?P<low>[{LOW}]*)(?P<high>[{HIGH}]*)"
     r"|(?P<number>\d+(?:\.\d+)?)|(?P<other>\S)|(?P<space>\s+)"
 )
 SCRIPTS = str.maketrans(
-    "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚₛₜₓ⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁱⁿˣᵀ",
-    "0123456789aehijklmnopstx0123456789+−inxT",
+    "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁱⁿˣᵀ",
+    "0123456789aehijklmnoprstuvx0123456789+−inxT",
 )
 
 
