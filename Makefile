@@ -23,13 +23,14 @@ docs: $(INSTALLED) ## what happens under the hood: pages and notebooks in gradpa
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir gradparity-docs/notebooks .
 
 test: $(INSTALLED) ## the parity suite
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not browser"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not browser and not deep"
 
-test-deep: $(INSTALLED) ## 10,000 random cases a layer
+test-deep: $(INSTALLED) ## 10,000 random cases a layer, and what else takes long (Chromium)
 	$(BIN)/python -m pytest -n auto --dist worksteal --hypothesis-profile=deep parity_tests/test_properties.py
+	$(BIN)/python -m pytest -m deep
 
 test-browser: $(INSTALLED) ## the report and the pages in Chromium, which must be installed
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -m "browser and not deep"
 
 lint: $(INSTALLED) ## formatting, lint, types
 	$(BIN)/ruff format --check .

@@ -186,8 +186,15 @@ def expected(graph: walk.Graph, step: int) -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.parametrize(("lang", "pressing"), [("en", by_keys), ("ja", by_buttons)])
-@pytest.mark.parametrize("topic", DRAWN)
+@pytest.mark.parametrize(
+    ("topic", "lang", "pressing"),
+    [
+        *((topic, "en", by_keys) for topic in DRAWN),
+        ("relu", "ja", by_buttons),
+        ("softmax_with_loss", "ja", by_buttons),
+        *(pytest.param(t, "ja", by_buttons, marks=pytest.mark.deep) for t in DRAWN),
+    ],
+)
 def test_a_graph_is_walked_forward_and_backward(
     visit: Open,
     site: Path,
@@ -495,12 +502,13 @@ def lying_on_one_another(page: Page) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "lang", "size", "scheme"),
     [
-        *((*page, *SEEN_AS[0]) for page in PAGES),
-        # Elsewhere, only widths and colours are others.
+        *((*page, *SEEN_AS[0]) for page in (("index", "en"), *IN_TURN)),
+        ("relu", "en", *SEEN_AS[3]),
+        # The other language has other words, elsewhere widths and colours are others.
         *(
-            (*page, *seen_as)
-            for page in (("index", "ja"), ("relu", "ja"), ("training", "en"))
-            for seen_as in SEEN_AS[1:]
+            pytest.param(*page, *seen_as, marks=pytest.mark.deep)
+            for page in PAGES
+            for seen_as in SEEN_AS
         ),
     ],
 )
