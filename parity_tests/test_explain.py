@@ -325,13 +325,10 @@ def test_the_three_are_side_by_side(topic: str) -> None:
 def test_a_wrong_step_would_not_be_put_there() -> None:
     """Steps are matched by their numbers: another number, another place."""
     (look,) = looks("relu")
-    given = list(
-        looking.generic({"x": look["reference"].graph["edges"][0]["value"]}).values()
-    )
     wrong = deepcopy(look["torch"])
     (forward,) = [s for s in wrong.generic["forward"] if s["owner"] != "bookkeeping"]
     forward["value"] = forward["value"] + 1e-6
-    rows = aligned.align(look["reference"], [wrong], given)
+    rows = aligned.align(look["reference"], [wrong])
     fitting = [row for row in rows if row.has(forward["value"])]
     assert not fitting
 
@@ -529,6 +526,15 @@ def test_a_function_of_ones_own(folder: Path, target: str, there: list[str]) -> 
         assert sum(len(row.does) == 2 for row in steps) > len(steps) / 2
     for render in (text, html, as_markdown.render):
         assert render(found)
+
+
+def test_the_order_of_what_is_given_does_not_matter(folder: Path) -> None:
+    x, y = np.array([1.0, -2.0], "float32"), np.array([4.0, 0.5], "float32")
+    for given in ({"x": x, "y": y}, {"y": y, "x": x}):
+        found = own.build(own.Run("functions_of_mine:either", given), "en")
+        (table,) = blocks(found, Aligned)
+        kept = {saved["name"] for saved in table.rows[0].keeps["jax"]}
+        assert kept == {"x", "y"}
 
 
 def test_a_hostile_function_is_only_text(folder: Path) -> None:

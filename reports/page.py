@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from parity_tests.records import Epoch, Training, Verdict
@@ -33,6 +33,7 @@ from reports.tables import (
     truth_tables,
     warnings,
 )
+from reports.templating import environment
 from reports.trainings import sections
 
 SYMBOLS = {
@@ -124,13 +125,7 @@ def is_link(source: str) -> bool:
 
 
 def _templates() -> Environment:
-    templates = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = environment()
     templates.filters |= {"shown": shown, "sort_key": sort_key, "abridged": abridged}
     templates.filters["severity"] = SEVERITY.index
     templates.filters["drift"] = _largest_drift

@@ -83,17 +83,14 @@ def values(step: Step) -> list[np.ndarray]:
 
 
 def align(
-    base: Seen,
-    others: Sequence[Seen],
-    given: Sequence[np.ndarray],
-    titles: Mapping[str, str] | None = None,
+    base: Seen, others: Sequence[Seen], titles: Mapping[str, str] | None = None
 ) -> list[Row]:
     """The steps of `base`, and in each row what computes it in all implementations.
 
-    `given` are the generic inputs and dout: what comes to them is no step of its own,
-    unless `titles` has a title for it (by statement or variable).
+    What comes to the numbers that were given is no step of its own, unless `titles` has
+    a title for it (by statement or variable).
     """
-    rows = [Row("inputs", list(given))]
+    rows = [Row("inputs", [*base.numbers.values()])]
     for phase in PHASES:
         rows += _steps(base, phase, rows, titles or {})
     for seen in others:
@@ -184,13 +181,14 @@ def _remember(seen: Seen, rows: Sequence[Row]) -> None:
     forward = [row for row in rows if row.phase == "forward"]
     for saved, generic in zip(seen.kept, seen.generic_kept, strict=True):
         value = np.asarray(generic["value"])
-        made = [
-            code
-            for step, code in told(seen, "forward")
-            if any(same(value, own) for own in values(step))
-        ]
         fitting = [row for row in [rows[0], *forward] if row.has(value)]
-        fitting += [r for r in forward if {*made} & {*r.does.get(seen.name, [])}]
+        if not fitting:  # it is on the way to some row's value
+            made = {
+                code
+                for step, code in told(seen, "forward")
+                if any(same(value, own) for own in values(step))
+            }
+            fitting = [r for r in forward if made & {*r.does.get(seen.name, [])}]
         row = (fitting or forward[-1:] or rows)[0]
         row.keeps.setdefault(seen.name, []).append(saved)
 

@@ -10,7 +10,7 @@ from functools import cache, singledispatch
 from html import escape
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from latex2mathml.converter import convert
 from markdown_it.token import Token
 from markupsafe import Markup
@@ -20,6 +20,7 @@ from reports.explain.as_text import kept, total_rows
 from reports.explain.blocks import Block, Formula, Loop, Page, Picture, Prose
 from reports.explain.inline import parse, parser
 from reports.explain.words import ui
+from reports.templating import environment
 
 LOW, HIGH = "₀-₉ₐ-ₜᵢᵣᵤᵥⱼ", "⁰-⁹⁺⁻ⁱⁿˣᵀ"
 WORD = re.compile(
@@ -57,13 +58,7 @@ def render_index(lang: str, entries: Sequence[Any], links: dict[str, str]) -> st
 
 @cache
 def templates() -> Environment:
-    found = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    found = environment()
     found.filters |= {
         "drawn": drawn,
         "prose": prose,
@@ -73,12 +68,7 @@ def templates() -> Environment:
         "tidy": walk.tidy,
         "kind": lambda block: type(block).__name__.lower(),
     }
-    found.globals["shape_of"] = shape_of
     return found
-
-
-def shape_of(values: Sequence[Any]) -> str:
-    return " ".join("×".join(map(str, value.shape)) or "·" for value in values)
 
 
 @singledispatch

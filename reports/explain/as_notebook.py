@@ -17,7 +17,7 @@ from typing import Any
 
 import nbformat
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from nbformat import v4
 
 from parity_tests.mutants import MUTANTS, Mutant
@@ -37,6 +37,7 @@ from reports.explain.page import anonymous
 from reports.explain.topics import TOPICS
 from reports.explain.training_page import DTYPE, LONGER
 from reports.explain.words import ui
+from reports.templating import environment
 
 LETTERS = "abcdefgh"
 CELL = re.compile(r"^# %% ([\w-]+)(?:: (.*))?\n", re.MULTILINE)
@@ -154,13 +155,7 @@ def code_by_place(page: Page) -> defaultdict[str, list[tuple[str, str]]]:
 
 @cache
 def templates() -> Environment:
-    return Environment(
-        loader=PackageLoader("reports"),
-        undefined=StrictUndefined,
-        autoescape=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return environment(autoescape=False)
 
 
 def exercises(page: Page) -> Iterator[Exercise]:

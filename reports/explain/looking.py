@@ -30,7 +30,7 @@ class Seen:
     `graph`, `steps`, `kept` and `scaled` are what the room's `hood.graph`, `hood.steps`
     and `hood.remembered` return, `scaled` at MNIST's size; `more` is what only this room
     has to show. `generic` are the steps on other numbers, none of which is equal to
-    another by chance: by them, steps are told apart.
+    another by chance: by them, steps are told apart; `numbers` are these.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Seen:
     kept: list[dict[str, Any]]
     generic: dict[str, list[dict[str, Any]]]
     generic_kept: list[dict[str, Any]]
+    numbers: Arrays
     scaled: list[dict[str, Any]] | None = None
     more: dict[str, Any] = field(default_factory=dict)
 
@@ -54,11 +55,11 @@ class Seen:
     @property
     def gradients(self) -> Arrays:
         """Of every input that has one, under `d` and its name."""
-        inputs = [e for e in self.graph["edges"] if e["name"] in self.inputs]
+        made = {node["output"] for node in self.graph["nodes"]}
         return {
             "d" + edge["name"]: edge["gradient"]
-            for edge in inputs
-            if edge["gradient"] is not None
+            for index, edge in enumerate(self.graph["edges"])
+            if index not in made and edge["gradient"] is not None
         }
 
     def facts(self) -> dict[str, Any]:
@@ -71,12 +72,6 @@ class Seen:
             "remembered": self.kept,
             **self.more,
         }
-
-    @property
-    def inputs(self) -> list[str]:
-        outputs = {node["output"] for node in self.graph["nodes"]}
-        edges = self.graph["edges"]
-        return [e["name"] for i, e in enumerate(edges) if i not in outputs]
 
 
 Missing = str
@@ -141,7 +136,7 @@ def see_example(
     if whole:
         return see(name, function, inputs, dout, others, example.at_scale(dtype))
     steps, kept = see_generic(name, function, others, dout)
-    return Seen(name, dict, steps, kept, steps, kept)
+    return Seen(name, dict, steps, kept, steps, kept, others)
 
 
 def drawn(example: Example, inputs: Arrays, dout: np.ndarray) -> dict[str, Any]:
@@ -174,6 +169,7 @@ def see(
         hood.steps(function, inputs, dout),
         hood.remembered(function, inputs),
         *see_generic(name, function, others, dout),
+        others,
         hood.remembered(function, scaled) if scaled else None,
         more,
     )

@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Iterator
 from functools import partial
+from io import StringIO
 from pathlib import Path
 
 from rich.console import Console
@@ -22,7 +23,6 @@ from reports.explain.blocks import Loop, Page, Picture
 from reports.explain.topics import TOPICS
 from reports.explain.words import LANGUAGES
 
-FORMATS = {"text": ".txt", "md": ".md", "html": ".html", "ipynb": ".ipynb"}
 MARK = "pages.json"  # what makes a directory a site
 REPORT = "gradparity-report/report.html"  # beside the site, where `make` puts both
 
@@ -45,10 +45,6 @@ def save(page: Page, kind: str, path: Path, command: str) -> None:
         name = partial("{}-{}.svg".format, path.stem)
         files |= {path.with_name(name(n)): svg for n, svg in pictures(page)}
         files[path] = as_markdown.render(page, name)
-    elif kind == "text":
-        with open(path, "w", encoding="utf-8") as file:
-            as_text.render(page, Console(file=file, width=as_text.PROSE))
-        return
     else:
         files[path] = rendered(page, kind, command, writing.beside(path, REPORT, "."))
     try:
@@ -62,6 +58,10 @@ def save(page: Page, kind: str, path: Path, command: str) -> None:
 
 def rendered(page: Page, kind: str, command: str, report: str = "") -> str:
     """The text of a page; `report` is the address of a report, where there is one."""
+    if kind == "text":
+        console = Console(file=StringIO(), width=as_text.PROSE)
+        as_text.render(page, console)
+        return console.file.getvalue()  # type: ignore[attr-defined]
     if kind == "md":
         return as_markdown.render(page)
     if kind == "ipynb":

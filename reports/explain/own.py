@@ -178,8 +178,7 @@ def side_by_side(
 ) -> Aligned:
     """Both, step by step; the steps are those of the first."""
     base, *others = there
-    inputs = [*generic(given).values()]
-    rows = aligned.align(base, others, inputs)
+    rows = aligned.align(base, others)
     rows[0].title = ", ".join(given)
     for number, row in enumerate(rows[1:], 1):
         row.title = str(number)

@@ -33,7 +33,7 @@ from reports.explain.blocks import (
     Prose,
     Section,
 )
-from reports.explain.looking import Given, Look, Seen, drawn, generic, look
+from reports.explain.looking import Given, Look, Seen, drawn, look
 from reports.explain.topics import Example, Topic
 from reports.explain.walk import tidy
 from reports.explain.words import Words, ui
@@ -333,21 +333,20 @@ def compiled_grid(programs: Mapping[str, Any], said: Said) -> Grid:
 
 
 def alignments(run: Run, said: Said) -> Iterator[Block]:
-    for index, (seen, (_, inputs, dout)) in enumerate(
+    for index, (seen, (_, inputs, _)) in enumerate(
         zip(run.looks, run.given, strict=True)
     ):
         yield from headed(run, said, index)
-        yield alignment(seen, {**inputs, "dout": dout}, run.topic.steps, said)
+        yield alignment(seen, [*inputs, "dout"], run.topic.steps, said)
 
 
 def alignment(
-    seen: Look, given: Arrays, titles: Mapping[str, str], said: Said
+    seen: Look, given: Sequence[str], titles: Mapping[str, str], said: Said
 ) -> Aligned:
     """The three in one table, of those that are there."""
     there = [found for found in seen.values() if isinstance(found, Seen)]
     base, *others = there
-    values = list(generic(given).values())
-    rows = aligned.align(base, others, values, titles)
+    rows = aligned.align(base, others, titles)
     rows[0].title = ", ".join(given)
     shown = aligned.totals({found.name: found for found in there})
     return Aligned(said["aligned"]["title"], [f.name for f in there], rows, shown)
@@ -370,7 +369,7 @@ def tape(run: Run, said: Said) -> Iterator[Block]:
     if run.large is None or run.look_large is None:
         return
     _, inputs, dout = run.large
-    table = alignment(run.look_large, {**inputs, "dout": dout}, run.topic.steps, said)
+    table = alignment(run.look_large, [*inputs, "dout"], run.topic.steps, said)
     rows = []
     for row in table.rows[1:]:
         keeps = [
