@@ -318,5 +318,11 @@ class Run:
         return rows
 
     def divergences(self) -> list[Divergence]:
-        """The documented divergences, with what every implementation returned."""
-        return list(table(self._seen, self.implementations))
+        """The documented divergences, with what every implementation returned.
+
+        The examples are those of the first cases, in whatever order the threads ended.
+        """
+        place = {case.id: index for index, case in enumerate(self.cases)}
+        names = self.implementations
+        seen = sorted(self._seen, key=lambda s: (place[s.case.id], names.index(s.name)))
+        return list(table(seen, names))
