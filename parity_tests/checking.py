@@ -19,11 +19,13 @@ from parity_tests.implementations import (
     differentiable,
     load,
 )
+from parity_tests.own import Own
 from parity_tests.records import Check, Divergence, Verdict
 from parity_tests.spellings import SPELLINGS
 from reference.rounding import Arithmetic, Bounded, Bounds, bounds, network_bounds
 
 Loaded = Implementation | NotInstalled
+NOT_OFFERED = "not offered"
 REFERENCE = load("reference")
 NETWORK_QUANTITIES = (
     *("Affine1", "Relu1", "Affine2", "loss", "y"),
@@ -48,6 +50,15 @@ def offers(implementation: Loaded, case: Case | NetworkCase) -> bool:
     if case.spelled:
         return implementation.spelled is not None
     return implementation.offers(case.layer)
+
+
+def asked(implementation: Loaded, case: Case | NetworkCase) -> bool:
+    """Whether it has to answer. Somebody's own need not refuse bad input, and other
+    spellings than its own are none of its business.
+    """
+    if not isinstance(implementation, Own):
+        return True
+    return case.kind != "invalid" and not (isinstance(case, Case) and case.spelled)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +86,16 @@ class Prepared:
         of_truth = error_bounds(case, arithmetic("reference", wide))
         return cls(case, dtype, truth, run(case, REFERENCE), of_truth)
 
-    def allowed(self, implementation: str) -> dict[str, Allowed]:
-        """How far an implementation's results may be from the truth."""
+    def allowed(self, *implementations: str) -> dict[str, Allowed]:
+        """How far results may be from the truth, with the arithmetic of any of these."""
+        first, *others = (self._allowed(name) for name in implementations)
+        for other in others:
+            first = {
+                quantity: a.or_of(other[quantity]) for quantity, a in first.items()
+            }
+        return first
+
+    def _allowed(self, implementation: str) -> dict[str, Allowed]:
         own = arithmetic(implementation, self.dtype)
         certain, probable = (error_bounds(self.case, a) for a in (own, own.likely))
         return {
@@ -122,8 +141,12 @@ def check(
             "note": str(implementation),
         }
         return [Check(**row, quantity=q, **missing) for q in labels(case)], {}
-    if not offers(implementation, case):
+    if not asked(implementation, case):
         return [], {}
+    if not offers(implementation, case):
+        absent: dict[str, Any] = {"verdict": Verdict.MISSING, "note": NOT_OFFERED}
+        named = labels(case) if isinstance(implementation, Own) else ()
+        return [Check(**row, quantity=q, **absent) for q in named], {}
     if case.kind == "invalid":
         found = check_refusal(prepared, implementation)
         return [Check(**row, quantity="refusal", **found)], {}
@@ -133,13 +156,14 @@ def check(
     except Exception as error:  # whatever it is, the other rows are still wanted
         raised: dict[str, Any] = {"verdict": Verdict.FAIL, "note": raised_by(error)}
         return [Check(**row, quantity=q, **raised) for q in labels(case)], {}
-    allowed = prepared.allowed(name)
+    judged_as = implementation.judged_as(case.layer)
+    allowed = prepared.allowed(*judged_as)
     blame = written_into(given, case)
     return [
         Check(
             **row,
             quantity=label,
-            **(verdict(prepared, name, q, results, allowed[q]) | blame),
+            **(verdict(prepared, name, q, results, allowed[q], judged_as) | blame),
         )
         for q, label in zip(quantities(case), labels(case), strict=True)
     ], results
@@ -161,10 +185,22 @@ def raised_by(error: Exception) -> str:
 
 
 def verdict(
-    prepared: Prepared, name: str, quantity: str, results: Arrays, allowed: Allowed
+    prepared: Prepared,
+    name: str,
+    quantity: str,
+    results: Arrays,
+    allowed: Allowed,
+    judged_as: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """What comes of one quantity, documented divergences included."""
+    """What comes of one quantity, documented divergences included.
+
+    A divergence is asserted of an implementation that is built in. Somebody's own may
+    have those that are documented for any of `judged_as`, and need not.
+    """
+    own = tuple(judged_as) not in ((), (name,))
     if quantity not in results:
+        if own and isinstance(prepared.case, NetworkCase):
+            return {"verdict": Verdict.MISSING, "note": NOT_OFFERED}
         return {"verdict": Verdict.FAIL, "note": f"{quantity} was not returned"}
     value, truth = results[quantity], prepared.truth[quantity]
     reference = None if name == "reference" else prepared.reference[quantity]
@@ -175,8 +211,16 @@ def verdict(
         right = truth.astype(value.dtype)
     different = np.zeros(value.shape, bool)
     seen = []
-    for entry in documented(prepared.case, quantity, prepared.dtype, name):
-        here, expected = entry.at(prepared.case, results, name)
+    names = judged_as or (name,)
+    entries = [
+        (entry, each)
+        for each in names
+        for entry in documented(prepared.case, quantity, prepared.dtype, each)
+    ]
+    for entry, each in entries:
+        here, expected = entry.at(prepared.case, results, each)
+        if own:
+            here = here & alike(value, expected)
         unlike = np.argwhere(here & ~alike(value, expected))
         if len(unlike):
             at = tuple(unlike[0])
@@ -191,7 +235,8 @@ def verdict(
     others = compare(rest, truth, allowed, prepared.dtype, reference)
     if others["verdict"] == Verdict.FAIL:
         return others
-    return found | {"verdict": Verdict.DOCUMENTED, "note": ", ".join(seen)}
+    ids = ", ".join(dict.fromkeys(seen))
+    return found | {"verdict": Verdict.DOCUMENTED, "note": ids}
 
 
 def quantities(case: Case | NetworkCase) -> Sequence[str]:

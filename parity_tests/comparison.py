@@ -35,9 +35,21 @@ class Allowed:
         with np.errstate(over="ignore"):
             return cls(certain.error + truth.error, probable.error + truth.error)
 
+    def or_of(self, other: "Allowed") -> "Allowed":
+        """As far as either of the two allows, where both have a bound; or else one."""
+        return Allowed(
+            larger(self.certain, other.certain), larger(self.probable, other.probable)
+        )
+
     def but_for(self, elements: np.ndarray) -> "Allowed":
         """Without a bound for these: there, only the truth rounded once is right."""
         return replace(self, certain=np.where(elements, np.inf, self.certain))
+
+
+def larger(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The larger of two bounds, of which an infinite one is none."""
+    both = np.isfinite(a) & np.isfinite(b)
+    return np.where(both, np.maximum(a, b), np.fmin(a, b))
 
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
@@ -105,6 +117,7 @@ def compare(
                 index=[int(i) for i in worst],
                 value=float(value[worst]),
                 truth=float(truth[worst]),
+                bound=float(allowed.certain[worst]),
             ),
         }
         if reference is not None:

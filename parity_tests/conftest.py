@@ -1,6 +1,8 @@
 """Options and fixtures of the pytest suite.
 
-`--implementations` and `--dtype` choose what is compared, as for `gradparity check`.
+`--implementations` and `--dtype` choose what is compared, as for `gradparity check`;
+somebody's own are asked for numbers, and not for refusals of bad input. `--xfails-file`
+names the tests that they are expected to fail.
 Nothing of the implementations is imported here: the run-time checking of shapes is
 installed after this file is read, and only reaches what is imported later.
 """
@@ -8,6 +10,7 @@ installed after this file is read, and only reaches what is imported later.
 import signal
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jaxtyping
@@ -33,8 +36,53 @@ DTYPES = ("float64", "float32")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("gradparity")
-    group.addoption("--implementations", default="all", help="names, or all")
+    group.addoption(
+        "--implementations",
+        default="all",
+        help="names, package.module, path/to/file.py; or all",
+    )
     group.addoption("--dtype", default=",".join(DTYPES), help="float64, float32")
+    group.addoption(
+        "--xfails-file",
+        metavar="FILE",
+        help="tests that are expected to fail: a node id a line, all of its parameters "
+        "where it has none; after ' # ' the reason",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)  # before any are deselected
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Mark what `--xfails-file` lists. Passing is a failure then (`xfail_strict`), and so
+    is a line that names no test of a file that was collected.
+    """
+    name = config.getoption("--xfails-file")
+    if name is None:
+        return
+    by_id: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        for key in {item.nodeid, item.nodeid.partition("[")[0]}:
+            by_id.setdefault(key, []).append(item)
+    whole = not any("::" in argument for argument in config.args)
+    files = {item.nodeid.partition("::")[0] for item in items}
+    for line in expected_failures(Path(name)):
+        listed, _, reason = line.partition(" # ")
+        found = by_id.get(listed.strip(), [])
+        if not found and whole and listed.partition("::")[0] in files:
+            raise pytest.UsageError(f"--xfails-file {name} names no test: {listed}")
+        for item in found:
+            item.add_marker(pytest.mark.xfail(reason=reason.strip() or "expected"))
+
+
+def expected_failures(path: Path) -> list[str]:
+    """The lines that are neither empty nor a remark."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise pytest.UsageError(f"--xfails-file {path}: {error}") from error
+    stripped = (line.strip() for line in lines)
+    return [line for line in stripped if line and not line.startswith("#")]
 
 
 def pytest_sessionstart() -> None:
@@ -65,12 +113,27 @@ def chosen(config: pytest.Config, option: str, valid: list[str]) -> list[str]:
     return wanted
 
 
+def chosen_implementations(config: pytest.Config) -> list[str]:
+    """Those that are built in, and somebody's own."""
+    from parity_tests import own
+    from parity_tests.implementations import IMPLEMENTATIONS
+
+    names = str(config.getoption("--implementations")).split(",")
+    brought = [name for name in names if own.is_own(name)]
+    try:
+        for name in brought:
+            loaded(name)
+    except own.UnusableImplementation as error:
+        raise pytest.UsageError(str(error)) from error
+    return chosen(config, "--implementations", [*IMPLEMENTATIONS, *brought])
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes a case, a dtype or an implementation gets all that go together."""
     from parity_tests.catalogue import LAYER_CASES, NETWORK_CASES, SHAPE_CASES
-    from parity_tests.checking import offers
+    from parity_tests.checking import asked, offers
     from parity_tests.edges import NETWORK_SHAPE_EDGES
-    from parity_tests.implementations import IMPLEMENTATIONS
+    from parity_tests.own import Own
     from parity_tests.training import TRAINABLE
 
     def valid(cases: list[Any], yes: bool = True) -> list[Any]:
@@ -82,7 +145,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "network_case": valid([*NETWORK_CASES, *NETWORK_SHAPE_EDGES]),
     }
     wanted = [name for name in cases if name in metafunc.fixturenames]
-    names = chosen(metafunc.config, "--implementations", [*IMPLEMENTATIONS])
+    names = chosen_implementations(metafunc.config)
     if "implementation_name" not in metafunc.fixturenames:
         for name in wanted:
             metafunc.parametrize(name, cases[name], ids=[c.id for c in cases[name]])
@@ -92,13 +155,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             pytest.param(case, implementation, id=f"{case.id}-{implementation}")
             for case in cases[name]
             for implementation in names
-            if offers(loaded(implementation), case)
+            if asked(loaded(implementation), case)
+            and offers(loaded(implementation), case)
         ]
         metafunc.parametrize((name, "implementation_name"), pairs)
     else:
         metafunc.parametrize("implementation_name", names)
     if "trainable_name" in metafunc.fixturenames:
-        trainable = [name for name in names if name in TRAINABLE]
+        trainable = [
+            name
+            for name in names
+            if name in TRAINABLE
+            or (isinstance(own := loaded(name), Own) and own.train is not None)
+        ]
         metafunc.parametrize("trainable_name", trainable)
     if "dtype" in metafunc.fixturenames:
         metafunc.parametrize("dtype", chosen(metafunc.config, "--dtype", [*DTYPES]))
@@ -122,6 +191,14 @@ def load_or_skip(name: str) -> Any:
     if isinstance(found, NotInstalled):
         pytest.skip(str(found))
     return found
+
+
+def skip_unless_built_in(implementation: Any) -> None:
+    """For what only the project's own implementations promise."""
+    from parity_tests.own import Own
+
+    if isinstance(implementation, Own):
+        pytest.skip(f"nobody expects this of {implementation.name}")
 
 
 @pytest.fixture(scope="module")

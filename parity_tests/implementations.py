@@ -34,6 +34,11 @@ class Implementation(Protocol):
     def offers(self, layer: str) -> bool:
         """Whether it has this layer."""
 
+    def judged_as(self, layer: str) -> tuple[str, ...]:
+        """Whose arithmetic and whose documented divergences are allowed in this layer:
+        its own name, or, of somebody's own, all that it may be written with.
+        """
+
     def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
         """`out`, and `d...` for every input but the labels `t`, in that order."""
 
@@ -90,14 +95,40 @@ def _check_dout(layer: str, dout: np.ndarray, out: Any) -> None:
         raise ValueError(f"{layer}: dout must have shape {shape}, got {dout.shape}")
 
 
-class LectureStyle:
-    """Classes with forward and backward, in the modules of a package.
+def run_class(kind: type, inputs: Arrays, dout: np.ndarray) -> Arrays:
+    """`out` and `d...` of a class with forward and backward.
 
     The constructor takes the last of a layer's inputs (Affine's W and b), forward the
     others; backward returns the derivatives of forward's inputs, and those of the
     constructor's are attributes (dW, db). A network's layers see one batch after
     another, and so does a layer here: what it keeps of an earlier one must not show.
     """
+    held = len(inspect.signature(kind).parameters)
+    names, values = list(inputs), list(inputs.values())
+    split = len(inputs) - held
+    node = kind(*values[split:])
+    failed: Exception | None = None
+    try:
+        earlier = node.forward(*another_batch(values[:split]))
+        node.backward(np.ones_like(earlier))
+    except Exception as error:  # bad input is refused below, with its own shapes
+        failed = error
+    results = {"out": node.forward(*values[:split])}
+    gradients = node.backward(dout)
+    if not isinstance(gradients, tuple):
+        gradients = (gradients,)
+    forward_names = [n for n in differentiable(inputs) if n in names[:split]]
+    for name, gradient in zip(forward_names, gradients, strict=True):
+        results["d" + name] = gradient
+    for name in names[split:]:
+        results["d" + name] = getattr(node, "d" + name)
+    if failed is not None:
+        raise failed
+    return {name: np.asarray(value) for name, value in results.items()}
+
+
+class LectureStyle:
+    """Classes with forward and backward (`run_class`), in the modules of a package."""
 
     spelled = None
 
@@ -110,30 +141,11 @@ class LectureStyle:
     def offers(self, layer: str) -> bool:
         return hasattr(self.layers, layer)
 
+    def judged_as(self, layer: str) -> tuple[str, ...]:
+        return (self.name,)
+
     def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
-        kind = getattr(self.layers, layer)
-        held = len(inspect.signature(kind).parameters)
-        names, values = list(inputs), list(inputs.values())
-        split = len(inputs) - held
-        node = kind(*values[split:])
-        failed: Exception | None = None
-        try:
-            earlier = node.forward(*another_batch(values[:split]))
-            node.backward(np.ones_like(earlier))
-        except Exception as error:  # bad input is refused below, with its own shapes
-            failed = error
-        results = {"out": node.forward(*values[:split])}
-        gradients = node.backward(dout)
-        if not isinstance(gradients, tuple):
-            gradients = (gradients,)
-        forward_names = [n for n in differentiable(inputs) if n in names[:split]]
-        for name, gradient in zip(forward_names, gradients, strict=True):
-            results["d" + name] = gradient
-        for name in names[split:]:
-            results["d" + name] = getattr(node, "d" + name)
-        if failed is not None:
-            raise failed
-        return {name: np.asarray(value) for name, value in results.items()}
+        return run_class(getattr(self.layers, layer), inputs, dout)
 
     def run_network(self, params: Arrays, x: np.ndarray, t: np.ndarray) -> Arrays:
         flow = self.networks.TwoLayerNet.from_params(params).trace(x, t)
@@ -158,6 +170,9 @@ class FunctionStyle:
     def offers(self, layer: str) -> bool:
         """Whether the layer has this form."""
         return hasattr(self.layers, function_name(layer) + self.form)
+
+    def judged_as(self, layer: str) -> tuple[str, ...]:
+        return (self.name,)
 
     def function(self, layer: str) -> Callable[..., Any]:
         """The layer in this form, or the spelling that is used for it."""
@@ -334,10 +349,15 @@ def _outsider(kind: str) -> Implementation:
 
 
 def load(name: str) -> Implementation:
-    """The implementation, or the outsider, of that name.
+    """The implementation or the outsider of that name, or somebody's own (`own.py`).
 
     Raises:
-        KeyError: there is none.
         NotInstalled: its framework cannot be imported.
+        parity_tests.own.UnusableImplementation: there is none.
     """
-    return (IMPLEMENTATIONS | OUTSIDERS)[name]()
+    built_in = IMPLEMENTATIONS | OUTSIDERS
+    if name in built_in:
+        return built_in[name]()
+    from parity_tests import own
+
+    return own.load(name)

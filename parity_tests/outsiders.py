@@ -55,6 +55,9 @@ class Outsider(ABC):
     def offers(self, layer: str) -> bool:
         return False
 
+    def judged_as(self, layer: str) -> tuple[str, ...]:
+        return (self.name,)
+
     def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
         raise NotImplementedError(f"{self.name} has no layers")
 

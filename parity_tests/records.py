@@ -31,6 +31,7 @@ class Worst(Record):
     index: list[int]
     value: float
     truth: float
+    bound: float | None = None
 
 
 class Check(Record):

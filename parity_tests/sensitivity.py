@@ -123,8 +123,8 @@ def checks(mutant: Mutant, mistaken: Implementation) -> Iterator[Check]:
 class Reused(Prepared):
     """What one mutant is held against, many are."""
 
-    def allowed(self, implementation: str) -> dict[str, Allowed]:
-        return allowed(self, implementation)
+    def allowed(self, *implementations: str) -> dict[str, Allowed]:
+        return allowed(self, *implementations)
 
 
 @cache
@@ -133,8 +133,8 @@ def prepare(case: Case | NetworkCase, dtype: str) -> Reused:
 
 
 @cache
-def allowed(prepared: Reused, implementation: str) -> dict[str, Allowed]:
-    return Prepared.allowed(prepared, implementation)
+def allowed(prepared: Reused, *implementations: str) -> dict[str, Allowed]:
+    return Prepared.allowed(prepared, *implementations)
 
 
 @cache

@@ -173,6 +173,7 @@ class Altered:
         self.name = "torch"  # whose arithmetic it has
         self.alter, self.inner = alter, inner
         self.offers, self.run_layer = inner.offers, inner.run_layer
+        self.judged_as = inner.judged_as
         self.run_network, self.predict = inner.run_network, inner.predict
 
     def train(

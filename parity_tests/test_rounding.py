@@ -9,6 +9,7 @@ import pytest
 
 from parity_tests import elementary
 from parity_tests.arithmetic import FLUSHES, arithmetic, product_u
+from parity_tests.conftest import skip_unless_built_in
 from parity_tests.elementary import PLACES, Place, measure, ulps
 from parity_tests.implementations import Implementation
 from reference.rounding import (
@@ -192,6 +193,7 @@ def test_a_lower_precision_that_torch_was_asked_for_is_taken_into_account() -> N
 def test_exp_and_log_are_as_good_as_was_measured(
     place: Place, dtype: str, implementation: Implementation
 ) -> None:
+    skip_unless_built_in(implementation)
     if not implementation.offers(place.layer):
         pytest.skip(f"{implementation.name} computes it as its fused form does")
     inputs, worst, at = measure(implementation, place, dtype, 2**17)
@@ -225,6 +227,7 @@ def test_the_measurements_cover_all_float32_and_every_set_of_instructions() -> N
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="x86's FTZ")
 def test_who_flushes_tiny_numbers_to_zero(implementation: Implementation) -> None:
+    skip_unless_built_in(implementation)
     tiny = np.full((100, 10), 2.0**-127, np.float32)
     results = implementation.run_layer("Relu", {"x": tiny}, np.ones_like(tiny))
     flushes = implementation.name.split("-")[0] in FLUSHES

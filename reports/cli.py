@@ -38,18 +38,26 @@ app = typer.Typer(
 )
 
 THREE = "reference,torch,jax"
-NAMES = "reference, torch, torch-composed, jax, jax-composed, jax-jit; or all."
-
-OUTSIDERS = "; trained only: sklearn, optax, torch-sgd; or all."
+NAMES = "reference, torch, torch-composed, jax, jax-composed, jax-jit"
+TRAINED_ONLY = "trained only: sklearn, optax, torch-sgd"
+BROUGHT = "of your own: package.module, path/to/file.py; or all."
 
 Implementations = Annotated[
-    str, Option(metavar="NAME,...", help=NAMES.replace("; or all.", OUTSIDERS))
+    str | None,
+    Option(
+        metavar="NAME,...",
+        help=f"{NAMES}; {TRAINED_ONLY}; {BROUGHT}  [default: {THREE}, announced ones]",
+    ),
+]
+Everything = Annotated[
+    str, Option(metavar="NAME,...", help=f"{NAMES}; {TRAINED_ONLY}; {BROUGHT}")
 ]
 SomeImplementations = Annotated[
     str | None,
     Option(
         metavar="NAME,...",
-        help=f"{NAMES}  [default: {THREE}; with --edges or --exhaustive all]",
+        help=f"{NAMES}; {BROUGHT}  [default: {THREE}, announced ones; with --edges or "
+        "--exhaustive all]",
     ),
 ]
 Dtypes = Annotated[str, Option("--dtype", metavar="NAME,...", help="float64, float32.")]
@@ -127,7 +135,7 @@ def check(
 
     chosen = choose("layer", layers or LAYERS_AND_NETWORK, LAYERS_AND_NETWORK)
     dtypes = choose("dtype", dtype.split(","), DTYPES)
-    names = choose_implementations(implementations or ("all" if edges else THREE))
+    names = choose_implementations(implementations or ("all" if edges else None))
     if sensitivity:
         check_sensitivity(chosen, dtypes, names, as_json)
     checks, divergences = running.check(chosen, dtypes, names, edges_only=edges)
@@ -169,6 +177,11 @@ def check_sensitivity(
     if set(dtypes) != set(DTYPES):
         raise Unusable("--sensitivity tries both dtypes: leave --dtype out")
     mutants = running.sensitivity(layers, implementations)
+    if not mutants:
+        raise Unusable(
+            f"no mistakes can be planted in {', '.join(layers)} of "
+            f"{', '.join(implementations)}"
+        )
     summary = MutantSummary.of(mutants)
     if as_json:
         print_json(mutants=mutants, summary=summary)
@@ -229,7 +242,7 @@ def check_exhaustively(
 
 @app.command()
 def train(
-    implementations: Implementations = THREE,
+    implementations: Implementations = None,
     dtype: Dtypes = "float64,float32",
     dataset: DatasetName = "auto",
     data_dir: DataDir = None,
@@ -355,7 +368,7 @@ def report(
         Path,
         Option(help="The directory to write; an earlier report there is replaced."),
     ] = Path("gradparity-report"),
-    implementations: Implementations = "all",
+    implementations: Everything = "all",
     dtype: Dtypes = "float64,float32",
     dataset: DatasetName = "auto",
     data_dir: DataDir = None,
@@ -490,6 +503,82 @@ def explain_all(output: Path, data: "Dataset", dtype: str) -> None:
 
 
 @app.command()
+def grade(
+    path: Annotated[
+        Path,
+        Argument(
+            help="A file, a folder with layers.py or the like, or a folder of "
+            "submissions: a class."
+        ),
+    ],
+    html: Annotated[
+        Path | None,
+        Option(
+            metavar="PATH",
+            help="Also write a page to hand back there; for a class a directory with a "
+            "page for each and index.html.",
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        Option(metavar="FILE", help="Also write a row for each submission there."),
+    ] = None,
+    time_limit: Annotated[
+        int,
+        Option(min=1, max=86_400, metavar="SECONDS", help="For each submission."),
+    ] = 30,
+    jobs: Annotated[
+        int | None,
+        Option(
+            min=1,
+            help="Submissions at a time.  [default: the number of processors]",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Grade somebody else's layers, each submission in a process of its own, and name
+    the mistakes.
+    """
+    from parity_tests.grading import grade as grading
+    from parity_tests.grading.launching import Limits
+    from reports import grade_page, grades
+    from reports.console import bar
+
+    paths, is_class = grading.submissions(path), grading.is_class(path)
+    if not paths:
+        raise Unusable(f"{grades.visible(str(path))} holds nothing to grade")
+    if csv is not None:
+        grades.check_csv(csv)
+        if html is not None and html.resolve() == csv.resolve():
+            raise Unusable(f"--html and --csv cannot both be {html}")
+    if html is not None:
+        grade_page.check_target(html, is_class)
+    limits = Limits(seconds=time_limit)
+    files = []
+    with bar("Grading", len(paths)) as advance:
+        for graded in grading.grade_all(paths, jobs or os.cpu_count() or 1, limits):
+            files.append(graded)
+            advance()
+    if html is not None:
+        grade_page.write(html, files, path.resolve().name if is_class else None)
+    if csv is not None:
+        grades.write_csv(csv, files)
+    status = grades.exit_status(files, is_class)
+    if as_json:
+        print_json(files=grades.plain(files))
+    elif is_class:
+        grades.show_all(files)
+    elif status != 2:
+        grades.show(files[0])
+    if not as_json:
+        grades.show_places(path for path in (csv, html) if path is not None)
+    if status == 2:
+        raise Unusable(grades.cannot_be_loaded(files[0]))
+    raise typer.Exit(status)
+
+
+@app.command()
 def compare(
     a: Annotated[Path, Argument(help="The earlier results.json, or its directory.")],
     b: Annotated[Path, Argument(help="The later one.")],
@@ -558,21 +647,36 @@ def env(as_json: AsJson = False) -> None:
         environment_table(environment).print(output)
 
 
-def choose(what: str, names: list[str], valid: Any) -> list[str]:
-    """The names, each once, or `Unusable` with a list of the valid ones."""
+def choose(what: str, names: list[str], valid: Any, *more: str) -> list[str]:
+    """The names, each once, or `Unusable` with a list of the valid ones, and of `more`
+    that would have been one.
+    """
     for name in names:
         if name not in valid:
-            raise Unusable(f"unknown {what} {name!r}: expected {', '.join(valid)}")
+            expected = ", ".join([*valid, *more])
+            raise Unusable(f"unknown {what} {name!r}: expected {expected}")
     return list(dict.fromkeys(names))
 
 
-def choose_implementations(names: str, *, outsiders: bool = False) -> list[str]:
-    """The implementations; where there is training, the outsiders too."""
+def choose_implementations(names: str | None, *, outsiders: bool = False) -> list[str]:
+    """The implementations; where there is training, the outsiders too.
+
+    None are the three and what installed packages announce. Modules and files of
+    somebody's own are loaded here, so that what is unusable is refused at once.
+    """
+    from parity_tests import own
     from parity_tests.implementations import IMPLEMENTATIONS, OUTSIDERS
 
-    valid = [*IMPLEMENTATIONS, *(OUTSIDERS if outsiders else ())]
+    valid = [*IMPLEMENTATIONS, *own.announced(), *(OUTSIDERS if outsiders else ())]
+    if names is None:
+        return [*THREE.split(","), *own.announced()]
     wanted = valid if names == "all" else names.split(",")
-    return choose("implementation", wanted, valid)
+    brought = [name for name in wanted if own.is_own(name)]
+    for name in brought:
+        if name not in own.announced():
+            own.load(name)
+    places = "package.module or path/to/file.py"
+    return choose("implementation", wanted, dict.fromkeys([*valid, *brought]), places)
 
 
 def check_rate(learning_rate: float) -> None:
@@ -592,6 +696,7 @@ def open_checkpoints(folder: Path, plan: "Plan", resume: bool) -> "Checkpoints":
     for name, number in software.pop("threads").items():
         software[f"{name} threads"] = number
     software |= software.pop("switches")
+    software.pop("announced", None)  # does not change what the others compute
     return Checkpoints.open(folder, plan, resume, software, note)
 
 
@@ -700,6 +805,7 @@ def is_refusal(error: Exception) -> bool:
     of ours.
     """
     from parity_tests.checkpoints import CheckpointError
+    from parity_tests.own import UnusableImplementation
     from parity_tests.training import TrainingDiverged
     from reference.datasets import DatasetError
     from reports.explain.making import UnusableInput
@@ -710,6 +816,7 @@ def is_refusal(error: Exception) -> bool:
     refusals = (
         Unusable,
         UnusableFunction,
+        UnusableImplementation,
         UnusableInput,
         CheckpointError,
         DatasetError,

@@ -10,6 +10,7 @@ from types import ModuleType
 import numpy as np
 import threadpoolctl
 
+from parity_tests.own import announced
 from reports.results import Environment
 
 VARIABLES = (
@@ -47,6 +48,7 @@ def describe() -> Environment:
             "torch": torch.get_num_threads() if torch else None,
         },
         switches=switches,
+        announced=announced(),
     )
 
 

@@ -50,6 +50,7 @@ class Environment(Record):
     blas: str
     threads: dict[str, int | None]
     switches: dict[str, str] = Field(default_factory=dict)
+    announced: dict[str, str] = Field(default_factory=dict)  # implementations: modules
     dataset: DatasetInfo | None = None
     command: str = ""
     seed: int | None = None

@@ -20,11 +20,11 @@ from parity_tests.catalogue import LAYERS_AND_NETWORK
 from parity_tests.checkpoints import Checkpoints
 from parity_tests.elementary import measured
 from parity_tests.implementations import (
-    IMPLEMENTATIONS,
     OUTSIDERS,
     Implementation,
     NotInstalled,
 )
+from parity_tests.own import is_own
 from parity_tests.records import (
     Check,
     Divergence,
@@ -149,7 +149,12 @@ def load_trained(
 ) -> tuple[list[Implementation], list[str]]:
     """The reference and those of these that train; and why any of them is missing."""
     wanted = dict.fromkeys(["reference", *implementations])
-    return load_present([name for name in wanted if name in training.TRAINED])
+    present, missing = load_present(
+        [name for name in wanted if name in training.TRAINED or is_own(name)]
+    )
+    silent = [each.name for each in present if each.train is None]
+    missing += [f"{name} offers no network to train" for name in silent]
+    return [each for each in present if each.train is not None], missing
 
 
 def truth_task(plan: training.Plan) -> truth.EveryCheck:
@@ -207,7 +212,7 @@ def report(
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     outsiders = [name for name in implementations if name in OUTSIDERS]
-    layered = [name for name in implementations if name in IMPLEMENTATIONS]
+    layered = [name for name in implementations if name not in OUTSIDERS]
     apart: list[parallel.Task] = [
         truth_task(plan),
         *outside_tasks(plan, dtypes, outsiders),

@@ -541,7 +541,7 @@ def checks_sentence(summary: Summary) -> str:
     if summary.failed:
         parts.append(f"{summary.failed:,} FAIL")
     if summary.missing:
-        parts.append(f"{summary.missing:,} missing (not installed)")
+        parts.append(f"{summary.missing:,} missing (not installed or not offered)")
     return ", ".join(parts)
 
 
@@ -664,7 +664,8 @@ def headline(results: Results) -> str:
 
 def environment_table(environment: Environment) -> Table:
     """Versions, machine and switches; what is not installed is missing."""
-    known = environment.model_dump(exclude={"dataset", "switches", "threads"})
+    apart = {"dataset", "switches", "threads", "announced"}
+    known = environment.model_dump(exclude=apart)
     frameworks = ("torch", "jax")
     rows = [
         [name, "missing" if value is None else str(value)]
@@ -677,4 +678,8 @@ def environment_table(environment: Environment) -> Table:
         if count is not None
     ]
     rows += [[name, value] for name, value in environment.switches.items()]
+    rows += [
+        [f"implementation: {name}", module]
+        for name, module in environment.announced.items()
+    ]
     return Table("Environment", ["what", "value"], rows)

@@ -5,16 +5,14 @@ seen without them is shown: the graph, both frameworks under the hood, and the t
 side.
 """
 
-import importlib
 import inspect
-import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from parity_tests.implementations import NotInstalled, framework
+from parity_tests.own import import_target
 from reports.explain import aligned
 from reports.explain.blocks import Aligned, Block, Page, Picture, Prose, Section
 from reports.explain.looking import Look, Seen, generic, see
@@ -30,20 +28,14 @@ class UnusableFunction(ValueError):
 
 
 def load(target: str) -> Function:
-    """The function that `module:function` names; modules of the current folder count.
+    """The function that `module:function` or `file.py:function` names; modules of the
+    current folder count.
 
-    Raises `UnusableFunction` if there is none.
+    Raises `UnusableFunction` if there is none, `UnusableImplementation` if the module
+    cannot be imported.
     """
-    module_name, _, name = target.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:  # whatever somebody's module raises when it is imported
-        raise UnusableFunction(
-            f"{module_name} cannot be imported: {type(error).__name__}: {error}"
-        ) from error
+    module_name, _, name = target.rpartition(":")
+    module = import_target(module_name)
     function = getattr(module, name, None)
     if not callable(function):
         came = "nothing of that name" if function is None else type(function).__name__

@@ -1,0 +1,393 @@
+"""Implementations of somebody's own: a module or a file that offers some of the layers.
+
+For each layer it may have, under the layer's name,
+
+- a class of the lecture's style, `Relu`, with `forward` and `backward`;
+- a function that returns its gradients itself: `relu(x, dout)` -> `out, dx`, or a dict
+  with these names;
+- a plain function, `relu(x)`, to be differentiated: by a `vjp` that stands beside it, and
+  otherwise by PyTorch or JAX, whichever its module imports.
+
+Arguments are passed by position, in the catalogue's order: `affine(x, W, b)`,
+`softmax_with_loss(x, t)`. A network, and its training, is put together from the layers;
+a class `TwoLayerNet` takes its place if there is one. What is not there is missing.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from parity_tests.implementations import (
+    IMPLEMENTATIONS,
+    OUTSIDERS,
+    Arrays,
+    JaxStyle,
+    NotInstalled,
+    TorchStyle,
+    differentiable,
+    function_name,
+    run_class,
+)
+
+GROUP = "gradparity.implementations"  # of entry points
+FRAMEWORKS = ("torch", "jax")
+NUMPY = "own"  # arrays in, arrays out: whatever it is in between
+NETWORK = "TwoLayerNet"
+PARTS = ("Affine", "Relu", "SoftmaxWithLoss")  # of the network
+# (inputs to differentiate with respect to, dout) -> (out, their gradients)
+Vjp = Callable[[Callable[..., Any], tuple[Any, ...], Any], tuple[Any, Sequence[Any]]]
+Run = Callable[[Arrays, np.ndarray], Arrays]
+
+
+class UnusableImplementation(ValueError):
+    """What was named is no implementation, or cannot be imported."""
+
+
+# --- By what name ---------------------------------------------------------------------
+
+
+@cache
+def announced() -> dict[str, str]:
+    """What installed packages announce: a name, and the module that it stands for.
+
+    None of them can take the place of an implementation that is built in.
+    """
+    built_in = {*IMPLEMENTATIONS, *OUTSIDERS}
+    found = entry_points(group=GROUP)
+    return {each.name: each.value for each in found if each.name not in built_in}
+
+
+def is_own(name: str) -> bool:
+    """Whether the name is that of a module or a file; or one that is announced."""
+    if name in IMPLEMENTATIONS or name in OUTSIDERS:
+        return False
+    return name in announced() or name.endswith(".py") or "." in name
+
+
+@cache
+def load(name: str) -> "Own":
+    """The implementation in this module or file, or of this announced name.
+
+    Raises:
+        NotInstalled: it is announced and cannot be imported.
+        UnusableImplementation: it was named and cannot be, or offers nothing.
+    """
+    target = announced().get(name)
+    if target is None:
+        return Own(name, vars(import_target(name)))
+    try:
+        return Own(name, vars(import_target(target)))
+    except UnusableImplementation as error:
+        raise NotInstalled(str(error)) from error
+
+
+def import_target(target: str) -> ModuleType:
+    """The module, or that in the file; modules of the current folder count.
+
+    Raises `UnusableImplementation`.
+    """
+    try:
+        if target.endswith(".py"):
+            return _import_file(Path(target))
+        with _importable(Path.cwd()):
+            return importlib.import_module(target)
+    except Exception as error:  # whatever somebody's module raises when it is imported
+        raise UnusableImplementation(
+            f"{target} cannot be imported: {type(error).__name__}: {error}{line(error)}"
+        ) from error
+
+
+def line(error: Exception) -> str:
+    """Where somebody's module raised it, if it did; a SyntaxError says so itself."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    if last.filename.startswith("<") or last.filename == importlib.util.__file__:
+        return ""
+    if isinstance(error, OSError) or last.filename in (__file__, importlib.__file__):
+        return ""
+    return f" ({Path(last.filename).name}, line {last.lineno})"
+
+
+def _import_file(path: Path) -> ModuleType:
+    """Its neighbours can be imported from it, as when it is run as a script."""
+    path = path.resolve(strict=True)
+    spec = importlib.util.spec_from_file_location(f"{path.stem} of {path.parent}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickle look there
+    with _importable(path.parent):
+        spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Modules that lie in a folder can be imported, from now on and first of all."""
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    yield
+
+
+# --- A layer, in whichever style ------------------------------------------------------
+
+
+class Own:
+    """An `Implementation` over the names of somebody's module.
+
+    Raises `UnusableImplementation` if there is no layer among them, or one that nobody
+    can differentiate.
+    """
+
+    spelled = None
+
+    def __init__(self, name: str, names: Mapping[str, Any]) -> None:
+        from parity_tests.catalogue import LAYERS
+
+        self.name = name
+        self.network = names.get(NETWORK)
+        self.layers: dict[str, tuple[str, Run]] = {}
+        for layer in LAYERS:
+            function = function_name(layer)
+            offered = names.get(layer, names.get(function))
+            if callable(offered):
+                self.layers[layer] = styled(name, layer, offered, names.get("vjp"))
+        if not self.layers and self.network is None:
+            raise UnusableImplementation(
+                f"{name} offers no layer: expected any of the classes "
+                f"{', '.join(LAYERS)}, or functions like {function_name(LAYERS[0])}"
+            )
+        whole = self.network is not None or all(part in self.layers for part in PARTS)
+        self.run_network = self._run_network if whole else None
+        self.predict = self._predict if whole else None
+        self.train = self._train if whole else None
+
+    def offers(self, layer: str) -> bool:
+        return layer in self.layers
+
+    def judged_as(self, layer: str) -> tuple[str, ...]:
+        """Nobody knows how it is spelled, nor by whom exp and log are computed."""
+        if layer == NETWORK:
+            layer = PARTS[-1]
+        framework, _ = self.layers.get(layer, (NUMPY, None))
+        ways = framework, f"{framework}-composed"
+        return (*ways, "reference") if framework == NUMPY else ways
+
+    def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
+        _, run = self.layers[layer]
+        with np.errstate(all="ignore"):
+            return run(inputs, dout)
+
+    def _run_network(self, params: Arrays, x: np.ndarray, t: np.ndarray) -> Arrays:
+        if self.network is not None:
+            return run_network_class(self.network, params, x, t)
+        return self._run_parts(params, x, t)
+
+    def _run_parts(self, params: Arrays, x: np.ndarray, t: np.ndarray) -> Arrays:
+        """Forward once for what comes out of each layer, with any `dout`; and again on
+        the way back, with the right one.
+        """
+        first = {"x": x, "W": params["W1"], "b": params["b1"]}
+        flow = {"Affine1": self._forward("Affine", first)}
+        flow["Relu1"] = self._forward("Relu", {"x": flow["Affine1"]})
+        second = {"x": flow["Relu1"], "W": params["W2"], "b": params["b2"]}
+        flow["Affine2"] = self._forward("Affine", second)
+        scores = {"x": flow["Affine2"], "t": t}
+        last = self.run_layer("SoftmaxWithLoss", scores, np.ones((), x.dtype))
+        flow["loss"], flow["dAffine2"] = last["out"], last["dx"]
+        back = self.run_layer("Affine", second, flow["dAffine2"])
+        flow |= {"dRelu1": back["dx"], "dW2": back["dW"], "db2": back["db"]}
+        relu = self.run_layer("Relu", {"x": flow["Affine1"]}, flow["dRelu1"])
+        flow["dAffine1"] = relu["dx"]
+        back = self.run_layer("Affine", first, flow["dAffine1"])
+        return flow | {"dx": back["dx"], "dW1": back["dW"], "db1": back["db"]}
+
+    def _forward(self, layer: str, inputs: Arrays) -> np.ndarray:
+        x = inputs["x"]
+        shape = (len(x), *inputs["W"].shape[1:]) if "W" in inputs else x.shape
+        return self.run_layer(layer, inputs, np.ones(shape, x.dtype))["out"]
+
+    def _predict(self, params: Arrays, x: np.ndarray) -> np.ndarray:
+        if self.network is not None:
+            return np.asarray(network_of(self.network, params).predict(x))
+        first = {"x": x, "W": params["W1"], "b": params["b1"]}
+        hidden = self._forward("Relu", {"x": self._forward("Affine", first)})
+        second = {"x": hidden, "W": params["W2"], "b": params["b2"]}
+        return self._forward("Affine", second)
+
+    def _train(
+        self,
+        params: Arrays,
+        train_set: tuple[np.ndarray, np.ndarray],
+        test_set: tuple[np.ndarray, np.ndarray],
+        batches: np.ndarray,
+        learning_rate: float = 0.1,
+        *,
+        stops: Collection[int] = (),
+        evaluate: Collection[int] = (),
+    ) -> Iterator[Any]:
+        """Gradient descent with its gradients; arguments and what is yielded as for
+        `reference.training.train`.
+        """
+        params = {name: value.copy() for name, value in params.items()}
+        images, labels = train_set
+        losses: list[float] = []
+        for step, batch in enumerate(batches, start=1):
+            flow = self._run_network(params, images[batch], labels[batch])
+            losses.append(float(flow["loss"]))
+            for name, value in params.items():
+                value -= learning_rate * flow["d" + name]
+            if step in stops or step == len(batches):
+                accuracies = (
+                    tuple(
+                        self._accuracy(params, data) for data in (train_set, test_set)
+                    )
+                    if step in evaluate
+                    else None
+                )
+                reached = {name: value.copy() for name, value in params.items()}
+                yield step, reached, np.array(losses, images.dtype), accuracies
+                losses = []
+
+    def _accuracy(self, params: Arrays, data: tuple[np.ndarray, np.ndarray]) -> float:
+        x, t = data
+        return float(np.mean(self._predict(params, x).argmax(axis=-1) == t))
+
+
+def styled(name: str, layer: str, offered: Any, vjp: Vjp | None) -> tuple[str, Run]:
+    """The framework that a layer is written with, or NUMPY; and how it is run.
+
+    Raises `UnusableImplementation` if it has no gradients and nobody can tell how to
+    come by them; `NotInstalled` if its framework is missing.
+    """
+    if inspect.isclass(offered) and hasattr(offered, "backward"):
+        return NUMPY, lambda inputs, dout: run_class(offered, inputs, dout)
+    if "dout" in inspect.signature(offered).parameters:
+        return NUMPY, lambda inputs, dout: run_with_gradients(offered, inputs, dout)
+    if vjp is not None:
+        return NUMPY, lambda inputs, dout: run_with_vjp(offered, vjp, inputs, dout)
+    framework = framework_of(offered)
+    if framework is None:
+        function = function_name(layer)
+        raise UnusableImplementation(
+            f"{name}: nobody can tell how to differentiate {function}: expected a class "
+            f"{layer} with forward and backward, {function}(..., dout) that returns its "
+            f"gradients too, a vjp beside it, or a function that uses torch or jax"
+        )
+    style: Any = {"torch": TorchStyle, "jax": JaxStyle}[framework](name)
+    # By position: what somebody calls the inputs is their own affair.
+    style.function = lambda layer: lambda **inputs: offered(*inputs.values())
+    return framework, lambda inputs, dout: style.run_layer(layer, inputs, dout)
+
+
+def framework_of(function: Any) -> str | None:
+    """The one that a function uses, or else that its module does; PyTorch or JAX.
+
+    What uses neither, x * y, runs on the arrays of either.
+    """
+    known = names_around(function)
+    for used in (packages(used_by(function)), packages(known.values())):
+        found = [each for each in FRAMEWORKS if each in used]
+        if found:
+            return found[0]
+    return None
+
+
+def used_by(function: Any) -> Iterator[Any]:
+    """What the code of a function names, and that of the functions that it calls."""
+    waiting, seen = [function], set[int]()
+    while waiting:
+        each = inspect.unwrap(waiting.pop())
+        code = getattr(each, "__code__", None)
+        if code is None or id(code) in seen:
+            continue
+        seen.add(id(code))
+        around = {**sys.modules, **names_around(each)}  # some import where they use it
+        names = (*code.co_names, *code.co_freevars)
+        named = [around[name] for name in names if name in around]
+        yield from named
+        waiting += named
+
+
+def names_around(function: Any) -> Mapping[str, Any]:
+    """The names of the module that a function stands in, and those that it closes over."""
+    function = inspect.unwrap(function)
+    module = inspect.getmodule(function)
+    known = getattr(function, "__globals__", vars(module) if module else {})
+    if not inspect.isfunction(function):
+        return known
+    return {**known, **inspect.getclosurevars(function).nonlocals}
+
+
+def packages(values: Iterable[Any]) -> set[str]:
+    """From which packages these modules, classes and functions are."""
+    places = (
+        value.__name__
+        if isinstance(value, ModuleType)
+        else getattr(value, "__module__", None) or type(value).__module__
+        for value in values
+    )
+    return {str(place).partition(".")[0] for place in places}
+
+
+def run_with_gradients(
+    function: Callable[..., Any], inputs: Arrays, dout: np.ndarray
+) -> Arrays:
+    """Of a function that returns `out` and the gradients in their order, or by name."""
+    found = function(*inputs.values(), dout=dout)
+    if not isinstance(found, Mapping):
+        names = ["out", *("d" + name for name in differentiable(inputs))]
+        found = dict(zip(names, found, strict=True))
+    return {name: np.asarray(value) for name, value in found.items()}
+
+
+def run_with_vjp(
+    function: Callable[..., Any], vjp: Vjp, inputs: Arrays, dout: np.ndarray
+) -> Arrays:
+    """Of a plain function, which somebody's own `vjp` differentiates."""
+    names = differentiable(inputs)
+    labels = [value for name, value in inputs.items() if name not in names]
+    primals = tuple(inputs[name] for name in names)
+    out, gradients = vjp(lambda *primals: function(*primals, *labels), primals, dout)
+    results = {"out": out}
+    for name, gradient in zip(names, gradients, strict=True):
+        results["d" + name] = gradient
+    return {name: np.asarray(value) for name, value in results.items()}
+
+
+def network_of(kind: Any, params: Arrays) -> Any:
+    """A network of the lecture's style on copies of these parameters. Its layers, too, are
+    handed them: they may have been given others when it was made.
+    """
+    params = {name: value.copy() for name, value in params.items()}
+    if hasattr(kind, "from_params"):
+        return kind.from_params(params)
+    (inputs, hidden), classes = params["W1"].shape, len(params["b2"])
+    network = kind(inputs, hidden, classes)
+    network.params.update(params)
+    for i in ("1", "2"):
+        layer = getattr(network, "layers", {}).get("Affine" + i)
+        if layer is not None:
+            layer.W, layer.b = params["W" + i], params["b" + i]
+    return network
+
+
+def run_network_class(
+    kind: Any, params: Arrays, x: np.ndarray, t: np.ndarray
+) -> Arrays:
+    """What can be seen of a `TwoLayerNet` from outside."""
+    network = network_of(kind, params)
+    gradients = network.gradient(x, t)
+    flow = {"Affine2": network.predict(x), "loss": network.loss(x, t)}
+    flow |= {"d" + name: gradients[name] for name in params}
+    return {name: np.asarray(value) for name, value in flow.items()}

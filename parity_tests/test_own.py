@@ -1,0 +1,431 @@
+"""Implementations of somebody's own: in every style, in part, by announcement, in a list
+of expected failures, and as an assertion.
+"""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity_tests import hips_autograd, own
+from parity_tests.asserting import assert_parity
+from parity_tests.catalogue import (
+    LAYER_CASES,
+    NETWORK_CASES,
+    SHAPE_CASES,
+    SMALL_CASES,
+    NetworkCase,
+)
+from parity_tests.checking import Prepared, check, try_load
+from parity_tests.conftest import expected_failures
+from parity_tests.implementations import NotInstalled, load
+from parity_tests.own import Own, UnusableImplementation
+from parity_tests.records import Check, Verdict
+from parity_tests.training import Plan, train
+from reference import layers
+from reference.datasets import load as load_dataset
+from reference.networks import TwoLayerNet
+
+HIPS = "parity_tests.hips_autograd"
+XFAILS = Path(hips_autograd.__file__).with_suffix(".xfails")
+DTYPES = ("float64", "float32")
+
+
+def rows(implementation: Own, *names: str, kind: str = "typical") -> list[Check]:
+    """The checks of these layers, in both dtypes."""
+    cases: list[Any] = [*LAYER_CASES, *NETWORK_CASES]
+    return [
+        row
+        for case in cases
+        if case.layer in names and case.kind == kind
+        for dtype in DTYPES
+        for row in check(Prepared.of(case, dtype), implementation.name, implementation)[
+            0
+        ]
+    ]
+
+
+def verdicts(found: list[Check]) -> set[Verdict]:
+    return {row.verdict for row in found}
+
+
+RIGHT = {Verdict.IDENTICAL, Verdict.WITHIN_BOUND}
+
+
+# --- Styles ---------------------------------------------------------------------------
+
+
+class MyRelu:
+    """In the lecture's style, under names of its own."""
+
+    def forward(self, values: Any) -> Any:
+        self.closed = values <= 0
+        return np.where(self.closed, 0, values)
+
+    def backward(self, upper: Any) -> Any:
+        return np.where(self.closed, 0, upper)
+
+
+def relu_and_gradient(x: Any, dout: Any) -> Any:
+    return np.where(x <= 0, 0, x), np.where(x <= 0, 0, dout)
+
+
+def relu_by_name(x: Any, dout: Any) -> Any:
+    out, dx = relu_and_gradient(x, dout)
+    return {"dx": dx, "out": out}
+
+
+def torch_relu(z: Any) -> Any:
+    import torch
+
+    return torch.relu(z)
+
+
+def jax_relu(z: Any) -> Any:
+    import jax
+
+    return jax.nn.relu(z)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"Relu": MyRelu},
+        {"relu": relu_and_gradient},
+        {"relu": relu_by_name},
+        {"relu": torch_relu},
+        {"relu": jax_relu},
+        {"relu": hips_autograd.relu, "vjp": hips_autograd.vjp},
+    ],
+    ids=["class", "tuple", "dict", "torch", "jax", "vjp"],
+)
+def test_every_style(names: dict[str, Any]) -> None:
+    for layer in ("torch", "jax"):
+        if names.get("relu") is globals()[f"{layer}_relu"]:
+            pytest.importorskip(layer)
+    found = rows(Own("mine", names), "Relu")
+    assert len(found) == 2 * 2 * 2
+    assert verdicts(found) <= RIGHT
+
+
+def test_the_framework_is_the_one_that_a_function_uses() -> None:
+    torch, jax = SimpleNamespace(), SimpleNamespace()
+    for name, module in (("torch", torch), ("jax", jax)):
+        module.relu = lambda x: x
+        module.relu.__module__ = f"{name}.functional"
+    both: dict[str, Any] = {"torch_": torch.relu, "jax_": jax.relu}
+    code = """
+        def plain(x): return x * x
+        def by_torch(x): return torch_(x)
+        def by_jax(x): return jax_(x)
+        def through_another(x): return by_jax(x) + 1
+        def imported_inside(x):
+            import jax
+            return jax.numpy.maximum(x, 0)
+        def closing_over(function):
+            return lambda x: function(x)
+    """
+    exec(textwrap.dedent(code), both)
+    expected = {
+        "plain": "torch",  # its module has both, and it runs on either
+        "by_torch": "torch",
+        "by_jax": "jax",
+        "through_another": "jax",
+        "imported_inside": "jax",
+    }
+    pytest.importorskip("jax")
+    for name, framework in expected.items():
+        assert own.framework_of(both[name]) == framework, name
+    assert own.framework_of(both["closing_over"](jax.relu)) == "jax"
+    assert own.framework_of(relu_by_name) is None
+
+
+def test_flushing_is_allowed_to_those_who_are_written_in_jax_only() -> None:
+    pytest.importorskip("jax")
+    mine = Own("mine", {"relu": jax_relu, "Sigmoid": layers.Sigmoid})
+    assert mine.judged_as("Relu") == ("jax", "jax-composed")
+    assert mine.judged_as("Sigmoid") == ("own", "own-composed", "reference")
+    found = rows(mine, "Relu", kind="edge")
+    assert Verdict.FAIL not in verdicts(found)
+    assert Verdict.DOCUMENTED in verdicts(found)
+
+
+def test_what_has_no_gradients_is_refused() -> None:
+    with pytest.raises(
+        UnusableImplementation, match=r"mine: nobody can tell how .* relu"
+    ):
+        Own("mine", {"relu": lambda x: x})
+    with pytest.raises(UnusableImplementation, match="mine offers no layer: expected"):
+        Own("mine", {"relux": relu_by_name})
+
+
+# --- In part --------------------------------------------------------------------------
+
+
+def test_what_is_not_offered_is_missing_and_not_failed() -> None:
+    mine = Own("mine", {"Relu": MyRelu})
+    found = rows(mine, "Affine", "Softmax")
+    assert verdicts(found) == {Verdict.MISSING}
+    assert {row.note for row in found} == {"not offered"}
+    assert mine.train is None
+    for kind in ("invalid",):
+        assert not rows(mine, "Relu", kind=kind)
+
+
+def test_a_gradient_that_is_not_returned_is_a_failure() -> None:
+    mine = Own("mine", {"relu": lambda x, dout: {"out": np.where(x <= 0, 0, x)}})
+    notes = {row.note for row in rows(mine, "Relu") if row.verdict == Verdict.FAIL}
+    assert notes == {"dx was not returned"}
+
+
+# --- The network ----------------------------------------------------------------------
+
+
+class LectureNet:
+    """What the lecture's network shows to the outside."""
+
+    def __init__(self, inputs: int, hidden: int, outputs: int) -> None:
+        self.net = TwoLayerNet(inputs, hidden, outputs)
+        self.params, self.layers = self.net.params, self.net.layers
+        self.net._bind = lambda: None  # type: ignore[method-assign]
+
+    def predict(self, x: Any) -> Any:
+        return self.net.predict(x)
+
+    def loss(self, x: Any, t: Any) -> Any:
+        return self.net.loss(x, t)
+
+    def gradient(self, x: Any, t: Any) -> Any:
+        return self.net.gradient(x, t)
+
+
+class WrongNet(LectureNet):
+    """Its first bias learns twice as fast."""
+
+    def gradient(self, x: Any, t: Any) -> Any:
+        found = super().gradient(x, t)
+        return found | {"b1": 2 * found["b1"]}
+
+
+def network_rows(mine: Own) -> dict[str, set[Verdict]]:
+    (case,) = (c for c in SMALL_CASES if isinstance(c, NetworkCase))
+    found: dict[str, set[Verdict]] = {}
+    for dtype in DTYPES:
+        for row in check(Prepared.of(case, dtype), mine.name, mine)[0]:
+            found.setdefault(row.quantity, set()).add(row.verdict)
+    return found
+
+
+def test_a_network_is_put_together_from_the_layers() -> None:
+    found = network_rows(Own("mine", vars(layers)))
+    assert found.pop("y") == {Verdict.MISSING}
+    assert len(found) == 12
+    assert set().union(*found.values()) == {Verdict.IDENTICAL}
+
+
+def test_of_a_network_of_ones_own_is_compared_what_can_be_seen() -> None:
+    names = {"TwoLayerNet": LectureNet, "Relu": MyRelu}
+    found = network_rows(Own("mine", names))
+    seen = {name for name, said in found.items() if said != {Verdict.MISSING}}
+    assert seen == {"Affine2", "loss", "dW1", "db1", "dW2", "db2"}
+    assert set().union(*(found[name] for name in seen)) <= RIGHT
+    wrong = network_rows(Own("mine", names | {"TwoLayerNet": WrongNet}))
+    assert [n for n, said in wrong.items() if Verdict.FAIL in said] == ["db1"]
+
+
+@pytest.mark.parametrize("names", [vars(layers), {"TwoLayerNet": LectureNet}])
+def test_it_can_be_trained(names: dict[str, Any]) -> None:
+    plan = Plan.of(load_dataset("digits", download=False), steps=20)
+    _, baseline = train(plan, "float64", load("reference"), None)
+    training, _ = train(plan, "float64", Own("mine", names), baseline)
+    assert training.largest_drift < 1e-15
+    assert training.epochs[-1].test_accuracy > 0
+
+
+# --- By name --------------------------------------------------------------------------
+
+
+def test_a_file_a_module_and_what_is_announced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reports import cli, environment, tables
+
+    (tmp_path / "one.py").write_text("from two import Relu\n", encoding="utf-8")
+    (tmp_path / "two.py").write_text("from reference.layers import Relu\n", "utf-8")
+    (tmp_path / "packed").mkdir()
+    (tmp_path / "packed" / "inside.py").write_text("from two import Relu\n", "utf-8")
+    info = tmp_path / "announcing-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: announcing\nVersion: 1.0\n", "utf-8")
+    (info / "entry_points.txt").write_text(
+        f"[{own.GROUP}]\nmine = two\nbroken = no.such\ntorch = two\n", "utf-8"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    own.announced.cache_clear()
+    try:
+        assert own.announced() == {"mine": "two", "broken": "no.such"}
+        for name in ("one.py", "packed.inside", "mine", str(tmp_path / "one.py")):
+            assert own.is_own(name)
+            assert load(name).offers("Relu"), name
+        assert isinstance(try_load("broken"), NotInstalled)
+        names = cli.choose_implementations(None)
+        assert names == ["reference", "torch", "jax", "mine", "broken"]
+        assert "mine" in cli.choose_implementations("all")
+        assert cli.choose_implementations("mine,one.py") == ["mine", "one.py"]
+        found = environment.describe()
+        assert found.announced == {"mine": "two", "broken": "no.such"}
+        shown = tables.environment_table(found).rows
+        assert ["implementation: mine", "two"] in shown
+    finally:
+        own.announced.cache_clear()
+        own.load.cache_clear()
+
+
+REFUSED = {
+    "nosuch.py": "nosuch.py cannot be imported: FileNotFoundError",
+    "no.such": "no.such cannot be imported: ModuleNotFoundError: No module named 'no'$",
+    "raising.py": r"ZeroDivisionError: division by zero \(raising.py, line 2\)$",
+    "syntax.py": r"SyntaxError: .* \(syntax.py, line 1\)$",
+    "empty.py": "empty.py offers no layer: expected any of the classes AddLayer",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_used_is_refused_in_a_sentence(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reports import cli
+
+    (tmp_path / "raising.py").write_text("\n1 / 0\n", encoding="utf-8")
+    (tmp_path / "syntax.py").write_text("def f(:\n", encoding="utf-8")
+    (tmp_path / "empty.py").write_text("", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnusableImplementation, match=REFUSED[name]) as caught:
+        cli.choose_implementations(f"reference,{name}")
+    assert cli.is_refusal(caught.value)
+    with pytest.raises(cli.Unusable, match=r"nosuch.*module or path/to/file"):
+        cli.choose_implementations("nosuch")
+
+
+# --- HIPS autograd --------------------------------------------------------------------
+
+
+def test_hips_autograd_agrees_but_for_what_is_listed() -> None:
+    """All layers, typical and edge, and the network."""
+    mine = own.load(HIPS)
+    failed = []
+    cases: list[Any] = [*LAYER_CASES, *SHAPE_CASES, *NETWORK_CASES[:1]]
+    for case in cases:
+        for dtype in DTYPES if case.kind != "invalid" else ():
+            found, _ = check(Prepared.of(case, dtype), HIPS, mine)
+            assert case.layer == "TwoLayerNet" or Verdict.MISSING not in verdicts(found)
+            if Verdict.FAIL in verdicts(found):
+                failed.append(f"test_layer[{case.id}-{HIPS}-{dtype}]")
+    listed = [line.partition("::")[2] for line in expected_failures(XFAILS)]
+    assert sorted(failed) == sorted(listed)
+
+
+def test_hips_autograd_learns_the_same() -> None:
+    plan = Plan.of(load_dataset("digits", download=False), steps=50)
+    for dtype, drift in (("float64", 1e-15), ("float32", 1e-6)):
+        _, baseline = train(plan, dtype, load("reference"), None)
+        training, _ = train(plan, dtype, load(HIPS), baseline)
+        assert training.largest_drift < drift
+        assert training.test_predictions_differing == 0
+
+
+# --- A list of expected failures ------------------------------------------------------
+
+
+LEAKY = """
+import numpy as np
+
+class Relu:  # its gradient leaks at 0
+    def forward(self, x):
+        self.mask = x < 0
+        return np.where(x <= 0, 0, x)
+    def backward(self, dout):
+        return np.where(self.mask, 0, dout)
+"""
+TEST = "parity_tests/test_layers.py::test_layer"
+FAILS = [f"{TEST}[Relu/special numbers-leaky.py-{dtype}]" for dtype in DTYPES]
+
+
+def run_pytest(tmp_path: Path, *lines: str) -> subprocess.CompletedProcess[str]:
+    """`test_layers.py` on LEAKY, from a folder of somebody's own."""
+    (tmp_path / "leaky.py").write_text(LEAKY, encoding="utf-8")
+    (tmp_path / "xfails").write_text("\n".join(lines), encoding="utf-8")
+    root = Path(__file__).parent.parent
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command += [f"--rootdir={root}", f"--config-file={root / 'pyproject.toml'}"]
+    command += [str(root / "parity_tests" / "test_layers.py")]
+    command += ["--implementations", "leaky.py", "--xfails-file", "xfails"]
+    return subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+
+def test_expected_failures_fail_no_run_and_stale_ones_do(tmp_path: Path) -> None:
+    passing = f"{TEST}[Relu/batch-leaky.py-float64]"
+    done = run_pytest(tmp_path, "# at 0", "", f"{FAILS[0]} # it leaks", passing)
+    assert done.returncode == 1
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
+    assert len(failed) == 2, done.stdout
+    assert failed[0].endswith(passing.partition("::")[2])  # is listed, and passes
+    assert failed[1].endswith(FAILS[1].partition("::")[2])  # is not listed
+    assert "1 xfailed" in done.stdout
+    done = run_pytest(tmp_path, f"{TEST}[Relu/nothing-leaky.py-float64]")
+    assert done.returncode == 4
+    assert (
+        "names no test: parity_tests/test_layers.py::test_layer[Relu/n" in done.stderr
+    )
+
+
+# --- As an assertion ------------------------------------------------------------------
+
+
+def test_assert_parity() -> None:
+    assert_parity(MyRelu, "Relu")
+    assert_parity(hips_autograd.softmax, "Softmax", edges=False, vjp=hips_autograd.vjp)
+    with pytest.raises(ValueError, match="unknown layer 'ReLU': expected AddLayer"):
+        assert_parity(MyRelu, "ReLU")
+
+
+def test_assert_parity_says_what_is_wrong_first() -> None:
+    def doubled(x: Any, dout: Any) -> Any:
+        out, dx = relu_and_gradient(x, dout)
+        return out, 2 * dx
+
+    def leaky(x: Any, dout: Any) -> Any:
+        return np.where(x <= 0, 0, x), np.where(x < 0, 0, dout)
+
+    def flat(x: Any, dout: Any) -> Any:
+        return tuple(value.ravel() for value in relu_and_gradient(x, dout))
+
+    case = next(c for c in LAYER_CASES if c.id == "Relu/batch")
+    worst = np.abs(np.where(case.inputs["x"] <= 0, 0, case.dout)).max()
+    with pytest.raises(AssertionError) as caught:
+        assert_parity(doubled, "Relu", edges=False)
+    said = str(caught.value)
+    assert said.startswith("doubled is no Relu: dx of case 'Relu/batch' in float64 is ")
+    assert "beyond the rounding bound of 0" in said
+    assert worst > 1
+    with pytest.raises(
+        AssertionError, match=r"at \[\d+, \d+\] it is 1.0, the truth is 0"
+    ):
+        assert_parity(leaky, "Relu")
+    assert_parity(leaky, "Relu", edges=False)
+    with pytest.raises(
+        AssertionError, match=r"expected shape \(100, 50\), got \(5000,"
+    ):
+        assert_parity(flat, "Relu")
+    with pytest.raises(
+        AssertionError, match=r"is [\d.e+]+ times the rounding bound of"
+    ):
+        assert_parity(lambda x, dout: (np.exp(x) * 1.01, dout), "Exp")
