@@ -30,7 +30,7 @@ from parity_tests.checking import (
     written_into,
 )
 from parity_tests.comparison import Allowed
-from parity_tests.conftest import DTYPES, chosen, loaded
+from parity_tests.conftest import DTYPES, chosen_implementations, loaded
 from parity_tests.divergences import documented
 from parity_tests.edges import backwards, broadcast, strided
 from parity_tests.implementations import (
@@ -179,7 +179,7 @@ def holds(
 
 @pytest.mark.parametrize("layer", LAYERS_AND_NETWORK)
 def test_whatever_goes_in(layer: str, pytestconfig: pytest.Config) -> None:
-    names = chosen(pytestconfig, "--implementations", [*IMPLEMENTATIONS])
+    names = [n for n in chosen_implementations(pytestconfig) if n in IMPLEMENTATIONS]
     count: Counter[str] = Counter()
 
     @given(network_cases() if layer == NetworkCase.layer else layer_cases(layer))

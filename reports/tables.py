@@ -18,6 +18,7 @@ from tabulate import tabulate
 
 from parity_tests.elementary import Measured
 from parity_tests.exhaustive import FLOATS
+from parity_tests.implementations import IMPLEMENTATIONS, OUTSIDERS
 from parity_tests.records import (
     Among,
     Check,
@@ -645,6 +646,8 @@ def headline(results: Results) -> str:
     present |= {row.implementation for row in results.exhaustive}
     framework = {"reference": "NumPy", "torch": "PyTorch", "jax": "JAX"}
     names = [framework[name] for name in framework if name in present]
+    built_in = {*IMPLEMENTATIONS, *OUTSIDERS}
+    names += sorted(name for name in present if name not in built_in)
     if not names:
         return "Nothing was compared."
     listed = ", ".join(names[:-1]) + (" and " if names[1:] else "") + names[-1]

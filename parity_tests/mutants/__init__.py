@@ -7,6 +7,7 @@ difference to what it is derived from. The frameworks are imported when one is u
 """
 
 from parity_tests.mutants import (  # noqa: F401
+    functions,
     jax_layers,
     networks,
     numpy_layers,

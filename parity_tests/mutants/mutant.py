@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from parity_tests.implementations import Implementation, function_name, load
 from parity_tests.mutants.loops import run
 
-Scope = Literal["layer", "network", "training"]
+Scope = Literal["function", "layer", "network", "training"]
 Definition = TypeVar("Definition")
 MUTANTS: list["Mutant"] = []
 
@@ -20,8 +20,9 @@ class Mutant:
 
     Args:
         name: in kebab-case; no two have the same.
-        scope: what is replaced: a layer, the network, or the loop that trains it.
-        layer: the layer, or TwoLayerNet.
+        scope: what is replaced: a function that layers are made of, a layer, the
+            network, or the loop that trains it.
+        layer: the layer or the function, or TwoLayerNet.
         implementation: whose; any name that `load` knows.
         sentence: what is wrong and what comes of it, for a beginner.
         source: where somebody has made it, as far as is known.
@@ -39,8 +40,11 @@ class Mutant:
     def load(self) -> Implementation:
         """The implementation with this mistake in it.
 
-        Raises NotInstalled where its framework cannot be imported.
+        Raises NotInstalled where its framework cannot be imported, and ValueError for a
+        function: the contract of an implementation has none; `definition` is all.
         """
+        if self.scope == "function":
+            raise ValueError(f"{self.name} is a mistake in a function, {self.layer}")
         mistaken: Any = load(self.implementation)
         if self.scope == "training":
             mistaken.train = partial(run, self.definition)
