@@ -303,7 +303,7 @@ class MutantResult(Record):
     """
 
     name: str
-    scope: Literal["layer", "network", "training"]
+    scope: Literal["layer", "function", "network", "training"]
     layer: str
     implementation: str
     sentence: str

@@ -3,7 +3,8 @@
 A mutant in a layer or in the network goes through the same cases and the same comparison
 as an implementation does, bad input left out: what is to be noticed are wrong numbers. A
 mutant in a training loop takes a few steps on the digits, in float64, and is held against
-the reference as every training is.
+the reference as every training is. A mutant of a function is asked what `gradparity grade`
+asks of a submission's.
 """
 
 import warnings
@@ -23,6 +24,9 @@ from parity_tests.catalogue import (
 )
 from parity_tests.checking import Prepared, check, raised_by
 from parity_tests.comparison import Allowed
+from parity_tests.grading.exercise import exercise
+from parity_tests.grading.findings import Findings
+from parity_tests.grading.tasks import tasks_of
 from parity_tests.implementations import Implementation, NotInstalled, load
 from parity_tests.mutants import MUTANTS, Mutant
 from parity_tests.records import Check, MutantResult, Verdict
@@ -34,6 +38,13 @@ STEPS = 4
 # Shapes that every run of the suite has come first; the others cost JAX a compilation.
 STAGES: tuple[list[Any], ...] = ([*LAYER_CASES, *NETWORK_CASES], [*SHAPE_CASES])
 FAMILIES = ("reference", "torch", "jax")
+# The layer, or network, with whose mistakes those of a function are shown.
+HOME = {
+    "sigmoid": "Sigmoid",
+    "softmax": "Softmax",
+    "cross_entropy_error": "CrossEntropy",
+    "numerical_gradient": "TwoLayerNet",
+}
 
 
 def chosen(
@@ -43,15 +54,20 @@ def chosen(
     """The mutants of these layers and frameworks, in the order of the cases' catalogue."""
     families = {family(name) for name in implementations}
     wanted = [
-        m for m in MUTANTS if m.layer in layers and family(m.implementation) in families
+        m for m in MUTANTS if home(m) in layers and family(m.implementation) in families
     ]
     return sorted(
         wanted,
         key=lambda m: (
-            LAYERS_AND_NETWORK.index(m.layer),
+            LAYERS_AND_NETWORK.index(home(m)),
             FAMILIES.index(family(m.implementation)),
         ),
     )
+
+
+def home(mutant: Mutant) -> str:
+    """The layer, or TwoLayerNet, that it belongs to."""
+    return HOME.get(mutant.layer, mutant.layer)
 
 
 def family(implementation: str) -> str:
@@ -70,14 +86,17 @@ def examine(mutant: Mutant, until_caught: bool = False) -> MutantResult:
         "source": mutant.source,
     }
     try:
-        mistaken = mutant.load()
+        mistaken = None if mutant.scope == "function" else mutant.load()
     except NotInstalled as reason:
         return MutantResult(**about, caught=None, note=str(reason))
     rows: list[Check] = []
     failed: list[Check] = []
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # wrong code may well warn; that is not a check
-        for row in checks(mutant, mistaken):
+        rows_of = (
+            function_checks(mutant) if mistaken is None else checks(mutant, mistaken)
+        )
+        for row in rows_of:
             rows.append(row)
             if row.verdict == Verdict.FAIL:
                 failed.append(row)
@@ -118,6 +137,31 @@ def checks(mutant: Mutant, mistaken: Implementation) -> Iterator[Check]:
                     yield from rows
         if caught:
             return
+
+
+def function_checks(mutant: Mutant) -> Iterator[Check]:
+    """A row for every call; to write into an argument is wrong here, as everywhere."""
+    outcomes = exercise({mutant.layer: mutant.definition}, tasks_of(mutant.layer))
+    findings = Findings.of(mutant.layer, outcomes)
+    for found in findings.found:
+        remarks = findings.outcomes[found.asked].remarks
+        spoilt = [r.what for r in remarks if r.kind in ("wrote", "not restored")]
+        note = f"wrote into {' and '.join(spoilt)}" if spoilt else found.note
+        yield Check(
+            scope="layer",
+            case=f"{mutant.layer}/{found.case}",
+            kind="typical",
+            layer=mutant.layer,
+            quantity=found.quantity,
+            dtype=found.expected.task.dtype,
+            implementation=mutant.implementation,
+            bound_ratio=found.ratio,
+            worst=found.worst,
+            verdict=Verdict.WITHIN_BOUND
+            if found.right and not spoilt
+            else Verdict.FAIL,
+            note=note,
+        )
 
 
 class Reused(Prepared):

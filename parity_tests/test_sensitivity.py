@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+import reference.functions
+import reference.gradient
+from parity_tests.grading.outcomes import FUNCTIONS
 from parity_tests.implementations import Implementation, NotInstalled, load
 from parity_tests.mutants import MUTANTS, Mutant
 from parity_tests.mutants.loops import JaxLoop, NumpyLoop, TorchLoop
@@ -20,6 +23,8 @@ from reference.networks import TwoLayerNet
 
 
 def load_or_skip(mutant: Mutant) -> None:
+    if mutant.scope == "function":
+        return
     try:
         mutant.load()
     except NotInstalled as reason:
@@ -53,11 +58,13 @@ def nothing_wrong() -> list[Mutant]:
         return kind(name, scope, layer, implementation, "", "", definition)
 
     layers = {m.layer: None for m in chosen() if m.scope == "layer"}
+    functions = {**vars(reference.functions), **vars(reference.gradient)}
     loops = {"reference": NumpyLoop, "torch": TorchLoop, "jax": JaxLoop}
     return [
         *(right(Unchanged, "layer", layer, "reference", None) for layer in layers),
         right(Unchanged, "layer", "MulLayer", "torch", None),
         right(Unchanged, "layer", "MulLayer", "jax-jit", None),
+        *(right(Mutant, "function", f, "reference", functions[f]) for f in FUNCTIONS),
         right(Mutant, "network", "TwoLayerNet", "reference", TwoLayerNet),
         *(right(Mutant, "training", "TwoLayerNet", *each) for each in loops.items()),
     ]
@@ -79,6 +86,7 @@ def test_the_catalogue_of_mistakes() -> None:
     assert len(names) >= 60
     scopes = Counter((family(m.implementation), m.scope) for m in MUTANTS)
     assert scopes["reference", "layer"] >= 35
+    assert scopes["reference", "function"] >= 20
     assert scopes["torch", "layer"] >= 12
     assert scopes["jax", "layer"] >= 10
     assert scopes["reference", "network"] >= 5
@@ -162,3 +170,24 @@ def test_mistakes_in_a_framework_that_is_missing_have_not_survived(
     assert "no torch here" in missing[0]["note"]
     assert found["summary"]["missing"] == len(missing)
     assert found["summary"]["survived"] == 0
+
+
+def test_a_mistake_in_a_function_is_shown_with_its_layer(tmp_path: Path) -> None:
+    done = gradparity(
+        tmp_path,
+        *("check", "CrossEntropy", "--sensitivity", "--json"),
+        *("--implementations", "reference"),
+    )
+    assert done.returncode == 0, done
+    mutants = json.loads(done.stdout)["mutants"]
+    layers = {row["layer"] for row in mutants}
+    assert layers == {"CrossEntropy", "cross_entropy_error"}
+    (signless,) = (m for m in mutants if m["name"] == "sign-of-the-loss-forgotten")
+    assert signless["caught"] is True
+    assert signless["first"] == "cross_entropy_error/labels"
+
+
+def test_a_function_is_no_implementation() -> None:
+    (mutant,) = (m for m in MUTANTS if m.name == "forward-difference")
+    with pytest.raises(ValueError, match="mistake in a function, numerical_gradient"):
+        mutant.load()

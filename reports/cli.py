@@ -541,20 +541,23 @@ def grade(
     the mistakes.
     """
     from parity_tests.grading import grade as grading
-    from parity_tests.grading.launching import Limits
+    from parity_tests.grading import launching
     from reports import grade_page, grades
-    from reports.console import bar
+    from reports.console import bar, note
 
-    paths, is_class = grading.submissions(path), grading.is_class(path)
-    if not paths:
-        raise Unusable(f"{grades.visible(str(path))} holds nothing to grade")
+    try:
+        paths, is_class = grading.submissions(path), grading.is_class(path)
+    except grading.Unusable as error:  # which names somebody else's file
+        raise Unusable(grades.visible(str(error))) from error
     if csv is not None:
         grades.check_csv(csv)
         if html is not None and html.resolve() == csv.resolve():
             raise Unusable(f"--html and --csv cannot both be {html}")
     if html is not None:
         grade_page.check_target(html, is_class)
-    limits = Limits(seconds=time_limit)
+    for sentence in launching.lacking_here():
+        note(f"warning: on this system {sentence}")
+    limits = grading.Limits(seconds=time_limit)
     files = []
     with bar("Grading", len(paths)) as advance:
         for graded in grading.grade_all(paths, jobs or os.cpu_count() or 1, limits):

@@ -1,0 +1,152 @@
+"""What is right in value but risky: a warning each, in a sentence."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from parity_tests.grading.diagnosis import explains, known
+from parity_tests.grading.exercise import CLOSURE
+from parity_tests.grading.findings import Findings, Found
+from parity_tests.grading.outcomes import Ran
+from parity_tests.grading.records import Warned
+from parity_tests.grading.relations import CLOSE, close, listed
+from parity_tests.grading.tasks import EXTREME, LABELS, ONE_HOT, SCALED, TENSORS
+from parity_tests.grading.truths import LOSSES
+
+# What a remark says, of the class, the quantity or argument, and what comes after it.
+REMARKS = {
+    "wrote": "`{name}` writes into what it is given, {what}: whoever else uses that "
+    "array finds it changed.",
+    "shares": "`{name}` returns {what} in the memory of `{with_}`: to change one is to "
+    "change the other.",
+    "overwrote": "`{name}` later changes the array that it returned as {what}: whoever "
+    "kept it finds other numbers.",
+    "type": "`{name}` returns {what} of type {with_} where a NumPy array is expected.",
+    "not restored": "`{name}` leaves {what} changed: who checks a network with it changes "
+    "its parameters.",
+}
+DECLINED = {
+    TENSORS: "`{name}` does not take tensors, that is, batches of more than two axes: the "
+    "book's common/layers.py flattens them.",
+    LABELS: "`{name}` takes labels in one-hot rows only, and not as numbers.",
+    ONE_HOT: "`{name}` takes labels as numbers only, and not in one-hot rows.",
+}
+OPTIONAL = {
+    SCALED: "`{name}` {scaled}: that is right as long as the loss is the end of the graph.",
+    CLOSURE: "`{name}` does not change x itself: where f reads that array and not its "
+    "argument, as in the lecture's gradient check, the result is wrong.",
+    EXTREME: "At extreme values, {extreme}",
+}
+KINDS = {SCALED: "dout ignored", CLOSURE: "closure"}
+
+
+def cautions(findings: Findings) -> Iterator[Warned]:
+    """The warnings about one class or function."""
+    name = findings.name
+
+    def warned(kind: str, sentence: str) -> Warned:
+        return caution(name, kind, sentence)
+
+    for (kind, with_), what in remarks(findings).items():
+        words = {"name": name, "what": listed(what), "with_": with_}
+        yield warned(kind, REMARKS[kind].format(**words))
+    for (came, went), what in other_dtypes(findings).items():
+        sentence = f"`{name}` returns {listed(what)} in {came} where {went} went in."
+        yield warned("dtype", sentence)
+    if findings.epsilon:
+        yield warned("epsilon", added(findings))
+    if findings.wrong:
+        return  # which may be the reason for what follows
+    for group, template in DECLINED.items():
+        if group in findings.declined:
+            yield warned(group, template.format(name=name))
+    for group, template in OPTIONAL.items():
+        wrong = [f for f in findings.found if f.group == group and not f.right]
+        if wrong and not (findings.declined and all(f.raised for f in wrong)):
+            words = {"name": name}
+            if group == EXTREME:
+                words["extreme"] = at_extremes(findings, wrong)
+            if group == SCALED:
+                ignored = all(is_without_dout(f) for f in wrong)
+                words["scaled"] = "ignores `dout`" if ignored else "wants a `dout` of 1"
+            yield warned(KINDS.get(group, group), template.format(**words))
+
+
+def remarks(findings: Findings) -> dict[tuple[str, str], list[str]]:
+    """What was noticed, by its kind and what it goes with, each once."""
+    noticed: dict[tuple[str, str], list[str]] = {}
+    for outcome in findings.outcomes.values():
+        for remark in outcome.remarks:
+            what, _, with_ = remark.what.partition(", ")
+            # Of a result that is missing, the verdict says enough.
+            if remark.kind in REMARKS and with_ != "NoneType":
+                together = noticed.setdefault((remark.kind, with_), [])
+                if what not in together:
+                    together.append(what)
+    return noticed
+
+
+def other_dtypes(findings: Findings) -> dict[tuple[str, str], list[str]]:
+    """The quantities that came in another dtype than was asked, by both dtypes."""
+    other: dict[tuple[str, str], list[str]] = {}
+    for found in findings.found:
+        asked = found.expected.task.dtype
+        if found.value is None or found.note or found.quantity == "accuracy":
+            continue
+        came = str(found.value.dtype)
+        if came == asked:
+            came = found.dtype  # its digits are fewer than its dtype has
+        if came != asked:
+            quantities = other.setdefault((came, asked), [])
+            if found.quantity not in quantities:
+                quantities.append(found.quantity)
+    return other
+
+
+def is_without_dout(found: Found) -> bool:
+    """Whether it is right but for a factor of dout that is missing."""
+    dout = found.input("dout")
+    if found.value is None or dout is None:
+        return False
+    return close(found.value * dout, found.truth, CLOSE[found.dtype])
+
+
+def added(findings: Findings) -> str:
+    name, epsilon = findings.name, f"{findings.epsilon:.0e}".replace("e-0", "e-")
+    sentence = f"`{name}` adds {epsilon} in the logarithm: "
+    if LOSSES[name] == "out" and name != "SoftmaxWithLoss":
+        return sentence + "its value is a little less than that of the cross entropy."
+    return sentence + "the gradient (y - t) / N is not exactly that loss's derivative."
+
+
+def at_extremes(findings: Findings, wrong: list[Found]) -> str:
+    """Which quantities are wrong at extreme values, for what known reason."""
+    name = findings.name
+    quantities = list(dict.fromkeys(f.quantity for f in wrong))
+    verb = "is" if len(quantities) == 1 else "are"
+    sentence = f"{listed(quantities)} of `{name}` {verb} wrong"
+    for mistake in known(name):
+        if mistake.quantities >= {*quantities} and explains(
+            mistake, findings, group=EXTREME
+        ):
+            why = mistake.mutant.sentence
+            return f"{sentence}. `{name}` {why[0].lower()}{why[1:]}"
+    came = [f.worst for f in wrong if f.worst is not None]
+    if not came:
+        return f"{sentence}: {wrong[0].note}."
+    worst = max(came, key=lambda worst: abs(worst.truth))
+    return f"{sentence}: {worst.value:.6g} where {worst.truth:.6g} is right."
+
+
+def of_the_whole(ran: Ran) -> Iterator[Warned]:
+    """The warnings about a submission as a whole."""
+    if ran.printed:
+        sentence = (
+            f"Prints while it runs, {ran.printed:,} characters, beginning with "
+            f"{ran.first_printed!r}."
+        )
+        yield caution(None, "prints", sentence)
+
+
+def caution(name: str | None, kind: str, sentence: str) -> Warned:
+    about: dict[str, Any] = {"class": name, "kind": kind, "sentence": sentence}
+    return Warned(**about)

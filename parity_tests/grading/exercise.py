@@ -1,0 +1,246 @@
+"""Asks a submission what is asked of it, and writes down what it answers.
+
+This runs in the submission's own process, on NumPy and the standard library. What it
+needs of NumPy it has taken hold of before a submission can put something else in its
+place. In the parent's process it asks the reference, with a known mistake in it, the same.
+"""
+
+import linecache
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from traceback import walk_tb
+from typing import Any
+
+import numpy as np
+
+from parity_tests.grading.outcomes import (
+    FUNCTIONS,
+    NETWORK,
+    Arrays,
+    Call,
+    Outcome,
+    Raised,
+    Remark,
+    Task,
+)
+
+# The case of numerical_gradient in which f looks at the array x and not at its argument.
+CLOSURE = "f reads x elsewhere"
+LARGEST = 2**20  # elements of a result
+LONGEST = 500  # characters of a message
+HELD = {"Affine": ("W", "b")}  # what the constructor takes
+PARAMS = ("W1", "b1", "W2", "b2")
+
+Own = Callable[[str], bool]
+asarray, errstate, may_share_memory = np.asarray, np.errstate, np.may_share_memory
+ndarray, generic = np.ndarray, np.generic
+
+
+def nobodys(file: str) -> bool:
+    return False
+
+
+def exercise(
+    names: Mapping[str, Any], tasks: Iterable[Task], own: Own = nobodys
+) -> Iterator[Outcome]:
+    """What a namespace answers to the tasks, one call after the other.
+
+    Args:
+        names: the submission's; tasks whose class or function is not there are skipped.
+        tasks: what is asked.
+        own: whether a file is the submission's: a line of it is what an exception is
+            blamed on.
+    """
+    for task in tasks:
+        if task.name in names:
+            subject = Subject(names[task.name], task, own)
+            for number in range(len(task.calls)):
+                yield subject.answer(number)
+
+
+class Subject:
+    """A function, or one instance of a class, in the course of a task."""
+
+    def __init__(self, offered: Any, task: Task, own: Own) -> None:
+        self.offered, self.task, self.own = offered, task, own
+        self.made: Any = None  # the instance, from the first call on
+        self.held: dict[str, tuple[np.ndarray, bytes]] = {}  # what it was made of
+        self.returned: list[tuple[str, np.ndarray, bytes]] = []
+
+    def answer(self, number: int) -> Outcome:
+        """What comes of one call."""
+        task, call = self.task, self.task.calls[number]
+        asking = Asking(call, self.own, self.returned)
+        with errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # wrong code may well warn
+            asking.attempt(lambda: self.ask(asking))
+        asking.look_back(restores=task.name == "numerical_gradient")
+        self.held = {
+            name: (array, array.tobytes())
+            for name, (array, _) in asking.given.items()
+            if name in HELD.get(task.name, ())
+        }
+        return Outcome(
+            *(task.name, task.case, task.dtype, number),
+            results=asking.results,
+            raised=asking.raised,
+            remarks=tuple(dict.fromkeys(asking.remarks)),
+        )
+
+    def ask(self, asking: "Asking") -> None:
+        name = self.task.name
+        if name == NETWORK:
+            self.ask_network(asking)
+        elif name == "numerical_gradient":
+            asking.differentiate(self.offered, reads_x=self.task.case == CLOSURE)
+        elif name in FUNCTIONS:
+            asking.keep("out", self.offered(*asking.give(*asking.call.inputs)))
+        else:
+            self.ask_layer(asking)
+
+    def ask_layer(self, asking: "Asking") -> None:
+        """W and b are those of a task's first call."""
+        asking.given |= self.held
+        held = HELD.get(self.task.name, ())
+        if self.made is None:
+            self.made = self.offered(*asking.give(*held))
+        names = [name for name in asking.call.inputs if name not in held]
+        if not hasattr(self.made, "forward"):
+            return
+        asking.keep("out", self.made.forward(*asking.give(*names)))
+        if not hasattr(self.made, "backward"):
+            return
+        douts = () if asking.call.dout is None else asking.give("dout")
+        targets = ["d" + name for name in names if name != "t"]
+        gradients = self.made.backward(*douts)
+        several = tuple if len(targets) == 1 else (tuple, list)
+        if not isinstance(gradients, several):
+            gradients = (gradients,)
+        for target, gradient in zip(targets, gradients, strict=False):
+            asking.keep(target, gradient)
+        for name in held:
+            if hasattr(self.made, "d" + name):
+                asking.keep("d" + name, getattr(self.made, "d" + name))
+
+    def ask_network(self, asking: "Asking") -> None:
+        inputs = asking.call.inputs
+        if self.made is None:
+            hidden, classes = inputs["W2"].shape
+            self.made = self.offered(len(inputs["W1"]), hidden, classes)
+        network = self.made
+        for name in PARAMS:  # in place: its layers may hold these very arrays
+            array = network.params[name]
+            array[...] = inputs[name]
+            asking.given[name] = array, array.tobytes()
+
+        def ask(quantity: str, *arguments: str) -> None:
+            if hasattr(network, quantity):
+                method = getattr(network, quantity)
+                asking.keep(quantity, method(*asking.give(*arguments)))
+
+        def ask_gradient() -> None:
+            if hasattr(network, "gradient"):
+                gradients = network.gradient(*asking.give("x", "t"))
+                for name in PARAMS:
+                    if name in gradients:
+                        asking.keep("d" + name, gradients[name])
+
+        asking.attempt(lambda: ask("predict", "x"))
+        asking.attempt(lambda: ask("loss", "x", "t"))
+        asking.attempt(lambda: ask("accuracy", "x", "t"))
+        asking.attempt(ask_gradient)
+
+
+class Asking:
+    """One call: what is handed over, what comes back, and what is noticed."""
+
+    def __init__(
+        self, call: Call, own: Own, returned: list[tuple[str, np.ndarray, bytes]]
+    ) -> None:
+        self.call, self.own, self.returned = call, own, returned
+        self.given: dict[str, tuple[np.ndarray, bytes]] = {}
+        self.results: Arrays = {}
+        self.remarks: list[Remark] = []
+        self.raised: Raised | None = None
+
+    def attempt(self, step: Callable[[], None]) -> None:
+        """The step, or a note of the first exception that came of any."""
+        try:
+            step()
+        except Exception as error:  # of any kind: it is somebody else's code
+            self.raised = self.raised or raised_by(error, self.own)
+
+    def give(self, *names: str) -> list[Any]:
+        """Copies of these arguments, which may be written into; numbers as numbers."""
+        arguments: list[Any] = []
+        for name in names:
+            value = self.call.dout if name == "dout" else self.call.inputs[name]
+            assert value is not None
+            copy = value.copy()
+            if copy.ndim:
+                self.notice_writing()  # into an earlier copy, if there is one
+                self.given[name] = copy, copy.tobytes()
+            arguments.append(copy if copy.ndim else copy[()])
+        return arguments
+
+    def keep(self, quantity: str, value: Any) -> None:
+        """Write down a result as it is now."""
+        if not isinstance(value, ndarray | generic | int | float):
+            self.remark("type", quantity, type(value).__name__)
+        if value is None:
+            return
+        array = asarray(value)
+        if array.dtype.kind not in "fiub":
+            self.remark("type", quantity, f"array of {array.dtype}")
+            return
+        if array.size > LARGEST:
+            self.remark("type", quantity, f"array of {array.size} elements")
+            return
+        self.results[quantity] = array.copy()
+        if isinstance(value, ndarray):
+            self.returned.append((quantity, array, array.tobytes()))
+            for name, (argument, _) in self.given.items():
+                if may_share_memory(array, argument):
+                    self.remark("shares", quantity, name)
+
+    def remark(self, kind: str, *what: str) -> None:
+        self.remarks.append(Remark(kind, ", ".join(what)))
+
+    def differentiate(self, numerical_gradient: Any, reads_x: bool) -> None:
+        """Have sum(a v**2 + b v) differentiated at x."""
+        (x,) = self.give("x")
+        a, b = self.call.inputs["a"], self.call.inputs["b"]
+
+        def f(v: Any) -> Any:
+            v = asarray(x if reads_x else v)
+            return (a * v * v + b * v).sum()
+
+        self.keep("gradient", numerical_gradient(f, x))
+
+    def look_back(self, restores: bool) -> None:
+        """What was written into that was not to be: arguments, and earlier results."""
+        self.notice_writing("not restored" if restores else "wrote")
+        for at, (quantity, array, before) in enumerate(self.returned):
+            now = array.tobytes()
+            if now != before:
+                self.remark("overwrote", quantity)
+                self.returned[at] = quantity, array, now
+
+    def notice_writing(self, kind: str = "wrote") -> None:
+        for name, (array, before) in self.given.items():
+            if array.tobytes() != before:
+                self.remark(kind, name)
+
+
+def raised_by(error: Exception, own: Own) -> Raised:
+    """An exception, and the innermost line of the submission that it passed."""
+    try:
+        message = str(error)[:LONGEST]
+    except Exception:  # its own text may be wrong, too
+        message = ""
+    file, line = None, None
+    for frame, number in walk_tb(error.__traceback__):
+        if own(frame.f_code.co_filename):
+            file, line = frame.f_code.co_filename, number
+    source = linecache.getline(file, line).strip() if file and line else ""
+    return Raised(type(error).__name__, message, file, line, source[:LONGEST])

@@ -1,0 +1,260 @@
+"""Answers against what was expected: which are right, and how far off the others are.
+
+This is the same for a submission and for the known mistakes that it is compared with.
+Nothing that an answer says of itself is believed: it is looked up by what was asked.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from parity_tests.comparison import distance, share
+from parity_tests.grading.outcomes import Outcome, Raised
+from parity_tests.grading.tasks import (
+    DECLINABLE,
+    LABELS,
+    ONE_HOT,
+    OPTIONAL,
+    group,
+    tasks_of,
+)
+from parity_tests.grading.truths import EPSILONS, LOSSES, Expected, Right, expected
+from parity_tests.records import Worst
+
+NUMBERS = "fiub"  # the kinds of dtypes that can be measured
+OF_TYPE = "is of type "
+UNANSWERED = "no answer came"
+
+Asked = tuple[str, str, int]  # case, dtype, number of the call
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What came of one expected quantity.
+
+    `dtype` is the one that it is judged in; `note` says why there is nothing to measure.
+    """
+
+    expected: Expected
+    value: np.ndarray | None
+    raised: Raised | None
+    dtype: str
+    truth: np.ndarray
+    right: bool
+    ratio: float | None = None
+    worst: Worst | None = None
+    note: str | None = None
+
+    @property
+    def quantity(self) -> str:
+        return self.expected.quantity
+
+    @property
+    def case(self) -> str:
+        return self.expected.task.case
+
+    @property
+    def group(self) -> str:
+        return group(self.case)
+
+    @property
+    def asked(self) -> Asked:
+        task = self.expected.task
+        return task.case, task.dtype, self.expected.number
+
+    @property
+    def first(self) -> bool:
+        """Whether this is of a task's first call."""
+        return self.expected.number == 0
+
+    def input(self, name: str) -> np.ndarray | None:
+        call = self.expected.call
+        return call.dout if name == "dout" else call.inputs.get(name)
+
+    @property
+    def batch(self) -> int:
+        """How many samples there are; one where the input is a number."""
+        x = self.input("x")
+        x = self.input("y") if x is None else x
+        return len(np.atleast_1d(np.asarray(x)))
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """Everything about a class or function.
+
+    `declined` are the groups of cases that it refuses and may refuse; `epsilon` is what
+    its loss adds to the probabilities.
+    """
+
+    name: str
+    outcomes: Mapping[Asked, Outcome]
+    found: tuple[Found, ...]
+    declined: frozenset[str]
+    epsilon: float = 0.0
+
+    @classmethod
+    def of(cls, name: str, outcomes: Iterable[Outcome]) -> "Findings":
+        """What is to be said of a name; outcomes of others are passed over."""
+        by_call = {(o.case, o.dtype, o.call): o for o in outcomes if o.name == name}
+        declined = frozenset(declined_groups(name, by_call))
+        found = look(name, by_call, 0.0)
+        epsilon = 0.0
+        if name in LOSSES and not all(f.right for f in found):
+            tried = {e: look(name, by_call, e) for e in EPSILONS}
+            # The cases that count first; among equals, the exact loss.
+            epsilon = max(
+                EPSILONS,
+                key=lambda e: (
+                    sum(f.right for f in tried[e] if f.group not in OPTIONAL),
+                    sum(f.right for f in tried[e]),
+                ),
+            )
+            found = tried[epsilon]
+        return cls(name, by_call, found, declined, epsilon)
+
+    def counts(self, found: Found) -> bool:
+        """Whether it must be right."""
+        return found.group not in OPTIONAL and found.group not in self.declined
+
+    def of_quantity(self, quantity: str) -> list[Found]:
+        return [f for f in self.found if f.quantity == quantity]
+
+    @property
+    def quantities(self) -> list[str]:
+        return list(dict.fromkeys(f.quantity for f in self.found))
+
+    @property
+    def wrong(self) -> list[str]:
+        """The quantities that are wrong where that counts."""
+        wrong = {f.quantity for f in self.found if self.counts(f) and not f.right}
+        return [q for q in self.quantities if q in wrong]
+
+
+def declined_groups(name: str, outcomes: Mapping[Asked, Outcome]) -> list[str]:
+    """The groups that may be refused in which every call has raised an exception."""
+    declined = []
+    for kind in DECLINABLE:
+        asked = [
+            outcomes.get((task.case, task.dtype, number))
+            for task in tasks_of(name)
+            if group(task.case) == kind
+            for number in range(len(task.calls))
+        ]
+        if asked and all(o is not None and o.raised is not None for o in asked):
+            declined.append(kind)
+    if LABELS in declined and ONE_HOT in declined:
+        return [kind for kind in declined if kind not in (LABELS, ONE_HOT)]
+    return declined
+
+
+def look(
+    name: str, outcomes: Mapping[Asked, Outcome], epsilon: float
+) -> tuple[Found, ...]:
+    """All that is expected of a name against what came."""
+    found = []
+    for each in expected(name):
+        asked = each.task.case, each.task.dtype, each.number
+        found.append(compare(each, outcomes.get(asked), epsilon))
+    return tuple(found)
+
+
+def compare(asked: Expected, outcome: Outcome | None, epsilon: float) -> Found:
+    """One quantity against the truth.
+
+    It is judged in the dtype that was asked, or in float32, where the call returned that.
+    """
+    dtype = asked.task.dtype
+    if outcome is not None and any(
+        value.dtype == np.float32 for value in outcome.results.values()
+    ):
+        dtype = "float32"
+    right = asked.right(dtype, epsilon)
+    value = None if outcome is None else outcome.results.get(asked.quantity)
+    about: dict[str, Any] = {
+        "expected": asked,
+        "value": None if value is None or value.dtype.kind not in NUMBERS else value,
+        "raised": None if outcome is None else outcome.raised,
+        "dtype": dtype,
+        "truth": right.truth,
+    }
+    if note := unmeasurable(asked, outcome, value, right.truth):
+        return Found(**about, right=False, note=note)
+    assert value is not None  # which would have been noted
+    ratio = ratios(value, right, dtype)
+    if ratio.size and ratio.max() > 1 and dtype == "float64" and is_single(value):
+        in_single = ratios(value, asked.right("float32", epsilon), "float32")
+        if in_single.max() <= 1:  # computed in float32, though its dtype is another
+            about["dtype"], ratio = "float32", in_single
+    worst = np.unravel_index(np.argmax(ratio), ratio.shape)
+    return Found(
+        **about,
+        right=bool(ratio[worst] <= 1),
+        ratio=float(ratio[worst]),
+        worst=Worst(
+            index=[int(i) for i in worst],
+            value=float(value[worst]),
+            truth=float(right.truth[worst]),
+        ),
+    )
+
+
+def unmeasurable(
+    asked: Expected,
+    outcome: Outcome | None,
+    value: np.ndarray | None,
+    truth: np.ndarray,
+) -> str | None:
+    """Why there is nothing to measure, if there is not."""
+    if outcome is None:
+        return UNANSWERED
+    if value is None:
+        types = [r.what for r in outcome.remarks if r.kind == "type"]
+        for what in types:
+            quantity, _, kind = what.partition(", ")
+            if quantity == asked.quantity:
+                return "is None" if kind == "NoneType" else OF_TYPE + kind
+        if outcome.raised is not None:
+            return "raised " + described(outcome.raised)
+        return "was not returned"
+    if value.shape != truth.shape:
+        return f"expected shape {truth.shape}, got {value.shape}"
+    if value.dtype.kind not in NUMBERS or value.dtype == np.float16:
+        return f"expected dtype {asked.task.dtype}, got {value.dtype}"
+    return None
+
+
+def described(raised: Raised) -> str:
+    """`ValueError: its message (layers.py, line 12)`."""
+    message = f": {raised.message}" if raised.message else ""
+    return f"{raised.kind}{message}{place(raised)}"
+
+
+def place(raised: Raised) -> str:
+    """Where it came from, in brackets, if that is known."""
+    if raised.file is None:
+        return ""
+    return f" ({os.path.basename(raised.file)}, line {raised.line})"
+
+
+def ratios(value: np.ndarray, right: Right, dtype: str) -> np.ndarray:
+    """The share of what is allowed that every element is off.
+
+    Where nothing can be said of what is allowed, the truth rounded once is right.
+    """
+    with np.errstate(all="ignore"):
+        error = distance(value, right.truth)
+        unknown = ~np.isfinite(right.allowed)
+        if unknown.any():
+            rounded = value == right.truth.astype(dtype)
+            error = np.where(unknown & rounded, 0, error)
+        return np.asarray(share(error, right.allowed))
+
+
+def is_single(value: np.ndarray) -> bool:
+    """Whether all are numbers of float32: then they were computed in it."""
+    with np.errstate(over="ignore"):
+        return bool((value.astype(np.float32) == value).all())

@@ -1,0 +1,128 @@
+"""Grades submissions: each is run by a process of its own, and judged in this one."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+
+from parity_tests.grading.confinement import Limits
+from parity_tests.grading.judging import judge
+from parity_tests.grading.launching import Stopped, Unusable, launch
+from parity_tests.grading.messages import short
+from parity_tests.grading.records import GradedFile
+from parity_tests.grading.submission_files import find, is_one
+from parity_tests.grading.tasks import all_tasks
+from reference.cleanup import at_end
+
+__all__ = ["Limits", "Unusable", "grade", "grade_all", "is_class", "submissions"]
+
+
+def is_class(path: Path) -> bool:
+    """Is there a folder at the path with one submission or several in it?"""
+    return path.is_dir() and not path.is_symlink() and not is_one(path)
+
+
+def submissions(path: Path) -> list[Path]:
+    """A file, or a folder that is one submission; else all .py files and folders in it.
+
+    Raises:
+        Unusable: there is none.
+    """
+    if not is_class(path):
+        find(path)
+        return [path]
+    found = [
+        each
+        for each in sorted(path.iterdir())
+        if not each.name.startswith((".", "__"))
+        and (each.is_dir() or each.suffix == ".py")
+    ]
+    if not found:
+        raise Unusable(f"{path} has no .py file and no folder in it")
+    return found
+
+
+def grade(
+    path: Path,
+    limits: Limits | None = None,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+) -> GradedFile:
+    """What is said of a submission; if that goes wrong, then why.
+
+    Raises:
+        Stopped: it was stopped.
+    """
+    shown = short(str(path))
+    try:
+        ran = launch(path, all_tasks(), limits, stopped=stopped)
+        return judge(shown, ran)
+    except Stopped:
+        raise
+    except Unusable as error:
+        return GradedFile(path=shown, status="unloadable", problem=short(str(error)))
+    except Exception as error:  # the others are to be graded nonetheless
+        problem = f"could not be graded: {type(error).__name__}: {error}"
+        return GradedFile(path=shown, status="fail", problem=short(problem))
+
+
+def grade_all(
+    paths: Sequence[Path], jobs: int = 2, limits: Limits | None = None
+) -> Iterator[GradedFile]:
+    """What is said of each, in their order, as soon as it is known.
+
+    Args:
+        jobs: how many are run at once.
+    """
+    all_tasks()  # once, and not by several threads at the same time
+    pool = _Pool(paths, jobs, limits)
+    with at_end(pool.stop):
+        pool.start()
+        yield from pool.in_order()
+
+
+class _Pool:
+    """Threads that grade, until all is done or they are stopped."""
+
+    def __init__(self, paths: Sequence[Path], jobs: int, limits: Limits | None) -> None:
+        self._count, self._limits = len(paths), limits
+        self._left = iter(enumerate(paths))
+        self._lock = threading.Lock()
+        self._done: SimpleQueue[tuple[int, GradedFile]] = SimpleQueue()
+        self._stopped = False
+        self._threads = [
+            threading.Thread(target=self._work, daemon=True)
+            for _ in range(max(1, min(jobs, len(paths))))
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """No more is begun, and what runs is given up; twice does no harm."""
+        self._stopped = True
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+
+    def in_order(self) -> Iterator[GradedFile]:
+        """The results in the order of the paths."""
+        waiting: dict[int, GradedFile] = {}
+        for number in range(self._count):
+            while number not in waiting:
+                found, result = self._done.get()
+                waiting[found] = result
+            yield waiting.pop(number)
+
+    def _work(self) -> None:
+        while not self._stopped:
+            with self._lock:
+                number, path = next(self._left, (-1, None))
+            if path is None:
+                return
+            try:
+                result = grade(path, self._limits, stopped=lambda: self._stopped)
+            except Stopped:
+                return
+            self._done.put((number, result))

@@ -1,0 +1,295 @@
+"""Loads a submission as if it were where its author wrote it, be that Google's Colab.
+
+This happens in the submission's process. The files lie in a folder, and the working
+folder is an empty one in there, so that `sys.path.append(os.pardir)` finds them; what
+only Colab has, and the data, are stood in for. One file is one module, under whatever
+name and from whatever folder it is imported.
+"""
+
+import builtins
+import importlib
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import FileFinder, ModuleSpec, SourceFileLoader
+from importlib.util import (
+    module_from_spec,
+    spec_from_file_location,
+    spec_from_loader,
+)
+from pathlib import Path
+from types import BuiltinFunctionType, FunctionType, ModuleType, TracebackType
+from typing import Any
+
+from parity_tests.grading.outcomes import GRADED, Raised
+
+# A submission that forgot to rename an import must not be graded for what is ours.
+ROOMS = ("reference", "torch_impl", "jax_impl", "parity_tests", "reports")
+COLAB = "/content"
+MAGIC = re.compile(rb"^([ \t]*)[!%]{1,2}(?=[A-Za-z])", re.MULTILINE)
+
+
+class Submission:
+    """The files of a submission, in the folder `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.files = sorted(
+            root.rglob("*.py"), key=lambda path: (len(path.parts), path)
+        )
+        self._known = {str(file) for file in self.files}
+        self._package = root.name if root / "__init__.py" in self.files else ""
+
+    def load(self, files: Sequence[str]) -> dict[str, Any]:
+        """Those of `GRADED` that these files define, the first of them first.
+
+        Raises:
+            BaseException: whatever they raise.
+        """
+        self._arrange()
+        modules = [self.module(self.root / file) for file in files]
+        own = {
+            module.__name__
+            for module in [*sys.modules.values()]
+            if self.file(getattr(module, "__file__", None))
+        }
+        found: dict[str, Any] = {}
+        for here in (True, False):  # what is defined in a file, before what it imports
+            for module in modules:
+                for name in GRADED:
+                    value = vars(module).get(name, found)
+                    if value is not found and _is_own(value, own, module, here):
+                        found.setdefault(name, value)
+        return {name: found[name] for name in GRADED if name in found}
+
+    def module(self, file: Path) -> ModuleType:
+        """The one module of a file; it need not have the name of one."""
+        parts = file.relative_to(self.root).with_suffix("").parts
+        if not any("." in part for part in parts):
+            name = ".".join(filter(None, [self._package, *parts]))
+            module = importlib.import_module(name)
+            loaded = getattr(module, "__file__", None)
+            if self.file(loaded) == self.file(str(file)):
+                return module
+        name = "submitted_" + re.sub(r"\W", "_", "_".join(parts))
+        if name not in sys.modules:
+            spec = spec_from_file_location(name, file, loader=_Source(name, str(file)))
+            assert spec
+            assert spec.loader
+            sys.modules[name] = module_from_spec(spec)
+            spec.loader.exec_module(sys.modules[name])
+        return sys.modules[name]
+
+    def file(self, path: object) -> str | None:
+        """The file as it is called in the submission, if it is one of it."""
+        if not isinstance(path, str) or not os.path.isabs(path):
+            return None
+        inside = os.path.realpath(path)
+        if inside not in self._known:
+            return None
+        return Path(inside).relative_to(self.root).as_posix()
+
+    def place(self, error: BaseException) -> tuple[str | None, int | None, str]:
+        """File, line and source of the innermost line of the submission."""
+        if isinstance(error, SyntaxError) and (file := self.file(error.filename)):
+            line = error.lineno or None
+            return file, line, self._source(file, line) or (error.text or "").strip()
+        lines = [*self._lines(error.__traceback__)]
+        if not lines:
+            return None, None, ""
+        return *lines[-1], self._source(*lines[-1])
+
+    def raised(self, error: BaseException) -> Raised:
+        """An exception of the submission, with its place."""
+        message = _told(error)
+        if isinstance(error, SyntaxError):
+            message = str(error.msg)
+        return Raised(type(error).__name__, message, *self.place(error))
+
+    def _arrange(self) -> None:
+        sys.path_hooks.insert(0, self._hook)
+        sys.meta_path.insert(0, _NotOurs(self.root))
+        sys.meta_path.append(_Elsewhere(self))
+        sys.path.insert(0, str(self.root.parent if self._package else self.root))
+        builtins.get_ipython = _Nothing()  # type: ignore[attr-defined]
+        os.chdir = _unless_colab(os.chdir)  # type: ignore[assignment]
+
+    def _hook(self, path: str) -> Any:
+        if not Path(path).resolve().is_relative_to(self.root):
+            raise ImportError
+        return FileFinder.path_hook((_Source, [".py"]))(path)
+
+    def _lines(self, traceback: TracebackType | None) -> Iterator[tuple[str, int]]:
+        while traceback is not None:
+            file = self.file(traceback.tb_frame.f_code.co_filename)
+            if file is not None:
+                yield file, traceback.tb_lineno
+            traceback = traceback.tb_next
+
+    def _source(self, file: str, line: int | None) -> str:
+        try:
+            lines = (self.root / file).read_text("utf-8", "replace").splitlines()
+            return lines[line - 1].strip() if line else ""
+        except (OSError, IndexError):
+            return ""
+
+
+def _is_own(value: object, own: set[str], module: ModuleType, here: bool) -> bool:
+    """Is it defined in this module; or, if `here` is not asked for, in any of theirs?
+
+    What is neither class nor function may have been made here from something else.
+    """
+    if not isinstance(value, type | FunctionType | BuiltinFunctionType):
+        return not here
+    defined = value.__module__
+    return defined == module.__name__ if here else defined in own
+
+
+def _told(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:
+        return "(it cannot be told as text)"
+
+
+class _Source(SourceFileLoader):
+    """Of lines such as `!pip install` and `%matplotlib inline`, which are no Python, a
+    file that was saved from a notebook may have some: they do nothing.
+    """
+
+    def source_to_code(  # type: ignore[override]
+        self, data: Any, path: Any, *, _optimize: int = -1
+    ) -> Any:
+        try:
+            return super().source_to_code(data, path, _optimize=_optimize)
+        except SyntaxError:
+            without = MAGIC.sub(rb"\1pass  # ", data)
+            if without == data:
+                raise
+        return super().source_to_code(without, path, _optimize=_optimize)
+
+
+class _NotOurs(MetaPathFinder):
+    """The packages that grade are not there for a submission, which may have its own."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def find_spec(self, name: str, path: object, target: object = None) -> None:
+        top = name.partition(".")[0]
+        own = (self._root / top, self._root / f"{top}.py")
+        if top in ROOMS and top != self._root.name and not any(p.exists() for p in own):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+class _Elsewhere(MetaPathFinder):
+    """Finds what nobody else has found: a file of the submission that lies in another
+    folder than it is looked for, and what is stood in for.
+    """
+
+    def __init__(self, submission: Submission) -> None:
+        self._submission = submission
+
+    def find_spec(
+        self, name: str, path: object, target: object = None
+    ) -> ModuleSpec | None:
+        last = name.rpartition(".")[2]
+        for file in self._submission.files:
+            if file.stem == last and last not in ("common", "dataset"):
+                return spec_from_loader(name, _Same(self._submission, file))
+        if (maker := _stand_in(name)) is None:
+            return None
+        return spec_from_loader(name, _StandIn(maker), is_package=True)
+
+
+class _Same(Loader):
+    """A module that is loaded, or to be, under another name."""
+
+    def __init__(self, submission: Submission, file: Path) -> None:
+        self._submission, self._file = submission, file
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return self._submission.module(self._file)
+
+    def exec_module(self, module: ModuleType) -> None:
+        pass
+
+
+class _StandIn(Loader):
+    def __init__(self, fill: Callable[[ModuleType], None]) -> None:
+        self._fill = fill
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._fill(module)
+
+
+class _Nothing:
+    """Does nothing, whatever is asked of it."""
+
+    def __call__(self, *arguments: object, **named: object) -> "_Nothing":
+        return self
+
+    def __getattr__(self, name: str) -> "_Nothing":
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __getitem__(self, key: object) -> "_Nothing":
+        return self
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(())
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __enter__(self) -> "_Nothing":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+
+def _stand_in(name: str) -> Callable[[ModuleType], None] | None:
+    """What fills the module of this name, if it is one that is stood in for."""
+    if name in ("google", "common"):
+        return _fill_with_no_more
+    if name == "IPython" or name.startswith(("google.colab", "IPython.")):
+        return _fill_with_nothing
+    if name in ("dataset", "dataset.mnist", "mnist"):
+        return _fill_without_data
+    return None
+
+
+def _fill_with_no_more(module: ModuleType) -> None:
+    """The package is there, for the modules in it."""
+
+
+def _fill_with_nothing(module: ModuleType) -> None:
+    def nothing(name: str) -> _Nothing:
+        return getattr(_Nothing(), name)
+
+    module.__getattr__ = nothing  # type: ignore[method-assign]
+
+
+def _fill_without_data(module: ModuleType) -> None:
+    def load_mnist(*arguments: object, **named: object) -> None:
+        raise RuntimeError(
+            "there are no data where a submission is graded: what needs them belongs "
+            'into a function, or under if __name__ == "__main__":'
+        )
+
+    module.load_mnist = load_mnist  # type: ignore[attr-defined]
+
+
+def _unless_colab(chdir: Callable[[Any], None]) -> Callable[[Any], None]:
+    def to(path: Any) -> None:
+        if not str(path).startswith(COLAB):
+            chdir(path)
+
+    return to

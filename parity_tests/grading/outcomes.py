@@ -1,0 +1,103 @@
+"""What is asked of a submission, and what it answers: arrays, and never verdicts.
+
+This is read in the submission's own process, which imports NumPy and nothing else of
+ours. Whatever comes back from there is data to be doubted.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+
+# What is graded, in the order in which it is shown.
+CLASSES = ("AddLayer", "MulLayer", "Relu", "Sigmoid", "Affine", "SoftmaxWithLoss")
+FUNCTIONS = ("sigmoid", "softmax", "cross_entropy_error", "numerical_gradient")
+NETWORK = "TwoLayerNet"
+GRADED = (*FUNCTIONS, *CLASSES, NETWORK)
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One forward and the backward after it; or one call of a function.
+
+    `inputs` go by the names of the catalogue: x, y, W, b, t, and for the network W1, b1,
+    W2, b2, x, t. Without a `dout`, backward is called without an argument.
+    """
+
+    inputs: Arrays
+    dout: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Calls that go, one after the other, to one instance of the class `name`."""
+
+    name: str
+    case: str
+    dtype: str
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True)
+class Raised:
+    """An exception, and the line of the submission that it came from, if it was one."""
+
+    kind: str
+    message: str
+    file: str | None = None
+    line: int | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something that was seen beside the numbers.
+
+    `kind` is one of: `wrote` (into the argument that `what` names), `shares` (a result
+    shares memory with an argument: `what` is "dx, dout"), `overwrote` (an array that it
+    had returned before changed later: `what` is its quantity), `type` (a result is no
+    array and no number: `what` is "out, list"), `not restored` (numerical_gradient left x
+    changed).
+    """
+
+    kind: str
+    what: str
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of call number `call` (from 0) of a task.
+
+    `results` are `out` and `d...` of a layer, `out` of a function, `gradient` of
+    numerical_gradient, and predict, loss, accuracy, dW1, db1, dW2 and db2 of the network.
+    What the submission has no means to answer is not in there. After an exception there
+    are those that came before it.
+    """
+
+    name: str
+    case: str
+    dtype: str
+    call: int
+    results: Arrays = field(default_factory=dict)
+    raised: Raised | None = None
+    remarks: tuple[Remark, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Ran:
+    """What came of a submission as a whole.
+
+    Either it could not be loaded (`unloadable`), or it broke a rule, which `broke` tells
+    in a sentence, with what had come until then; or neither. `offered` are the names of
+    GRADED that it has. `printed` is how many characters it wrote to standard output, and
+    `first_printed` the first line of them.
+    """
+
+    offered: tuple[str, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    unloadable: Raised | None = None
+    broke: str | None = None
+    printed: int = 0
+    first_printed: str = ""
+    seconds: float = 0.0

@@ -1,0 +1,77 @@
+"""What is said of a submission in the end: the objects of `grade --json`.
+
+The fields are a format that other programs read: they may be added to, not renamed.
+"""
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from parity_tests.records import Record, Worst
+
+
+class Graded(Record):
+    """One quantity of a class over all its cases, both dtypes: the worst of them."""
+
+    quantity: str
+    cases: int
+    wrong: int
+    verdict: Literal["pass", "FAIL"]
+    bound_ratio: float | None = None
+    case: str | None = None
+    dtype: str | None = None
+    worst: Worst | None = None
+    note: str | None = None
+
+
+class GradedClass(Record):
+    """A class or function; it passes if all its quantities do."""
+
+    name: str
+    verdict: Literal["pass", "FAIL"]
+    quantities: list[Graded]
+
+
+class Diagnosis(Record):
+    """What is wrong with a class, in a sentence.
+
+    `mistake` is the name of one in the catalogue, or of the nearest relation to what is
+    right, or None where neither is found. `relation` says how the wrong quantity is
+    related to the right one, where that can be said shortly; `reread` is the section.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    class_: str = Field(alias="class")
+    quantities: list[str]
+    mistake: str | None
+    known: bool
+    sentence: str
+    relation: str | None = None
+    reread: str = ""
+
+
+class Warned(Record):
+    """Right in value, but risky; of the whole submission where there is no class."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    class_: str | None = Field(alias="class")
+    kind: str
+    sentence: str
+
+
+class GradedFile(Record):
+    """A submission. `problem` is why it could not be loaded, or which rule it broke."""
+
+    path: str
+    status: Literal["pass", "fail", "unloadable"]
+    classes: list[GradedClass] = []
+    diagnosis: list[Diagnosis] = []
+    warnings: list[Warned] = []
+    problem: str | None = None
+    file: str | None = None
+    line: int | None = None
+    source: str | None = None
+    missing: list[str] = []
+    seconds: float = 0.0

@@ -1,0 +1,270 @@
+"""What every submission is asked: small batches, in the lecture's use of its layers.
+
+All numbers are numbers of float32 too, so that who computes in float32 alone starts from
+the same ones. A task's calls go to one instance, with other data each time, of other
+batch sizes too: what it keeps of an earlier batch shows. A case's name, up to a comma, is
+its group; some groups may be wrong, or refused, and the submission is right nonetheless.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from parity_tests.grading.exercise import CLOSURE
+from parity_tests.grading.outcomes import NETWORK, Arrays, Call, Task
+
+DTYPES = ("float64", "float32")
+EXTREME, SCALED, TENSORS = "extreme", "scaled dout", "tensors"
+LABELS, ONE_HOT = "labels", "one-hot"
+# Groups in which to be wrong is a warning,
+OPTIONAL = (EXTREME, SCALED, CLOSURE)
+# and in which an exception is one; of the last two, in one of them.
+DECLINABLE = (TENSORS, LABELS, ONE_HOT)
+SIZES = (12, 7, 5)  # of the network's layers
+
+
+def group(case: str) -> str:
+    """Its part before the comma: `one-hot` of `one-hot, one sample`."""
+    return case.partition(",")[0]
+
+
+class Drawing:
+    """Where the tasks' numbers come from."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+
+    def normal(self, *shape: int, scale: float = 1.0) -> np.ndarray:
+        return single(scale * self.rng.standard_normal(shape))
+
+    def labels(self, batch: int, classes: int) -> np.ndarray:
+        return self.rng.integers(classes, size=batch)
+
+    def one_hot(self, batch: int, classes: int) -> np.ndarray:
+        return np.eye(classes)[self.labels(batch, classes)]
+
+    def probabilities(self, batch: int, classes: int) -> np.ndarray:
+        """Rows that sum to 1, and none of it small: see `LOSS_TOLERANCE`."""
+        drawn = self.rng.dirichlet(np.ones(classes), batch)
+        return single(0.8 * drawn + 0.2 / classes)
+
+    def gates(self, *shape: int) -> np.ndarray:
+        """Positive and negative numbers, and some that are exactly 0."""
+        x = self.normal(*shape)
+        x.flat[::4] = 0
+        return x
+
+
+def single(value: np.ndarray) -> np.ndarray:
+    """Rounded to float32, in float64."""
+    return value.astype(np.float32).astype(np.float64)
+
+
+def call(dout: Any = None, **inputs: Any) -> Call:
+    arrays = {name: np.asarray(value) for name, value in inputs.items()}
+    return Call(arrays, None if dout is None else np.asarray(dout, np.float64))
+
+
+def cast(arrays: Arrays, dtype: str) -> Arrays:
+    """In a dtype, but for labels: one-hot rows are float64, as the data set's are."""
+    return {k: v if k == "t" else v.astype(dtype) for k, v in arrays.items()}
+
+
+def in_both(name: str, case: str, *calls: Call) -> Iterator[Task]:
+    """The task in both dtypes."""
+    for dtype in DTYPES:
+        yield Task(name, case, dtype, tuple(in_dtype(c, dtype) for c in calls))
+
+
+def in_dtype(call: Call, dtype: str) -> Call:
+    dout = None if call.dout is None else call.dout.astype(dtype)
+    return Call(cast(call.inputs, dtype), dout)
+
+
+def nodes() -> Iterator[Task]:
+    """The sum and the product: numbers, as in the lecture's bill, and arrays."""
+    draw = Drawing(1)
+    for name in ("AddLayer", "MulLayer"):
+        numbers = [
+            call(single(np.array(1.1)), x=200.0, y=450.0),
+            call(2.0, x=100.0, y=2.0),
+        ]
+        yield from in_both(name, "numbers", *numbers)
+        x, y = draw.normal(3, 4), draw.normal(3, 4)
+        yield from in_both(
+            *(name, "batch"),
+            call(draw.normal(3, 4), x=x, y=y),
+            call(draw.normal(3, 4), x=x, y=y),
+            call(draw.normal(3, 4), x=draw.normal(3, 4), y=draw.normal(3, 4)),
+            call(draw.normal(2, 4), x=draw.normal(2, 4), y=draw.normal(2, 4)),
+        )
+
+
+def activations() -> Iterator[Task]:
+    draw = Drawing(2)
+    for name, inputs in (("Relu", draw.gates), ("Sigmoid", draw.normal)):
+        x = inputs(3, 4)
+        yield from in_both(
+            *(name, "batch"),
+            call(draw.normal(3, 4), x=x),
+            call(draw.normal(3, 4), x=x),
+            call(draw.normal(3, 4), x=inputs(3, 4)),
+            call(draw.normal(3, 4), x=x),
+        )
+        yield from in_both(
+            *(name, "another batch size"),
+            call(draw.normal(4, 3), x=inputs(4, 3)),
+            call(draw.normal(2, 3), x=inputs(2, 3)),
+        )
+        yield from in_both(name, "one sample", call(draw.normal(1, 5), x=inputs(1, 5)))
+    for name in ("Sigmoid", "sigmoid"):
+        dout = draw.normal(2, 4) if name == "Sigmoid" else None
+        far = np.array([[-600.0, -80, -30, -20], [20, 30, 80, 600]])
+        yield from in_both(name, EXTREME, call(dout, x=far))
+    calls = [call(x=draw.normal(3, 4, scale=2)), call(x=draw.normal(2, 4, scale=2))]
+    yield from in_both("sigmoid", "batch", *calls)
+
+
+def affine() -> Iterator[Task]:
+    draw = Drawing(3)
+
+    def batches(
+        case: str, sizes: tuple[int, int], *shapes: tuple[int, ...]
+    ) -> Iterator[Task]:
+        """Batches of these shapes; the first goes by twice, with another dout."""
+        W, b = draw.normal(*sizes), draw.normal(sizes[1])
+        xs = [draw.normal(*shape) for shape in shapes]
+        calls = [
+            call(draw.normal(len(x), sizes[1]), x=x, W=W, b=b) for x in [xs[0], *xs]
+        ]
+        yield from in_both("Affine", case, *calls)
+
+    yield from batches("batch", (3, 5), (4, 3), (4, 3), (2, 3))
+    yield from batches("as many outputs as inputs", (4, 4), (4, 4), (4, 4))
+    yield from batches("one output", (3, 1), (4, 3))
+    yield from batches("one sample", (3, 5), (1, 3), (1, 3))
+    yield from batches(TENSORS, (6, 4), (3, 2, 1, 3), (3, 2, 1, 3), (2, 2, 1, 3))
+
+
+def large(draw: Drawing) -> np.ndarray:
+    """Logits of a thousand."""
+    return single(1000 + draw.normal(3, 4, scale=2))
+
+
+def apart(draw: Drawing) -> np.ndarray:
+    """One row far below the others."""
+    return single(draw.normal(3, 4, scale=2) - np.array([[0.0], [1000], [0]]))
+
+
+def losses() -> Iterator[Task]:
+    draw = Drawing(4)
+
+    def one_hot(
+        case: str, *xs: np.ndarray, dout: float | None = None
+    ) -> Iterator[Task]:
+        calls = [call(dout, x=x, t=draw.one_hot(*x.shape)) for x in xs]
+        yield from in_both("SoftmaxWithLoss", case, *calls)
+
+    sizes = ((4, 3), (4, 3), (2, 3))
+    calls = [call(x=draw.normal(*s), t=draw.labels(*s)) for s in sizes]
+    yield from in_both("SoftmaxWithLoss", LABELS, *calls)
+    calls = [call(x=x, t=draw.labels(3, 4)) for x in (large(draw), apart(draw))]
+    yield from in_both("SoftmaxWithLoss", "labels, large logits", *calls)
+    yield from one_hot(ONE_HOT, *(draw.normal(*s) for s in sizes))
+    yield from one_hot("one-hot, dout of 1", *map(draw.normal, (4, 4), (3, 3)), dout=1)
+    yield from one_hot(
+        "one-hot, as many samples as classes", draw.normal(4, 4), draw.normal(4, 4)
+    )
+    yield from one_hot("one-hot, one sample", draw.normal(1, 4), draw.normal(1, 4))
+    yield from one_hot("one-hot, large logits", large(draw), large(draw))
+    yield from one_hot("one-hot, rows far apart", apart(draw), apart(draw))
+    yield from one_hot(SCALED, draw.normal(4, 3), dout=-2.5)
+    x, t = np.array([[1000.0, 0, 1], [2, 1, 0]]), np.eye(3)[[1, 2]]
+    yield from in_both("SoftmaxWithLoss", EXTREME, call(x=x, t=t))
+
+
+def functions() -> Iterator[Task]:
+    draw = Drawing(5)
+
+    def softmax(case: str, *xs: np.ndarray) -> Iterator[Task]:
+        yield from in_both("softmax", case, *(call(x=x) for x in xs))
+
+    def cross_entropy(case: str, t: Any, *sizes: tuple[int, int]) -> Iterator[Task]:
+        calls = [call(y=draw.probabilities(*s), t=t(*s)) for s in sizes]
+        yield from in_both("cross_entropy_error", case, *calls)
+
+    yield from softmax("batch", draw.normal(4, 3, scale=2), draw.normal(2, 3))
+    yield from softmax("as many samples as classes", draw.normal(4, 4))
+    yield from softmax("one sample", draw.normal(1, 4))
+    yield from softmax("large logits", large(draw), large(draw))
+    yield from softmax("rows far apart", apart(draw))
+    yield from cross_entropy(LABELS, draw.labels, (4, 3), (2, 3))
+    yield from cross_entropy(ONE_HOT, draw.one_hot, (4, 3), (2, 3))
+    yield from cross_entropy(
+        "one-hot, as many samples as classes", draw.one_hot, (4, 4)
+    )
+    yield from cross_entropy("one-hot, one sample", draw.one_hot, (1, 4))
+    y = single(np.array([[1e-30, 0.25, 0.75], [0.5, 0.25, 0.25]]))
+    yield from in_both("cross_entropy_error", EXTREME, call(y=y, t=np.eye(3)[[0, 1]]))
+
+
+def numerical_gradients() -> Iterator[Task]:
+    """Of sum(a v**2 + b v), whose central differences have no error but rounding."""
+    draw = Drawing(6)
+
+    def parabola(case: str, x: np.ndarray) -> Task:
+        a, b = single(1.5 + np.abs(draw.normal(*x.shape))), draw.normal(*x.shape)
+        return Task("numerical_gradient", case, "float64", (call(x=x, a=a, b=b),))
+
+    yield parabola("vector", draw.normal(5))
+    yield parabola("matrix", draw.normal(3, 4))
+    yield parabola("square matrix", draw.normal(3, 3))
+    yield parabola("x of zeros", np.zeros(4))
+    yield parabola(CLOSURE, draw.normal(2, 3))
+
+
+def networks() -> Iterator[Task]:
+    """In float64, which is what the lecture's parameters are."""
+    draw = Drawing(7)
+    inputs, hidden, classes = SIZES
+
+    def batch(size: int, labels: bool = False) -> Call:
+        return call(
+            W1=draw.normal(inputs, hidden, scale=0.4),
+            b1=draw.normal(hidden, scale=0.4),
+            W2=draw.normal(hidden, classes, scale=0.4),
+            b2=draw.normal(classes, scale=0.4),
+            x=single(draw.rng.random((size, inputs))),
+            t=(draw.labels if labels else draw.one_hot)(size, classes),
+        )
+
+    def network(case: str, *calls: Call) -> Task:
+        return Task(NETWORK, case, "float64", calls)
+
+    first = batch(6)
+    yield network(ONE_HOT, first, batch(6), first, batch(4))
+    yield network(LABELS, batch(6, labels=True), batch(4, labels=True))
+    yield network("one-hot, as many samples as classes", batch(classes))
+    yield network("one-hot, one sample", batch(1))
+
+
+@cache
+def all_tasks() -> tuple[Task, ...]:
+    """Every task, always with the same numbers."""
+    return (
+        *functions(),
+        *numerical_gradients(),
+        *nodes(),
+        *activations(),
+        *affine(),
+        *losses(),
+        *networks(),
+    )
+
+
+@cache
+def tasks_of(name: str) -> tuple[Task, ...]:
+    """Those of a class or function."""
+    return tuple(task for task in all_tasks() if task.name == name)

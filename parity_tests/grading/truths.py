@@ -1,0 +1,260 @@
+"""What the answers to the tasks should be, and how far rounding may take them from that.
+
+There is more than one right way to write a layer, and the bound is that of the worst of
+them. A loss may also be that of slightly larger probabilities, as in the lecture's code.
+All of this depends on the tasks alone, and is computed once.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from threading import RLock
+
+import numpy as np
+
+from parity_tests.arithmetic import arithmetic
+from parity_tests.cases import Case, NetworkCase
+from parity_tests.checking import Prepared
+from parity_tests.comparison import truth_dtype
+from parity_tests.grading.outcomes import NETWORK, Arrays, Call, Task
+from parity_tests.grading.tasks import tasks_of
+from reference.functions import at_labels, softmax, to_labels
+from reference.networks import TwoLayerNet
+from reference.rounding import (
+    Arithmetic,
+    Bounded,
+    Bounds,
+    bounds,
+    gamma,
+    network_bounds,
+    picked,
+    shifted,
+)
+
+# A function is the output of a layer.
+LAYER_OF = {
+    "sigmoid": "Sigmoid",
+    "softmax": "Softmax",
+    "cross_entropy_error": "CrossEntropy",
+}
+# Where the loss of a class is, and what people add to its probabilities.
+LOSSES = {"cross_entropy_error": "out", "SoftmaxWithLoss": "out", NETWORK: "loss"}
+EPSILONS = (0.0, 1e-7, 1e-8, 1e-10, 1e-12, 1e-15)
+LOCK = RLock()  # many submissions are judged side by side; this is computed once
+LEAST_STEP = {"float64": 1e-7, "float32": 1e-4}  # that numerical_gradient may take
+LARGEST_STEP = 1e-2
+
+
+@dataclass(frozen=True, eq=False)
+class Right:
+    """What is right in a dtype: the truth, and how far from it is still right."""
+
+    truth: np.ndarray
+    allowed: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """One quantity of one call. `rights` are by dtype and what is added to y in a loss."""
+
+    task: Task
+    number: int
+    quantity: str
+    rights: dict[tuple[str, float], Right]
+
+    @property
+    def call(self) -> Call:
+        return self.task.calls[self.number]
+
+    def right(self, dtype: str, epsilon: float) -> Right:
+        return self.rights.get((dtype, epsilon)) or self.rights[dtype, 0.0]
+
+
+def expected(name: str) -> tuple[Expected, ...]:
+    """All that is expected of a class or function, in the order in which it is asked."""
+    with LOCK:
+        return _expected(name)
+
+
+@cache
+def _expected(name: str) -> tuple[Expected, ...]:
+    found = []
+    for task in tasks_of(name):
+        for number, call in enumerate(task.calls):
+            # What comes in a narrower dtype than was asked is judged in that.
+            dtypes = dict.fromkeys((task.dtype, "float32"))
+            rights = {dtype: dict(right_answers(name, call, dtype)) for dtype in dtypes}
+            for quantity in {q: None for q, _ in rights[task.dtype]}:
+                of_it = {
+                    (dtype, epsilon): right
+                    for dtype, answers in rights.items()
+                    for (q, epsilon), right in answers.items()
+                    if q == quantity
+                }
+                found.append(Expected(task, number, quantity, of_it))
+    return tuple(found)
+
+
+def right_answers(
+    name: str, call: Call, dtype: str
+) -> Iterator[tuple[tuple[str, float], Right]]:
+    """Quantity and epsilon, and what is right for them."""
+    if name == "numerical_gradient":
+        yield ("gradient", 0.0), right_gradient(call.inputs, dtype)
+        return
+    case = case_of(name, call)
+    prepared = Prepared.of(case, dtype)
+    own = allowances(prepared.case, arithmetic("reference", dtype))
+    for quantity, shown in quantities(name, prepared).items():
+        truth, of_truth = prepared.truth[quantity], prepared.truth_bounds[quantity]
+        yield (shown, 0.0), Right(truth, own[quantity].error + of_truth.error)
+        if shown == "loss":
+            yield ("accuracy", 0.0), right_accuracy(case, dtype)
+    if name in LOSSES:
+        for epsilon in EPSILONS[1:]:
+            yield (LOSSES[name], epsilon), loss_of_more(prepared, own, epsilon)
+
+
+def case_of(name: str, call: Call) -> Case | NetworkCase:
+    """The call as a case of the catalogue's kind; a function gets a dout of zeros."""
+    inputs = dict(call.inputs)
+    if name == NETWORK:
+        x, t = inputs.pop("x"), inputs.pop("t")
+        return NetworkCase("graded", inputs, x, t)
+    layer = LAYER_OF.get(name, name)
+    dout = call.dout
+    if dout is None:
+        numbers = "t" in inputs  # a loss is one
+        dout = np.asarray(float(numbers)) if numbers else np.zeros_like(inputs["x"])
+    return Case(layer, "graded", inputs, dout)
+
+
+def quantities(name: str, prepared: Prepared) -> dict[str, str]:
+    """What is looked at of a case, and what it is called there."""
+    if name == NETWORK:
+        gradients = ("dW1", "db1", "dW2", "db2")
+        return {"Affine2": "predict", "loss": "loss"} | {q: q for q in gradients}
+    if name in LAYER_OF:
+        return {"out": "out"}
+    return {q: q for q in prepared.truth}
+
+
+# --- More than one right way ----------------------------------------------------------
+
+
+def allowances(case: Case | NetworkCase, own: Arithmetic) -> Bounds:
+    """The largest bound of all ways to compute a case, as long as nothing overflows."""
+    ways = [fully_bounded(case, a) for a in (own, replace(own, composed=True))]
+    if isinstance(case, Case):
+        given = {k: Bounded.exact(v, own) for k, v in case.inputs.items() if k != "t"}
+        with np.errstate(all="ignore"):
+            if case.layer == "Sigmoid":
+                dout = Bounded.exact(case.dout, own)
+                ways.append(
+                    bounds("SigmoidGraph", case.inputs, case.dout, own.unlimited)
+                )
+                ways.append(sigmoid_by_tanh(given["x"], dout))
+            if case.layer == "Softmax":
+                ways.append({"out": softmax_by_log(given["x"])})
+    first = ways[0]
+    for way in ways[1:]:
+        for quantity, other in way.items():
+            if quantity in first:
+                # Where another way overflows, or keeps no digit, it is not one.
+                keeps = other.error < np.abs(first[quantity].value) / 8
+                error = np.where(keeps, other.error, 0)
+                first[quantity] = first[quantity].either(
+                    first[quantity].exactly(other.value, error)
+                )
+    return first
+
+
+def fully_bounded(case: Case | NetworkCase, own: Arithmetic) -> Bounds:
+    if isinstance(case, NetworkCase):
+        return network_bounds(case.params, case.x, case.t, own.unlimited)
+    return bounds(case.layer, case.inputs, case.dout, own.unlimited)
+
+
+def sigmoid_by_tanh(x: Bounded, dout: Bounded) -> Bounds:
+    """(1 + tanh(x / 2)) / 2, which loses digits far below 0.
+
+    NumPy's tanh was seen to be off by 1.4 ulps in float32 and by 1.2 in float64, which is
+    less than its exp may be with one rounding more.
+    """
+    half = x.over(2)
+    t = half.exactly(np.tanh(half.value), half.error).rounded(x.arithmetic.exp + 1)
+    y = (t.constant(1.0) + t).over(2)
+    dx = dout * (x.constant(1.0) - y.given) * y.given
+    slope = np.abs(1 - 2 * y.value) + 2 * y.error
+    return {"out": y, "dx": dx.inheriting(y, slope, dout.magnitude)}
+
+
+def softmax_by_log(x: Bounded) -> Bounded:
+    """exp(x - log(sum(exp(x))))."""
+    z = shifted(x)
+    return (z - z.exp().sum(axis=-1, keepdims=True).log()).exp()
+
+
+def loss_of_more(prepared: Prepared, own: Bounds, epsilon: float) -> Right:
+    """The mean of -log(y + epsilon) at the labels."""
+    case, wide = prepared.case, truth_dtype(prepared.dtype)
+    t = case.t if isinstance(case, NetworkCase) else case.inputs["t"]
+    truth, bounded, of_truth = probabilities(prepared, own)
+    labels = to_labels("loss", t, truth.shape)
+    loss = -np.log(at_labels(truth, labels) + wide(epsilon)).sum() / labels.size
+    allowed = 0.0
+    with np.errstate(all="ignore"):
+        for y in (bounded, of_truth):
+            y_t = (picked(y, labels) + y.constant(epsilon)).rounded(1)
+            allowed += (-y_t.log().sum().over(labels.size)).error
+    return Right(np.asarray(loss), np.asarray(allowed))
+
+
+def probabilities(
+    prepared: Prepared, own: Bounds
+) -> tuple[np.ndarray, Bounded, Bounded]:
+    """The truth of what a loss takes the logarithm of, what bounds it, and the truth."""
+    case, wide = prepared.case, truth_dtype(prepared.dtype)
+    if isinstance(case, Case) and case.layer == "CrossEntropy":
+        y = case.inputs["y"]
+        exact = Bounded.exact(y, arithmetic("reference", prepared.dtype))
+        of_truth = Bounded.exact(y, arithmetic("reference", wide))
+        return y.astype(wide), exact, of_truth
+    if isinstance(case, NetworkCase):
+        truth = prepared.truth["y"]
+    else:
+        truth = softmax(case.inputs["x"].astype(wide))
+    return truth, own["y"], prepared.truth_bounds["y"]
+
+
+# --- What is no layer -----------------------------------------------------------------
+
+
+def right_accuracy(case: Case | NetworkCase, dtype: str) -> Right:
+    """A count over a count: one rounding, or two if it is a mean."""
+    assert isinstance(case, NetworkCase)
+    truth = np.asarray(TwoLayerNet.from_params(case.params).accuracy(case.x, case.t))
+    return Right(truth, 2 * Arithmetic.of(dtype).u * truth)
+
+
+def right_gradient(inputs: Arrays, dtype: str) -> Right:
+    """That of sum(a x**2 + b x), and what rounding does to its central differences.
+
+    Either value of f is off by the roundings of its sum, and by those of x + h and x - h
+    times the derivative; both are divided by 2 h. The smaller the step, the more of it:
+    the bound is that of the smallest reasonable one, and at 0 that of the largest.
+    """
+    x, a, b = (inputs[name] for name in ("x", "a", "b"))
+    u = Arithmetic.of(dtype).u
+    truth = 2 * a * x + b
+    allowed = np.zeros_like(x)
+    for h in (LEAST_STEP[dtype], LARGEST_STEP):
+        beside = np.abs(x) + h
+        size = np.abs(a) * beside**2 + np.abs(b) * beside
+        # The other terms are where they are; this one has its element moved.
+        rest = np.abs(a) * x**2 + np.abs(b * x)
+        total = rest.sum() - rest + size
+        off = gamma(x.size + 3, u) * total
+        off = off + (2 * np.abs(a) * beside + np.abs(b)) * u * beside
+        allowed = np.maximum(allowed, off / h + gamma(3, u) * np.abs(truth))
+    return Right(truth.astype(truth_dtype(dtype)), allowed)

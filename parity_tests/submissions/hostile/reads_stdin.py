@@ -1,0 +1,3 @@
+import sys
+
+raise ValueError(f"read {sys.stdin.read()!r}")

@@ -1,0 +1,4 @@
+"""Starts a program."""
+import subprocess
+
+subprocess.run(["echo", "hello"], check=True)
