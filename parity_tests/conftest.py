@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 # Always the same examples; and by `make test-deep`, others each time, and more of them.
 settings.register_profile(
     "normal",
-    max_examples=200,
+    max_examples=60,
     derandomize=True,
     database=None,
     deadline=None,

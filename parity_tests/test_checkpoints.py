@@ -26,7 +26,6 @@ from reference.parameters import load as load_parameters
 from reports.cli import main
 
 STEPS = 12
-KILLS = 20
 posix = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
 # Runs the command in forks of a process that has imported everything and started nothing,
@@ -81,16 +80,20 @@ assert status == 0, status
 
 
 @posix
-def test_killed_twenty_times_it_ends_with_the_same_bits(tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", [5, pytest.param(20, marks=pytest.mark.deep)])
+def test_killed_so_many_times_it_ends_with_the_same_bits(
+    tmp_path: Path, times: int
+) -> None:
     for name in ("torch", "jax"):
         load_or_skip(name)
     rng = np.random.default_rng(20)
     # Some while it starts, most while it trains or writes.
-    kills = [(0, rng.uniform(0, 0.5)) for _ in range(4)]
+    starts = times // 5
+    kills = [(0, rng.uniform(0, 0.5)) for _ in range(starts)]
     kills += [
-        (int(rng.integers(5, 45)), rng.uniform(0, 0.01)) for _ in range(KILLS - 4)
+        (int(rng.integers(5, 45)), rng.uniform(0, 0.01)) for _ in range(times - starts)
     ]
-    kills = [kills[i] for i in rng.permutation(KILLS)]
+    kills = [kills[i] for i in rng.permutation(times)]
     print(f"new files and seconds before each kill: {kills}")
     arguments = ["train", "--dataset", "digits", "--steps", "300", "--json"]
     one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -106,11 +109,11 @@ def test_killed_twenty_times_it_ends_with_the_same_bits(tmp_path: Path) -> None:
     said = done.stderr.splitlines()
     at = [json.loads(line) for line in said if line.startswith("[")]
     print(f"saved states and unfinished files at each kill: {at}")
-    assert len(at) == KILLS
+    assert len(at) == times
     resumed, uninterrupted = (
         json.loads(line)["training"] for line in done.stdout.splitlines()
     )
-    assert len({states for states, _ in at}) >= KILLS * 3 // 4
+    assert len({states for states, _ in at}) >= times * 3 // 4
     files = sorted((tmp_path / "saved").rglob("*.npz"))
     assert all(states < len(files) for states, _ in at)
     assert not any("is not used" in line for line in said)

@@ -58,6 +58,7 @@ def called(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    without_shape_checks: None,
 ) -> Called:
     """`gradparity` in this process, which need not import everything anew."""
     for name in [name for name in os.environ if name.startswith("GRADPARITY")]:
@@ -304,7 +305,6 @@ def test_report_is_whole_and_reads_back(
     assert "Changed: environment 0, verdicts 0" in compared.stdout
 
 
-@pytest.mark.usefixtures("without_shape_checks")
 def test_train_finds_partings(called: Called) -> None:
     pytest.importorskip("torch")
     call = ["train", "--dataset", "digits", "--seed", "11", "--steps", "100"]

@@ -1,6 +1,6 @@
 """Whatever goes in: every result lies within its bound, or is documented.
 
-Hypothesis draws shapes, dtypes, magnitudes, special numbers and memory layouts, 200
+Hypothesis draws shapes, dtypes, magnitudes, special numbers and memory layouts, 60
 times a layer and always the same; `make test-deep` draws 10,000 others each time. Where
 something may overflow on the way there is no bound, and such elements are skipped; it
 is counted that they are the lesser part.

@@ -49,7 +49,18 @@ def test_products_in_every_shape(case: Case, dtype: str, name: str) -> None:
     assert not failed(check(prepared(case, dtype), name))
 
 
-@pytest.mark.parametrize("case", [*SHAPE_CASES, *SMALL], **by_id)
+# Their differences are taken in mpmath's numbers, element by element.
+LARGE = [case for case in SHAPE_CASES if case.name in ("a huge batch", "many classes")]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        *(case for case in [*SHAPE_CASES, *SMALL] if case not in LARGE),
+        *(pytest.param(case, marks=pytest.mark.deep) for case in LARGE),
+    ],
+    **by_id,
+)
 def test_the_r_operator_is_what_complex_steps_find(
     case: Case | NetworkCase, dtype: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from parity_tests.training import (
     FLOAT64_DRIFT,
     Plan,
     TrainingDiverged,
+    Trajectory,
     disagreements,
     run_trainings,
     train,
@@ -42,9 +44,13 @@ def digits_plan() -> Plan:
     return Plan.of(data_set("digits"), steps=100)
 
 
+@cache
+def baseline(plan: Plan, dtype: str) -> Trajectory:
+    return train(plan, dtype, load("reference"), None)[1]
+
+
 def test_first_100_steps(plan: Plan, dtype: str, trainable: Implementation) -> None:
-    _, baseline = train(plan, dtype, load("reference"), None)
-    training, _ = train(plan, dtype, trainable, baseline)
+    training, _ = train(plan, dtype, trainable, baseline(plan, dtype))
     assert training.epochs[0].step == 1
     assert training.epochs[-1].step == 100
     assert [e.step for e in training.epochs] == list(plan.epoch_steps)
