@@ -395,7 +395,7 @@ def test_a_class_has_a_summary() -> None:
     ]
     assert grades.commonest(CLASS) == [
         f"2 of 4: SoftmaxWithLoss, mean-forgotten-in-backward. {SENTENCE}",
-        "2 of 4: Affine, transposed.",
+        "2 of 4: Affine, transposed. Your `dW` is the transpose of the right one",
     ]
     assert grades.class_sentence(CLASS) == (
         "Of 4 submissions 1 is right, 2 are wrong and 1 cannot be loaded."

@@ -301,9 +301,9 @@ def commonest(files: Sequence[GradedFile]) -> list[str]:
     said = []
     for (name, mistake), rows in islice(ranked, COMMONEST):
         what = f"{visible(name, SHORT)}, {visible(mistake, SHORT)}"
-        first = next(iter(rows.values()))
-        sentence = f" {visible(first.sentence)}" if first.known else ""
-        said.append(f"{len(rows)} of {len(files)}: {what}.{sentence}")
+        first, *others = dict.fromkeys(row.sentence for row in rows.values())
+        sentence = f"{'For instance: ' if others else ''}{visible(first)}"
+        said.append(f"{len(rows)} of {len(files)}: {what}. {sentence}")
     return said
 
 

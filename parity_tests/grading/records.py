@@ -66,12 +66,12 @@ class GradedFile(Record):
 
     path: str
     status: Literal["pass", "fail", "unloadable"]
-    classes: list[GradedClass] = []
-    diagnosis: list[Diagnosis] = []
-    warnings: list[Warned] = []
+    classes: list[GradedClass] = Field(default_factory=list)
+    diagnosis: list[Diagnosis] = Field(default_factory=list)
+    warnings: list[Warned] = Field(default_factory=list)
     problem: str | None = None
     file: str | None = None
     line: int | None = None
     source: str | None = None
-    missing: list[str] = []
+    missing: list[str] = Field(default_factory=list)
     seconds: float = 0.0
