@@ -12,6 +12,8 @@ INSTALLED := $(VENV)/installed
 # NumPy's OpenBLAS lets its threads wait without sleeping, and others wait for them
 # (`reports.cli.main`).
 export OPENBLAS_THREAD_TIMEOUT ?= 18
+# The same of PyTorch's, where several processes share the processors.
+export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: report test docs test-deep test-browser lint format published elementary lock clean help
 
@@ -30,7 +32,7 @@ test-deep: $(INSTALLED) ## 10,000 random cases a layer, and what else takes long
 	$(BIN)/python -m pytest -m deep
 
 test-browser: $(INSTALLED) ## the report and the pages in Chromium, which must be installed
-	$(BIN)/python -m pytest -m "browser and not deep"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "browser and not deep"
 
 lint: $(INSTALLED) ## formatting, lint, types
 	$(BIN)/ruff format --check .

@@ -151,8 +151,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(name, cases[name], ids=[c.id for c in cases[name]])
     elif wanted:
         (name,) = wanted
+        # To them, every shape is a compilation of every operation; jax-jit has them all.
+        dear = {(id(c), n) for c in SHAPE_CASES for n in ("jax", "jax-composed")}
         pairs = [
-            pytest.param(case, implementation, id=f"{case.id}-{implementation}")
+            pytest.param(
+                case,
+                implementation,
+                id=f"{case.id}-{implementation}",
+                marks=[pytest.mark.deep] if (id(case), implementation) in dear else [],
+            )
             for case in cases[name]
             for implementation in names
             if asked(loaded(implementation), case)

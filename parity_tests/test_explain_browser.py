@@ -340,7 +340,9 @@ BY_HAND: dict[str, Callable[[Arrays, Any], Arrays]] = {
     [
         *((topic, []) for topic in DRAWN),
         ("buy_fruit", ["apple=80", "apple_num=5", "tax=1.08", "dout=2"]),
-        ("softmax_with_loss", ["x=[[2,-1,0.5]]", "t=[1]"]),
+        pytest.param(
+            *("softmax_with_loss", ["x=[[2,-1,0.5]]", "t=[1]"]), marks=pytest.mark.deep
+        ),
     ],
 )
 def test_the_numbers_in_the_picture_are_the_references(
