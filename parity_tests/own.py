@@ -19,7 +19,6 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -100,15 +99,15 @@ def import_target(target: str) -> ModuleType:
     try:
         if target.endswith(".py"):
             return _import_file(Path(target))
-        with _importable(Path.cwd()):
-            return importlib.import_module(target)
-    except Exception as error:  # whatever somebody's module raises when it is imported
+        _make_importable(Path.cwd())
+        return importlib.import_module(target)
+    except (Exception, SystemExit) as error:  # whatever it raises when it is imported
         raise UnusableImplementation(
             f"{target} cannot be imported: {type(error).__name__}: {error}{line(error)}"
         ) from error
 
 
-def line(error: Exception) -> str:
+def line(error: BaseException) -> str:
     """Where somebody's module raised it, if it did; a SyntaxError says so itself."""
     *_, last = traceback.extract_tb(error.__traceback__)
     if last.filename.startswith("<") or last.filename == importlib.util.__file__:
@@ -126,17 +125,15 @@ def _import_file(path: Path) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickle look there
-    with _importable(path.parent):
-        spec.loader.exec_module(module)
+    _make_importable(path.parent)
+    spec.loader.exec_module(module)
     return module
 
 
-@contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    """Modules that lie in a folder can be imported, from now on and first of all."""
+def _make_importable(folder: Path) -> None:
+    """What lies in a folder can be imported, from now on and first of all."""
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
-    yield
 
 
 # --- A layer, in whichever style ------------------------------------------------------
@@ -145,8 +142,9 @@ def _importable(folder: Path) -> Iterator[None]:
 class Own:
     """An `Implementation` over the names of somebody's module.
 
-    Raises `UnusableImplementation` if there is no layer among them, or one that nobody
-    can differentiate.
+    Functions that nobody can differentiate are helpers, and no layers.
+
+    Raises `UnusableImplementation` if there is no layer among them.
     """
 
     spelled = None
@@ -157,15 +155,24 @@ class Own:
         self.name = name
         self.network = names.get(NETWORK)
         self.layers: dict[str, tuple[str, Run]] = {}
+        helpers = []
         for layer in LAYERS:
-            function = function_name(layer)
-            offered = names.get(layer, names.get(function))
+            offered = names.get(layer, names.get(function_name(layer)))
             if callable(offered):
-                self.layers[layer] = styled(name, layer, offered, names.get("vjp"))
+                found = styled(name, layer, offered, names.get("vjp"))
+                if found is None:
+                    helpers.append(function_name(layer))
+                else:
+                    self.layers[layer] = found
         if not self.layers and self.network is None:
+            why = ""
+            if helpers:
+                why = f"; nobody can tell how to differentiate {', '.join(helpers)}"
             raise UnusableImplementation(
-                f"{name} offers no layer: expected any of the classes "
-                f"{', '.join(LAYERS)}, or functions like {function_name(LAYERS[0])}"
+                f"{name} offers no layer{why}: expected a class such as {LAYERS[0]}, with "
+                f"forward and backward; a function such as {function_name(LAYERS[0])} "
+                "that uses torch or jax, or has a vjp beside it; or one with a parameter "
+                "dout, that returns its gradients too"
             )
         whole = self.network is not None or all(part in self.layers for part in PARTS)
         self.run_network = self._run_network if whole else None
@@ -264,30 +271,35 @@ class Own:
         return float(np.mean(self._predict(params, x).argmax(axis=-1) == t))
 
 
-def styled(name: str, layer: str, offered: Any, vjp: Vjp | None) -> tuple[str, Run]:
-    """The framework that a layer is written with, or NUMPY; and how it is run.
+def styled(
+    name: str, layer: str, offered: Any, vjp: Vjp | None
+) -> tuple[str, Run] | None:
+    """The framework that a layer is written with, or NUMPY; and how it is run. None if it
+    has no gradients and nobody can tell how to come by them.
 
-    Raises `UnusableImplementation` if it has no gradients and nobody can tell how to
-    come by them; `NotInstalled` if its framework is missing.
+    Raises `NotInstalled` if its framework is missing.
     """
-    if inspect.isclass(offered) and hasattr(offered, "backward"):
+    if hasattr(offered, "backward") and inspect.isclass(offered):
         return NUMPY, lambda inputs, dout: run_class(offered, inputs, dout)
-    if "dout" in inspect.signature(offered).parameters:
+    if "dout" in parameters(offered):
         return NUMPY, lambda inputs, dout: run_with_gradients(offered, inputs, dout)
     if vjp is not None:
         return NUMPY, lambda inputs, dout: run_with_vjp(offered, vjp, inputs, dout)
     framework = framework_of(offered)
     if framework is None:
-        function = function_name(layer)
-        raise UnusableImplementation(
-            f"{name}: nobody can tell how to differentiate {function}: expected a class "
-            f"{layer} with forward and backward, {function}(..., dout) that returns its "
-            f"gradients too, a vjp beside it, or a function that uses torch or jax"
-        )
+        return None
     style: Any = {"torch": TorchStyle, "jax": JaxStyle}[framework](name)
     # By position: what somebody calls the inputs is their own affair.
     style.function = lambda layer: lambda **inputs: offered(*inputs.values())
     return framework, lambda inputs, dout: style.run_layer(layer, inputs, dout)
+
+
+def parameters(function: Any) -> Collection[str]:
+    """Their names; none of what is written in C and does not tell."""
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return ()
 
 
 def framework_of(function: Any) -> str | None:
@@ -295,8 +307,8 @@ def framework_of(function: Any) -> str | None:
 
     What uses neither, x * y, runs on the arrays of either.
     """
-    known = names_around(function)
-    for used in (packages(used_by(function)), packages(known.values())):
+    used_by_it = [function, getattr(function, "__self__", None), *used_by(function)]
+    for used in (packages(used_by_it), packages(names_around(function).values())):
         found = [each for each in FRAMEWORKS if each in used]
         if found:
             return found[0]

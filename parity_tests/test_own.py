@@ -155,13 +155,25 @@ def test_flushing_is_allowed_to_those_who_are_written_in_jax_only() -> None:
     assert Verdict.DOCUMENTED in verdicts(found)
 
 
-def test_what_has_no_gradients_is_refused() -> None:
-    with pytest.raises(
-        UnusableImplementation, match=r"mine: nobody can tell how .* relu"
-    ):
-        Own("mine", {"relu": lambda x: x})
-    with pytest.raises(UnusableImplementation, match="mine offers no layer: expected"):
-        Own("mine", {"relux": relu_by_name})
+def test_a_function_without_gradients_is_a_helper_and_no_layer() -> None:
+    """As in the lecture's layers.py, which imports softmax."""
+    mine = Own("mine", {"Relu": MyRelu, "softmax": lambda x: x, "exp": np.exp})
+    assert [layer for layer in ("Relu", "Softmax", "Exp") if mine.offers(layer)] == [
+        "Relu"
+    ]
+    with pytest.raises(UnusableImplementation) as caught:
+        Own("mine", {"softmax": lambda x: x, "exp": np.exp})
+    assert (
+        "mine offers no layer; nobody can tell how to differentiate exp, softmax:"
+        in (str(caught.value))
+    )
+
+
+def test_functions_that_are_written_in_c_are_known_by_their_framework() -> None:
+    torch = pytest.importorskip("torch")
+    mine = Own("mine", {"relu": torch.relu})
+    assert mine.judged_as("Relu") == ("torch", "torch-composed")
+    assert Verdict.FAIL not in verdicts(rows(mine, "Relu"))
 
 
 # --- In part --------------------------------------------------------------------------
@@ -292,7 +304,8 @@ REFUSED = {
     "no.such": "no.such cannot be imported: ModuleNotFoundError: No module named 'no'$",
     "raising.py": r"ZeroDivisionError: division by zero \(raising.py, line 2\)$",
     "syntax.py": r"SyntaxError: .* \(syntax.py, line 1\)$",
-    "empty.py": "empty.py offers no layer: expected any of the classes AddLayer",
+    "empty.py": "empty.py offers no layer: expected a class such as AddLayer",
+    "leaving.py": r"leaving.py cannot be imported: SystemExit: 0 \(leaving.py, line 2\)$",
 }
 
 
@@ -305,6 +318,7 @@ def test_what_cannot_be_used_is_refused_in_a_sentence(
     (tmp_path / "raising.py").write_text("\n1 / 0\n", encoding="utf-8")
     (tmp_path / "syntax.py").write_text("def f(:\n", encoding="utf-8")
     (tmp_path / "empty.py").write_text("", encoding="utf-8")
+    (tmp_path / "leaving.py").write_text("import sys\nsys.exit(0)\n", "utf-8")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UnusableImplementation, match=REFUSED[name]) as caught:
         cli.choose_implementations(f"reference,{name}")
@@ -402,6 +416,10 @@ def test_assert_parity() -> None:
     assert_parity(hips_autograd.softmax, "Softmax", edges=False, vjp=hips_autograd.vjp)
     with pytest.raises(ValueError, match="unknown layer 'ReLU': expected AddLayer"):
         assert_parity(MyRelu, "ReLU")
+    with pytest.raises(
+        ValueError, match="<lambda> offers no layer; nobody can tell how"
+    ):
+        assert_parity(lambda x: x, "Relu")
 
 
 def test_assert_parity_says_what_is_wrong_first() -> None:
