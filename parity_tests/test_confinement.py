@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -69,6 +70,7 @@ BROKE = {
     "rewrites_itself": [NO_FILE, "(line 4: with open(__file__"],
     "writes_at_home": [NO_FILE, "(line 6: with open(os.path.join(home"],
     "changes_rights": [NOT_ALLOWED, "(line 4: os.chmod("],
+    "hides_what_it_writes": [NO_FILE, "(line 6: os.remove("],
     "deletes_its_folder": [NO_FILE, "(line 7: shutil.rmtree("],
 }
 # It depends on the version of Python what becomes of these.
@@ -283,6 +285,58 @@ def test_what_is_lacking_is_named() -> None:
 
 
 @linux
+def test_what_is_written_in_its_folder_stays(tmp_path: Path, folder: Path) -> None:
+    """It can be written again; and what is not its own stays as it is."""
+    other = tmp_path / "other"
+    other.write_text("as it was")
+    path = tmp_path / "writes.py"
+    path.write_text(
+        f"import os, tempfile\nother = {str(other)!r}\n" + dedent(WRITES),
+        encoding="utf-8",
+    )
+    ran = launch(path, tasks_of("Relu"))
+    assert ran.first_printed == "[]"
+    assert ran.unloadable is None
+    assert other.read_text() == "as it was"
+
+
+WRITES = """
+    for name in "ab":
+        open(name, "w").write("x")
+    open("a", "w").write("y")
+    os.link("a", "c")
+    os.mkdir("d")
+    os.rename("d", "e")
+    os.rmdir("e")
+    tempfile.mkdtemp()
+
+    def attributes():
+        import fcntl
+        fcntl.ioctl(os.open(other, os.O_RDONLY), 0x40086602, bytes(8))
+
+    done = []
+    for act in (
+        lambda: os.remove("a"),
+        lambda: os.replace("a", "b"),
+        lambda: os.open(".", os.O_TMPFILE | os.O_RDWR),
+        lambda: os.open(other, os.O_RDONLY | os.O_TRUNC),
+        lambda: os.truncate(other, 0),
+        lambda: os.link(other, "f"),
+        lambda: tempfile.TemporaryFile(),
+        lambda: os.sched_setaffinity(os.getppid(), {0}),
+        attributes,
+    ):
+        try:
+            act()
+            done.append(act.__code__.co_firstlineno)
+        except OSError:
+            pass
+    print(done)
+    class Relu: pass
+"""
+
+
+@linux
 def test_threads_are_still_possible(tmp_path: Path, folder: Path) -> None:
     path = tmp_path / "threads.py"
     path.write_text(
@@ -325,6 +379,19 @@ MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 ALLOW, KILL, DENY, NOT_THERE = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
 
 
+OPENED = {  # by its flags, in octal as in the kernel's headers
+    0o0: ALLOW,
+    0o2000000: ALLOW,  # O_CLOEXEC
+    0o1101: ALLOW,  # to write, made and emptied
+    0o1002: ALLOW,
+    0o1000: DENY,  # O_TRUNC, to read
+    0o1003: DENY,  # and to do neither
+    0o3: ALLOW,
+    0o20200002: DENY,  # O_TMPFILE
+    0o20000001: DENY,
+}
+
+
 def verdict(machine: str, number: int, *arguments: int, architecture: int = 0) -> int:
     words = filter_program(machine, 4711)
     six = (*arguments, 0, 0, 0, 0, 0, 0)[:6]
@@ -350,19 +417,21 @@ def verdict(machine: str, number: int, *arguments: int, architecture: int = 0) -
 @pytest.mark.parametrize("machine", MACHINES)
 def test_the_filter_of_system_calls(machine: str) -> None:
     column = [*MACHINES].index(machine)
-    clone, kill, clone3, limits = (
+    clone, kill, limits, fcntl, ioctl = (
         numbers[column]
         for numbers in (
             confinement._CLONE,
             confinement._TO_ONESELF["kill"],
-            confinement._CLONE3,
             confinement._PRLIMIT,
+            confinement._FCNTL,
+            confinement._IOCTL,
         )
     )
     read = (0, 63)[column]
     assert verdict(machine, read) == ALLOW
     assert verdict(machine, read, architecture=0x40000003) == KILL
-    assert verdict(machine, clone3) == NOT_THERE
+    for unseen in confinement._UNSEEN.values():
+        assert verdict(machine, unseen[column]) == NOT_THERE
     assert verdict(machine, clone, 0x3D0F00) == ALLOW  # as the C library makes a thread
     assert verdict(machine, clone, 0x1200011) == DENY  # and as it forks
     assert verdict(machine, kill, 4711, 9) == ALLOW
@@ -371,6 +440,24 @@ def test_the_filter_of_system_calls(machine: str) -> None:
     assert verdict(machine, limits, 0, 9, 0, 0x7FFF00001000) == ALLOW
     for pointer in (0x1000, 0x100000000, 0x7FFF00001000):
         assert verdict(machine, limits, 0, 9, pointer) == DENY
+    for command, expected in (
+        (1, ALLOW),
+        (4, ALLOW),
+        (8, DENY),
+        (15, DENY),
+        (10, ALLOW),
+    ):
+        assert verdict(machine, fcntl, 3, command) == expected
+    for request in confinement._ASKED:
+        assert verdict(machine, ioctl, 1, request) == ALLOW
+    for request in (0x5402, 0x5412, 0x40086602, 0x8901):  # TCSETS, TIOCSTI, attributes
+        assert verdict(machine, ioctl, 1, request) == DENY
+    openat = confinement._OPEN["openat"][0][column]
+    assert openat
+    for flags, expected in OPENED.items():
+        assert verdict(machine, openat, 3, 0, flags) == expected
+        if machine == "x86_64":
+            assert verdict(machine, 2, 0, flags) == expected
     if machine == "x86_64":
         assert verdict(machine, 0x40000000 + read) == KILL
     for group in confinement._FORBIDDEN.values():
@@ -402,8 +489,10 @@ def test_system_calls_have_the_kernels_numbers(machine: str) -> None:
         for name, n in group.items()
     }
     named |= confinement._TO_ONESELF
-    named |= {"clone": confinement._CLONE, "clone3": confinement._CLONE3}
+    named |= confinement._UNSEEN | {"clone": confinement._CLONE}
+    named |= {name: numbers for name, (numbers, _) in confinement._OPEN.items()}
     named |= {"prlimit64": confinement._PRLIMIT}
+    named |= {"fcntl": confinement._FCNTL, "ioctl": confinement._IOCTL}
     newer = {name for name in named if name not in known and named[name][column]}
     assert newer <= {"fchmodat2", "setxattrat", "removexattrat", "file_setattr"}
     for name, numbers in named.items():

@@ -355,6 +355,21 @@ def test_what_is_printed_is_counted(tmp_path: Path) -> None:
     assert len(ran.first_printed) == messages.LONGEST
 
 
+def test_too_much_that_is_printed_is_told_whatever_comes_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launching, "MOST_PRINTED", 1 << 20)
+    text = """
+    try:
+        print("x" * (3 << 20), flush=True)
+    except OSError:
+        pass
+    """
+    ran = loaded(tmp_path, layers=dedent(text) + RELU)
+    assert ran.broke
+    assert ran.broke.startswith("printed more than 1 MiB ")
+
+
 def test_results_come_as_they_are(tmp_path: Path) -> None:
     text = """
     import numpy as np
@@ -488,6 +503,22 @@ def test_the_child_imports_nothing_of_size(tmp_path: Path) -> None:
     names = "('pydantic', 'scipy', 'torch', 'jax', 'jaxtyping', 'parity_tests')"
     text = f"import sys\nprint([name for name in {names} if name in sys.modules])\n"
     assert loaded(tmp_path, layers=text + RELU).first_printed == "[]"
+
+
+def test_every_submission_has_its_own_name(tmp_path: Path) -> None:
+    """However long it is; and on Linux, it need not be Unicode."""
+    folder = tmp_path / ("a" * 200) / ("b" * 200)
+    names = [b"one.py", b"other.py"]
+    if sys.platform == "linux":
+        names += [b"\xfe.py", b"\xff.py"]
+    folder.mkdir(parents=True)
+    paths = [folder / os.fsdecode(name) for name in names]
+    for path in paths:
+        path.write_text(RELU)
+    results = [*grade_all(paths)]
+    assert [each.status for each in results] == ["pass"] * len(names)
+    expected = ["one.py", "other.py", r"\xfe.py", r"\xff.py"][: len(names)]
+    assert [Path(each.path).name for each in results] == expected
 
 
 # What goes to and fro.

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -100,6 +101,7 @@ def _prepared(
     """All that is needed is taken hold of now: later it may be something else's name."""
     root, working = Path(settings["root"]), Path(settings["working"])
     os.chdir(working)
+    tempfile.tempdir = str(working)  # to look for one, it would have to remove a file
     confine(limits, working, settings["without"])
     # From here on NumPy may be loaded.
     from parity_tests.grading.exercise import exercise

@@ -13,7 +13,7 @@ import math
 import os
 import struct
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,8 @@ class Limits:
 LACKING = {
     "memory": "the memory of a submission is not limited",
     "sizes": "the size of a file that a submission writes is not limited",
-    "writing": "a submission can write wherever the user can",
+    "writing": "a submission can write wherever the user can, and see the environment of "
+    "other processes",
     "calls": "a submission can reach the network and signal other processes",
     "processes": "a submission can start processes",
 }
@@ -182,10 +183,11 @@ _RIGHTS = {
     "truncate": (14, 3),
     "control a device": (15, 5),
 }
+# A file that is removed while it is mapped still takes its space, and nobody sees it: what
+# is written stays.
 _IN_FOLDER = (
     "write",
     "remove a folder",
-    "remove a file",
     "make a folder",
     "make a file",
     "make a pipe",
@@ -260,6 +262,9 @@ _FORBIDDEN: dict[str, dict[str, tuple[Number, Number]]] = {
         "sched_setscheduler": (144, 119),
         "sched_setparam": (142, 118),
         "sched_setattr": (314, 274),
+        "sched_setaffinity": (203, 122),
+        "migrate_pages": (256, 238),
+        "move_pages": (279, 239),
     },
     "other ways to make a system call": {
         "io_uring_setup": (425, 425),
@@ -269,7 +274,8 @@ _FORBIDDEN: dict[str, dict[str, tuple[Number, Number]]] = {
         "perf_event_open": (298, 241),
         "userfaultfd": (323, 282),
     },
-    "memory that nobody counts": {
+    "memory and space that nobody counts": {
+        "fallocate": (285, 47),
         "shmget": (29, 194),
         "msgget": (68, 186),
         "semget": (64, 190),
@@ -281,7 +287,9 @@ _FORBIDDEN: dict[str, dict[str, tuple[Number, Number]]] = {
         "keyctl": (250, 219),
         "setrlimit": (160, 164),
     },
-    "what Landlock leaves open: rights, owners and times of files": {
+    "what Landlock leaves open: rights, owners and times of files, and until version 3 to "
+    "truncate them": {
+        "truncate": (76, 45),
         "chmod": (90, None),
         "fchmod": (91, 52),
         "fchmodat": (268, 53),
@@ -344,9 +352,23 @@ _FORBIDDEN: dict[str, dict[str, tuple[Number, Number]]] = {
     },
 }
 # Allowed only if these 32 bits of its arguments are so.
-_CLONE, _CLONE3, _PRLIMIT = (56, 220), (435, 435), (302, 261)
+_CLONE, _PRLIMIT = (56, 220), (302, 261)
 _TO_ONESELF = {"kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131)}
 _THREAD = 0x10000
+# Not there: of what they are asked for, a filter sees nothing, and there are older ones.
+_UNSEEN = {"clone3": (435, 435), "openat2": (437, 437)}
+# Opened with these bits of these 32, a file has no name, and so nobody sees what it takes;
+# or it is emptied without being written to, which Landlock saw from version 3 on.
+_OPEN = {"open": ((2, None), 2), "openat": ((257, 56), 4)}
+_NAMELESS, _EMPTIED, _WRITE, _READ_AND_WRITE = 0x400000, 0x200, 1, 2
+# What can be asked of a terminal, a pipe or any file; others change what Landlock takes for
+# being read: a terminal's settings, attributes of a file.
+_IOCTL, _ASKED = (
+    (16, 29),
+    (0x5401, 0x802C542A, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451),
+)
+# F_SETOWN and F_SETOWN_EX: who else gets a signal when there is something to be read.
+_FCNTL, _OWNERS = (72, 25), (8, 15)
 
 # The machines: which column of the tables, and what the kernel calls their system calls.
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -380,7 +402,7 @@ def filter_program(machine: str, pid: int) -> list[Word]:
     """What the kernel runs before every system call of the process `pid`.
 
     The C library makes threads with clone3 and falls back on clone where that is not
-    there: of clone3, a filter cannot see what is asked for.
+    there.
     """
     column, architecture = _MACHINES[machine]
     words = [
@@ -394,12 +416,17 @@ def filter_program(machine: str, pid: int) -> list[Word]:
     for group in _FORBIDDEN.values():
         for numbers in group.values():
             words += _on(numbers[column], [(_RETURN, 0, 0, _DENY)])
-    words += _on(_CLONE3[column], [(_RETURN, 0, 0, _ERROR | errno.ENOSYS)])
+    for numbers in _UNSEEN.values():
+        words += _on(numbers[column], [(_RETURN, 0, 0, _ERROR | errno.ENOSYS)])
     words += _on(_CLONE[column], _only_if((0, _ANY_BIT, _THREAD)))
     # Limits may be asked for, with no new ones; a pointer is of two times 32 bits.
     words += _on(_PRLIMIT[column], _only_if((4, _EQUAL, 0), (5, _EQUAL, 0)))
     for numbers in _TO_ONESELF.values():
         words += _on(numbers[column], _only_if((0, _EQUAL, pid)))
+    words += _on(_IOCTL[column], _among(2, _ASKED, _ALLOW, _DENY))
+    words += _on(_FCNTL[column], _among(2, _OWNERS, _DENY, _ALLOW))
+    for numbers, half in _OPEN.values():
+        words += _on(numbers[column], _opened(half))
     return [*words, (_RETURN, 0, 0, _ALLOW)]
 
 
@@ -416,3 +443,33 @@ def _only_if(*tests: tuple[int, int, int]) -> list[Word]:
         words.append((_LOAD, 0, 0, _ARGUMENTS + 4 * half))
         words.append((comparison, 0, to_deny, value))
     return [*words, (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _DENY)]
+
+
+def _among(half: int, values: Sequence[int], then: int, otherwise: int) -> list[Word]:
+    """Whether half of an argument is one of these values."""
+    tests = [
+        (_EQUAL, left, 0, value)
+        for left, value in zip(range(len(values), 0, -1), values, strict=True)
+    ]
+    return [
+        (_LOAD, 0, 0, _ARGUMENTS + 4 * half),
+        *tests,
+        (_RETURN, 0, 0, otherwise),
+        (_RETURN, 0, 0, then),
+    ]
+
+
+def _opened(half: int) -> list[Word]:
+    """By the flags of a file that is opened: emptied only with one of the two bits that
+    are for writing. With both it can be neither read nor written.
+    """
+    return [
+        (_LOAD, 0, 0, _ARGUMENTS + 4 * half),
+        (_ANY_BIT, 5, 0, _NAMELESS),
+        (_ANY_BIT, 0, 3, _EMPTIED),
+        (_ANY_BIT, 0, 1, _WRITE),
+        (_ANY_BIT, 2, 1, _READ_AND_WRITE),
+        (_ANY_BIT, 0, 1, _READ_AND_WRITE),
+        (_RETURN, 0, 0, _ALLOW),
+        (_RETURN, 0, 0, _DENY),
+    ]

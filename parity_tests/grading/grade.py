@@ -1,5 +1,6 @@
 """Grades submissions: each is run by a process of its own, and judged in this one."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -53,7 +54,7 @@ def grade(
     Raises:
         Stopped: it was stopped.
     """
-    shown = short(str(path))
+    shown = os.fsencode(path).decode("utf-8", "backslashreplace")
     try:
         ran = launch(path, all_tasks(), limits, stopped=stopped)
         return judge(shown, ran)

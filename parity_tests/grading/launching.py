@@ -182,6 +182,7 @@ class _Launched:
         for thread in (listening, reading):
             thread.join(SOON)
         answers = self._answers
+        broke = broke or self._printed.excess
         if broke is None and not answers.ready and not answers.disturbed:
             told = self._printed.first_line or f"status {process.returncode}"
             raise ChildProcessError(f"its process could not be prepared ({told})")
@@ -207,8 +208,8 @@ class _Launched:
                 return None
             if time.monotonic() - started > limits.seconds:
                 return f"ran longer than {limits.seconds:g} s"
-            if self._printed.characters > MOST_PRINTED:
-                return f"printed more than {amount(MOST_PRINTED)}"
+            if excess := self._printed.excess:
+                return excess
             if excess := _excess(self._working, limits.folder_size):
                 return excess
             # What it sent last may still be on its way when it is gone.
@@ -257,7 +258,16 @@ class _Printed:
         if len(self._first) < 4 * messages.LONGEST:
             self._first += more[: 4 * messages.LONGEST]
         self.characters += len(more.translate(None, CONTINUED))
-        return self.characters <= MOST_PRINTED
+        return self.excess is None
+
+    @property
+    def excess(self) -> str | None:
+        """The rule that it broke, if it did. What it does when nobody reads on may be
+        anything.
+        """
+        if self.characters <= MOST_PRINTED:
+            return None
+        return f"printed more than {amount(MOST_PRINTED)}"
 
     @property
     def first_line(self) -> str:

@@ -135,10 +135,10 @@ def _entries(folder: Path) -> list[Path]:
     """What is in a folder and may belong to a submission; no links."""
     try:
         entries = sorted(folder.iterdir())
+        if (folder / "pyvenv.cfg").exists():
+            return []
     except OSError as error:
         raise Unusable(f"cannot read {folder}: {error.strerror}") from error
-    if (folder / "pyvenv.cfg").exists():
-        return []
     return [
         entry
         for entry in entries
