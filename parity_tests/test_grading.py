@@ -142,7 +142,8 @@ def test_the_lectures_files_pass_as_they_are(monkeypatch: pytest.MonkeyPatch) ->
 # What is peculiar about each, and must be seen.
 CORRECT = {
     "correct_other_names": set(),
-    "correct_einsum": {("Sigmoid", "extreme"), ("SoftmaxWithLoss", "epsilon")},
+    "correct_einsum": {("SoftmaxWithLoss", "epsilon")},
+    "correct_chain_rule": {("SoftmaxWithLoss", "epsilon"), ("TwoLayerNet", "epsilon")},
     "correct_lists": {("Relu", "type"), ("Affine", "tensors")},
     "correct_float32": {(name, "dtype") for name in GRADED},
     "correct_in_place": {
@@ -169,6 +170,74 @@ def test_what_is_right_passes_however_it_is_written(name: str) -> None:
     assert warned(found) >= CORRECT[name]
     if not CORRECT[name]:
         assert found.warnings == []
+
+
+def loss(forward: str, *backward: str) -> str:
+    """A SoftmaxWithLoss: the value that forward returns, and the lines of backward."""
+    return (
+        "class SoftmaxWithLoss:\n"
+        "    def forward(self, x, t):\n"
+        "        self.t = (t if t.ndim == 2 else np.eye(x.shape[1])[t]).astype(x.dtype)\n"
+        "        e = np.exp(x - x.max(axis=1, keepdims=True))\n"
+        "        self.y = e / e.sum(axis=1, keepdims=True)\n"
+        f"        return {forward}\n" + "\n".join(f"    {line}" for line in backward)
+    )
+
+
+MEAN = "-(self.t * np.log(self.y{})).sum() / len(x)"
+RETURNED = "    return (self.y - self.t) / len(self.y)"
+TOTAL = "np.log(np.exp(x - x.max(1, keepdims=True)).sum(1, keepdims=True))"
+STEP = (
+    "        v = x[i]\n"
+    "        x[i] = v + 1e-4; a = f({0})\n"
+    "        x[i] = v - 1e-4; b = f({0})\n"
+    "        x[i] = v\n"
+    "        g[i] = (a - b) / 2e-4\n"
+    "    return g\n"
+)
+# Source, and the warnings, that once failed, or that were warned of without need.
+WRITTEN: list[tuple[str, set[str]]] = [
+    (f"def softmax(x):\n    return np.exp(x - x.max(1, keepdims=True) - {TOTAL})", set()),
+    (f"def softmax(x):\n    return np.exp(x - (x.max(1, keepdims=True) + {TOTAL}))", set()),
+    ("def softmax(x):\n    return np.exp(x - np.logaddexp.reduce(x, 1, keepdims=True))",
+     set()),
+    (loss(f"(x.max(1, keepdims=True) + {TOTAL} - x)[self.t == 1].mean()",
+          "def backward(self, dout=1):", "    return dout *" + RETURNED[10:]), set()),
+    (loss(MEAN.format(" + 1e-6"), "def backward(self, dout):", RETURNED),
+     {"epsilon", "dout ignored"}),
+    (loss(MEAN.format(""), "def backward(self):", RETURNED), {"dout ignored", "extreme"}),
+    (loss(MEAN.format(" + 1e-5"), "def backward(self, dout=1):",
+          "    dy = -self.t / (self.y + 1e-5) / len(self.y) * dout",
+          "    return self.y * dy - self.y * (self.y * dy).sum(1, keepdims=True)"),
+     {"epsilon"}),
+    *((f"def cross_entropy_error(y, t):\n"
+       f"    t = t if t.ndim == 1 else t.argmax(1)\n"
+       f"    return -np.log(y[range(len(y)), t] + {epsilon}).mean()", {"epsilon"})
+      for epsilon in ("1e-5", "1e-6", "1e-9", "2.0**-52")),
+    # Of the book's chapter 4: for vectors, and for the rows of a matrix.
+    ("def numerical_gradient(f, x):\n    g = np.zeros_like(x)\n"
+     "    for i in range(x.size):\n" + STEP.format("x"), {"matrix"}),
+    ("def numerical_gradient(f, x):\n    if x.ndim == 2:\n"
+     "        return np.array([numerical_gradient(f, row) for row in x])\n"
+     "    g = np.zeros_like(x)\n    for i in range(x.size):\n" + STEP.format("x"),
+     {"matrix"}),
+    ("class AddLayer:\n    def forward(self, x, y):\n        return x + y\n"
+     "    def backward(self, dout):\n        return np.array([dout, dout])", set()),
+    ("class Sigmoid:\n    def forward(self, x):\n        self.t = np.tanh(x / 2)\n"
+     "        return (1 + self.t) / 2\n"
+     "    def backward(self, dout):\n        return dout * (1 - self.t ** 2) / 4", set()),
+    # What is put on a stack is taken from it in the opposite order.
+    ("tape = []\nclass Relu:\n    def forward(self, x):\n        tape.append(x > 0)\n"
+     "        return np.maximum(x, 0)\n"
+     "    def backward(self, dout):\n        return dout * tape.pop()", set()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "kinds"), WRITTEN, ids=range(len(WRITTEN)))
+def test_what_is_right_is_warned_of_what_is_true(source: str, kinds: set[str]) -> None:
+    found = graded("import numpy as np\n" + source)
+    assert found.status == "pass", found.diagnosis
+    assert {kind for _, kind in warned(found)} == kinds
 
 
 @pytest.mark.parametrize(
@@ -259,6 +328,15 @@ def test_a_planted_mistake_is_named(mutant: Mutant) -> None:
 def test_most_known_mistakes_are_failed() -> None:
     assert {*HARMLESS, *UNSEEN} <= {mutant.name for mutant in FITTING}
     assert len(FITTING) - len(HARMLESS) - len(UNSEEN) >= 75
+
+
+def test_a_network_must_not_need_a_loss_before_its_gradient() -> None:
+    source = lecture().replace("        self.loss(x, t)\n\n        # backward", "")
+    assert source != lecture()
+    found = graded(source)
+    (raises,) = (d for d in found.diagnosis if d.class_ == "TwoLayerNet")
+    assert raises.mistake == "raises"
+    assert raises.quantities == ["dW1", "db1", "dW2", "db2"]
 
 
 def test_a_mistake_at_extreme_values_is_named_in_the_warning() -> None:

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from parity_tests.grading.diagnosis import explains, known
+from parity_tests.grading.diagnosis import Known, explains, known
 from parity_tests.grading.exercise import CLOSURE
 from parity_tests.grading.findings import Findings, Found
 from parity_tests.grading.outcomes import Ran
 from parity_tests.grading.records import Warned
 from parity_tests.grading.relations import CLOSE, close, listed
-from parity_tests.grading.tasks import EXTREME, LABELS, ONE_HOT, SCALED, TENSORS
-from parity_tests.grading.truths import LOSSES
+from parity_tests.grading.tasks import EXTREME, LABELS, MATRIX, ONE_HOT, SCALED, TENSORS
 
 # What a remark says, of the class, the quantity or argument, and what comes after it.
 REMARKS = {
@@ -27,15 +26,22 @@ REMARKS = {
 DECLINED = {
     TENSORS: "`{name}` does not take tensors, that is, batches of more than two axes: the "
     "book's common/layers.py flattens them.",
+    MATRIX: "`{name}` takes vectors only: the book's common/gradient.py takes arrays of "
+    "any shape.",
     LABELS: "`{name}` takes labels in one-hot rows only, and not as numbers.",
     ONE_HOT: "`{name}` takes labels as numbers only, and not in one-hot rows.",
 }
+PART_OF_X = (
+    "`{name}` does not hand f the whole of a matrix x, but a part of it: that is right "
+    "where f reads x itself, as in the lecture's gradient check, and not in general."
+)
 OPTIONAL = {
     SCALED: "`{name}` {scaled}: that is right as long as the loss is the end of the graph.",
     CLOSURE: "`{name}` does not change x itself: where f reads that array and not its "
     "argument, as in the lecture's gradient check, the result is wrong.",
     EXTREME: "At extreme values, {extreme}",
 }
+NOTICEABLE = 1e-7  # of an output, or a gradient, at extreme values
 KINDS = {SCALED: "dout ignored", CLOSURE: "closure"}
 
 
@@ -49,8 +55,8 @@ def cautions(findings: Findings) -> Iterator[Warned]:
     for (kind, with_), what in remarks(findings).items():
         words = {"name": name, "what": listed(what), "with_": with_}
         yield warned(kind, REMARKS[kind].format(**words))
-    for (came, went), what in other_dtypes(findings).items():
-        sentence = f"`{name}` returns {listed(what)} in {came} where {went} went in."
+    for (verb, came, went), what in other_dtypes(findings).items():
+        sentence = f"`{name}` {verb} {listed(what)} in {came} where {went} went in."
         yield warned("dtype", sentence)
     if findings.epsilon:
         yield warned("epsilon", added(findings))
@@ -58,9 +64,16 @@ def cautions(findings: Findings) -> Iterator[Warned]:
         return  # which may be the reason for what follows
     for group, template in DECLINED.items():
         if group in findings.declined:
+            answered = any(
+                f.value is not None and f.group == group for f in findings.found
+            )
+            if group == MATRIX and answered:
+                template = PART_OF_X
             yield warned(group, template.format(name=name))
     for group, template in OPTIONAL.items():
         wrong = [f for f in findings.found if f.group == group and not f.right]
+        if group == EXTREME and not is_noticeable(findings, wrong):
+            continue
         if wrong and not (findings.declined and all(f.raised for f in wrong)):
             words = {"name": name}
             if group == EXTREME:
@@ -85,18 +98,20 @@ def remarks(findings: Findings) -> dict[tuple[str, str], list[str]]:
     return noticed
 
 
-def other_dtypes(findings: Findings) -> dict[tuple[str, str], list[str]]:
-    """The quantities that came in another dtype than was asked, by both dtypes."""
-    other: dict[tuple[str, str], list[str]] = {}
+def other_dtypes(findings: Findings) -> dict[tuple[str, str, str], list[str]]:
+    """The quantities that came in another dtype than was asked, by both dtypes; or that
+    have the digits of another one.
+    """
+    other: dict[tuple[str, str, str], list[str]] = {}
     for found in findings.found:
         asked = found.expected.task.dtype
         if found.value is None or found.note or found.quantity == "accuracy":
             continue
-        came = str(found.value.dtype)
+        verb, came = "returns", str(found.value.dtype)
         if came == asked:
-            came = found.dtype  # its digits are fewer than its dtype has
+            verb, came = "computes", found.dtype
         if came != asked:
-            quantities = other.setdefault((came, asked), [])
+            quantities = other.setdefault((verb, came, asked), [])
             if found.quantity not in quantities:
                 quantities.append(found.quantity)
     return other
@@ -113,9 +128,29 @@ def is_without_dout(found: Found) -> bool:
 def added(findings: Findings) -> str:
     name, epsilon = findings.name, f"{findings.epsilon:.0e}".replace("e-0", "e-")
     sentence = f"`{name}` adds {epsilon} in the logarithm: "
-    if LOSSES[name] == "out" and name != "SoftmaxWithLoss":
+    if name == "cross_entropy_error" or any(f.exact for f in findings.found):
         return sentence + "its value is a little less than that of the cross entropy."
     return sentence + "the gradient (y - t) / N is not exactly that loss's derivative."
+
+
+def is_noticeable(findings: Findings, wrong: list[Found]) -> bool:
+    """Whether it is a known mistake, or further off than a small number is from 0."""
+    if not wrong:
+        return False
+    if extreme_mistake(findings, wrong) is not None:
+        return True
+    off = [abs(f.worst.value - f.worst.truth) for f in wrong if f.worst is not None]
+    return len(off) < len(wrong) or not max(off) <= NOTICEABLE
+
+
+def extreme_mistake(findings: Findings, wrong: list[Found]) -> Known | None:
+    """The known mistake that explains what is wrong at extreme values."""
+    quantities = {f.quantity for f in wrong}
+    for mistake in known(findings.name):
+        explained = explains(mistake, findings, group=EXTREME)
+        if mistake.quantities >= quantities and explained:
+            return mistake
+    return None
 
 
 def at_extremes(findings: Findings, wrong: list[Found]) -> str:
@@ -124,12 +159,9 @@ def at_extremes(findings: Findings, wrong: list[Found]) -> str:
     quantities = list(dict.fromkeys(f.quantity for f in wrong))
     verb = "is" if len(quantities) == 1 else "are"
     sentence = f"{listed(quantities)} of `{name}` {verb} wrong"
-    for mistake in known(name):
-        if mistake.quantities >= {*quantities} and explains(
-            mistake, findings, group=EXTREME
-        ):
-            why = mistake.mutant.sentence
-            return f"{sentence}. `{name}` {why[0].lower()}{why[1:]}"
+    if mistake := extreme_mistake(findings, wrong):
+        why = mistake.mutant.sentence
+        return f"{sentence}. `{name}` {why[0].lower()}{why[1:]}"
     came = [f.worst for f in wrong if f.worst is not None]
     if not came:
         return f"{sentence}: {wrong[0].note}."

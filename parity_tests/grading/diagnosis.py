@@ -18,6 +18,7 @@ from parity_tests.grading.outcomes import NETWORK
 from parity_tests.grading.records import Diagnosis
 from parity_tests.grading.relations import (
     CLOSE,
+    FORWARD,
     LOSS_CLOSE,
     Relation,
     close,
@@ -49,7 +50,6 @@ BUILT_FROM = {
     "SoftmaxWithLoss": ("softmax", "cross_entropy_error"),
     NETWORK: ("Affine", "Relu", "SoftmaxWithLoss", "softmax", "cross_entropy_error"),
 }
-FORWARD = ("out", "predict", "loss", "accuracy")
 LOCK = RLock()  # many submissions are judged side by side; this is computed once
 
 
@@ -125,6 +125,8 @@ def explains(
     What may be wrong, and is, can have another reason and is not looked at; unless it is
     this `group` of cases that is to be explained.
     """
+    if not writes_alike(mistake.findings, findings):
+        return False
     looked_at = mistake.quantities if quantities is None else quantities
     seen = False
     for mine, theirs in zip(findings.found, mistake.findings.found, strict=True):
@@ -134,6 +136,16 @@ def explains(
                 return False
             seen |= not mine.right
     return seen
+
+
+def writes_alike(mistake: Findings, findings: Findings) -> bool:
+    """Whether a submission writes into all arguments that the mistake writes into."""
+    return all(
+        remark in findings.outcomes[asked].remarks
+        for asked, outcome in mistake.outcomes.items()
+        for remark in outcome.remarks
+        if remark.kind == "wrote" and asked in findings.outcomes
+    )
 
 
 def agree(mine: Found, theirs: Found) -> bool:
@@ -230,13 +242,14 @@ def from_parts(
 ) -> Diagnosis:
     names = [part.name for part in parts]
     whole, verb = listed(names), "is" if len(names) == 1 else "are"
+    them = "it" if len(names) == 1 else "them"
     return diagnosis(
         findings,
         quantities,
         mistake="follows-from-its-parts",
-        sentence=f"`{findings.name}` is built from {whole}, which {verb} wrong: "
-        "repair that first, and look again.",
-        relation=f"follows from {whole}",
+        sentence=f"{whole} {verb} wrong: if `{findings.name}` is built "
+        f"from {them}, repair that first, and look again.",
+        relation=f"may follow from {whole}",
         reread=reread_of(names[0]),
     )
 
@@ -277,12 +290,17 @@ def related(findings: Findings, quantities: list[str]) -> Iterator[Diagnosis]:
         if found is None:
             verb = "is" if len(here) == 1 else "are"
             sentence = f"Your {listed(here)} {verb} wrong in every case"
-            if set(findings.wrong) & set(FORWARD) and not set(here) & set(FORWARD):
+            if findings.wrong[0] in FORWARD and findings.wrong[0] not in here:
                 sentence += ", which may follow from what is wrong forward."
             else:
                 sentence += ", and it is none of the mistakes that are known here."
         else:
             sentence = found.sentence(findings.name, here)
+            if found.phrase.endswith("NaN where the logits are large"):
+                sentence += (
+                    " There exp is infinite, unless the largest of the row is subtracted "
+                    "first."
+                )
         yield diagnosis(
             findings,
             here,

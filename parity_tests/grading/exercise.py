@@ -8,6 +8,7 @@ place. In the parent's process it asks the reference, with a known mistake in it
 import linecache
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from inspect import signature
 from traceback import walk_tb
 from typing import Any
 
@@ -26,6 +27,10 @@ from parity_tests.grading.outcomes import (
 
 # The case of numerical_gradient in which f looks at the array x and not at its argument.
 CLOSURE = "f reads x elsewhere"
+# The case in which there is a second object of the class, between forward and backward.
+BESIDE = "two objects"
+# The kind of exception that is ours: of what a network holds nothing can be made.
+UNFIT = "unfit"
 LARGEST = 2**20  # elements of a result
 LONGEST = 500  # characters of a message
 HELD = {"Affine": ("W", "b")}  # what the constructor takes
@@ -33,7 +38,7 @@ PARAMS = ("W1", "b1", "W2", "b2")
 
 Own = Callable[[str], bool]
 asarray, errstate, may_share_memory = np.asarray, np.errstate, np.may_share_memory
-ndarray, generic = np.ndarray, np.generic
+ndarray, generic, MaskedArray = np.ndarray, np.generic, np.ma.MaskedArray
 
 
 def nobodys(file: str) -> bool:
@@ -110,11 +115,11 @@ class Subject:
         asking.keep("out", self.made.forward(*asking.give(*names)))
         if not hasattr(self.made, "backward"):
             return
-        douts = () if asking.call.dout is None else asking.give("dout")
+        if self.task.case.endswith(BESIDE):
+            self.use_another(names, held)
         targets = ["d" + name for name in names if name != "t"]
-        gradients = self.made.backward(*douts)
-        several = tuple if len(targets) == 1 else (tuple, list)
-        if not isinstance(gradients, several):
+        gradients = self.backward(asking)
+        if not comes_in_parts(gradients, len(targets), asking.call):
             gradients = (gradients,)
         for target, gradient in zip(targets, gradients, strict=False):
             asking.keep(target, gradient)
@@ -122,15 +127,32 @@ class Subject:
             if hasattr(self.made, "d" + name):
                 asking.keep("d" + name, getattr(self.made, "d" + name))
 
+    def backward(self, asking: "Asking") -> Any:
+        """With a dout or without: a loss may insist on one, or want none of it."""
+        backward = self.made.backward
+        if "t" not in asking.call.inputs:
+            return backward(*asking.give("dout"))
+        if asking.call.dout is None:
+            return backward() if takes(backward, 0) else backward(1)
+        return backward(*asking.give("dout")) if takes(backward, 1) else backward()
+
+    def use_another(self, names: list[str], held: tuple[str, ...]) -> None:
+        """Another object of the class goes forward and backward, with the other call."""
+        first, last = self.task.calls[0], self.task.calls[-1]
+        inputs = {name: value.copy() for name, value in last.inputs.items()}
+        another = self.offered(*(first.inputs[name].copy() for name in held))
+        another.forward(*(inputs[name] for name in names))
+        if last.dout is None:
+            another.backward() if takes(another.backward, 0) else another.backward(1)
+        else:
+            another.backward(last.dout.copy())
+
     def ask_network(self, asking: "Asking") -> None:
-        inputs = asking.call.inputs
         if self.made is None:
-            hidden, classes = inputs["W2"].shape
-            self.made = self.offered(len(inputs["W1"]), hidden, classes)
+            self.made = self.offered(*widths(asking.call))
         network = self.made
         for name in PARAMS:  # in place: its layers may hold these very arrays
-            array = network.params[name]
-            array[...] = inputs[name]
+            array = fill(network, name, asking.call)
             asking.given[name] = array, array.tobytes()
 
         def ask(quantity: str, *arguments: str) -> None:
@@ -139,16 +161,69 @@ class Subject:
                 asking.keep(quantity, method(*asking.give(*arguments)))
 
         def ask_gradient() -> None:
-            if hasattr(network, "gradient"):
-                gradients = network.gradient(*asking.give("x", "t"))
-                for name in PARAMS:
-                    if name in gradients:
-                        asking.keep("d" + name, gradients[name])
+            if not hasattr(network, "gradient"):
+                return
+            gradients = network.gradient(*asking.give("x", "t"))
+            for name in PARAMS:
+                if gradients is None:
+                    asking.keep("d" + name, None)
+                elif hasattr(gradients, "keys") and name in gradients:
+                    asking.keep("d" + name, gradients[name])
 
+        # The gradient comes first: it must not need a loss that was computed before.
+        asking.attempt(ask_gradient)
         asking.attempt(lambda: ask("predict", "x"))
         asking.attempt(lambda: ask("loss", "x", "t"))
         asking.attempt(lambda: ask("accuracy", "x", "t"))
-        asking.attempt(ask_gradient)
+
+
+def takes(method: Any, arguments: int) -> bool:
+    """Whether so many can be handed over, as far as the method tells."""
+    try:
+        signature(method).bind(*range(arguments))
+    except TypeError:
+        return False
+    except ValueError:  # it has no signature
+        return True
+    return True
+
+
+def comes_in_parts(gradients: Any, several: int, call: Call) -> bool:
+    """Whether these are gradients one by one: a tuple; and where there are several, a
+    list, or an array with a further axis for them.
+    """
+    if several > 1 and isinstance(gradients, ndarray) and call.dout is not None:
+        return bool(gradients.shape == (several, *call.dout.shape))
+    return isinstance(gradients, (tuple, list) if several > 1 else tuple)
+
+
+def widths(call: Call) -> tuple[int, int, int]:
+    """Inputs, hidden units and classes."""
+    return len(call.inputs["W1"]), *call.inputs["W2"].shape
+
+
+def fill(network: Any, name: str, call: Call) -> Any:
+    """Write a parameter into the network's own array, which is returned."""
+    params: Any = getattr(network, "params", None)
+    if not hasattr(params, "keys") or name not in params:
+        raise Unfit(f"`{NETWORK}` has no array `params[{name!r}]`")
+    array, right = params[name], call.inputs[name]
+    try:
+        array[...] = right
+    except (TypeError, ValueError):
+        made = f"{NETWORK}({', '.join(map(str, widths(call)))})"
+        has = (
+            f"has the shape {array.shape}" if isinstance(array, ndarray) else "is none"
+        )
+        raise Unfit(
+            f"`{made}.params[{name!r}]` {has} where an array of the shape {right.shape} "
+            "is right"
+        ) from None
+    return array
+
+
+class Unfit(Exception):
+    """Nothing can be made of what the network holds."""
 
 
 class Asking:
@@ -185,11 +260,15 @@ class Asking:
 
     def keep(self, quantity: str, value: Any) -> None:
         """Write down a result as it is now."""
-        if not isinstance(value, ndarray | generic | int | float):
+        plain = isinstance(value, generic | int | float) or type(value) is ndarray
+        if not plain:
             self.remark("type", quantity, type(value).__name__)
-        if value is None:
+        if value is None or isinstance(value, MaskedArray):
             return
-        array = asarray(value)
+        try:
+            array = asarray(value)
+        except (TypeError, ValueError):  # such as of rows that are not of one length
+            return
         if array.dtype.kind not in "fiub":
             self.remark("type", quantity, f"array of {array.dtype}")
             return
@@ -243,4 +322,5 @@ def raised_by(error: Exception, own: Own) -> Raised:
         if own(frame.f_code.co_filename):
             file, line = frame.f_code.co_filename, number
     source = linecache.getline(file, line).strip() if file and line else ""
-    return Raised(type(error).__name__, message, file, line, source[:LONGEST])
+    kind = UNFIT if isinstance(error, Unfit) else type(error).__name__
+    return Raised(kind, message, file, line, source[:LONGEST])

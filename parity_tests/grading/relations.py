@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity_tests.grading.exercise import PARAMS
+from parity_tests.grading.exercise import BESIDE, PARAMS, UNFIT
 from parity_tests.grading.findings import (
     OF_TYPE,
     UNANSWERED,
@@ -18,12 +18,16 @@ from parity_tests.grading.findings import (
     Found,
     described,
 )
-from parity_tests.grading.outcomes import FUNCTIONS, Remark
+from parity_tests.grading.formulas import FORMULAS, evaluated, note
+from parity_tests.grading.outcomes import FUNCTIONS, NETWORK, Remark
+from parity_tests.grading.tasks import LABELS, ONE_HOT
+from parity_tests.grading.truths import LOSSES
 
 # How near a value must be to what it is taken for, relative to the largest element.
 CLOSE = {"float64": 1e-9, "float32": 1e-4}
 # A loss differs by what is added to the probabilities: 1e-7 over the smallest of them.
 LOSS_CLOSE = 1e-4
+FORWARD = ("out", "predict", "loss", "accuracy")
 ARGUMENTS = ("dout", "x", "y", "t", "W", "b")
 
 Test = Callable[["Wrong"], str | None]
@@ -117,6 +121,17 @@ def near(found: Found, other: np.ndarray) -> bool:
 # --- The tests ------------------------------------------------------------------------
 
 
+def beside_another(wrong: Wrong) -> str | None:
+    """Wrong only where there is a second object of the class."""
+    if unanswered(wrong) is None and all(f.case.endswith(BESIDE) for f in wrong.wrong):
+        return (
+            "{is} right as long as there is one object of the class, and wrong beside "
+            "a second one: something is kept in the class, or in a global variable, and "
+            "not in self"
+        )
+    return None
+
+
 def raises(wrong: Wrong) -> str | None:
     """An exception, in some cases or in all."""
     raised = [f for f in wrong.wrong if f.value is None and f.raised is not None]
@@ -124,10 +139,13 @@ def raises(wrong: Wrong) -> str | None:
         return None
     first = raised[0]
     assert first.raised is not None
-    what = f"`{wrong.name}` raises {described(first.raised)}"
+    what = described(first.raised)
+    if first.raised.kind != UNFIT:
+        what = f"`{wrong.name}` raises {what}"
     if len(raised) == len(wrong.found):
         return what + "."
-    return f"{what}, in the case “{first.case}”."
+    call = "" if first.first else f", on call {first.expected.number + 1}"
+    return f"{what}, in the case “{first.case}”{call}."
 
 
 def unanswered(wrong: Wrong) -> str | None:
@@ -162,8 +180,14 @@ def missing(wrong: Wrong) -> str | None:
     if quantity in ("dW", "db"):
         return f"`{name}.backward` does not set `self.{quantity}`."
     method = "forward" if quantity == "out" else "backward"
-    if name == "TwoLayerNet":
+    if name == NETWORK and not is_none:
+        gradients = [f for f in wrong.findings.found if f.quantity[1:] in PARAMS]
+        if all(f.value is None for f in gradients):
+            names = listed(PARAMS)
+            return f"`{name}` has no method `gradient` that returns {names} by name."
         return f"`{name}.gradient` does not return a `{quantity[1:]}`."
+    if name == NETWORK:
+        return f"`{name}.gradient` returns nothing: a `return` is missing."
     if is_none:
         return f"`{name}.{method}` returns nothing: a `return` is missing."
     if quantity == "dy":
@@ -172,7 +196,7 @@ def missing(wrong: Wrong) -> str | None:
 
 
 def transposed(wrong: Wrong) -> str | None:
-    matrices = wrong.came and all(f.truth.ndim == 2 for f in wrong.found)
+    matrices = wrong.came and all(f.truth.ndim == 2 for f in wrong.wrong)
     if matrices and all(near(f, f.truth.T) for f in wrong.found):
         return "{is} the transpose of the right {one}"
     return None
@@ -205,6 +229,16 @@ def shapes(wrong: Wrong) -> str:
     return f"{value(first).shape} where {first.truth.shape} is right"
 
 
+def reordered(wrong: Wrong) -> str | None:
+    """The right numbers in other places."""
+    if wrong.shaped and all(
+        close(np.sort(value(f), None), np.sort(f.truth, None), CLOSE[f.dtype])
+        for f in wrong.found
+    ):
+        return "{has} the right numbers in another order"
+    return None
+
+
 def all_zeros(wrong: Wrong) -> str | None:
     if wrong.shaped and not any(value(f).any() for f in wrong.found):
         return "{is} zero everywhere"
@@ -221,7 +255,16 @@ def not_finite(wrong: Wrong) -> str | None:
         return what + " where one row of logits is far below the others"
     if all("large logits" in f.case or "rows far apart" in f.case for f in wrong.wrong):
         return what + " where the logits are large"
+    for name in ("x", "y"):
+        if all(is_only_at_zero(f, f.input(name)) for f in wrong.wrong):
+            return f"{what} where {name} = 0"
     return what
+
+
+def is_only_at_zero(found: Found, x: np.ndarray | None) -> bool:
+    """Whether it is not finite where an element of x is 0, and nowhere else."""
+    infinite = ~np.isfinite(value(found))
+    return x is not None and x.shape == infinite.shape and not x[infinite].any()
 
 
 def multiplied(wrong: Wrong) -> str | None:
@@ -238,9 +281,14 @@ def multiplied(wrong: Wrong) -> str | None:
     if not known:
         return None
     for name, formula in FACTORS.items():
-        if all(np.isclose(c, formula(f), rtol=tolerance(f)) for f, c in known):
+        expected = [(f, c, e) for f, c in known if np.isfinite(e := formula(f))]
+        if expected and all(
+            np.isclose(c, e, rtol=tolerance(f)) for f, c, e in expected
+        ):
             return name if name == OPPOSITE else f"{{is}} the right {{one}} {name}"
     first = known[0][1]
+    if abs(first - 1) < LEAST_FACTOR:
+        return None
     if all(np.isclose(c, first, rtol=tolerance(f)) for f, c in known):
         return f"{{is}} the right {{one}} times {first:.6g}"
     return None
@@ -257,6 +305,17 @@ def factor(found: Found) -> float | None:
     return c if fits else None
 
 
+def given_size(found: Found, axis: int) -> float:
+    """How many inputs (0) or outputs (1) an affine layer has."""
+    W = found.input("W")
+    return float("nan") if W is None else float(W.shape[axis])
+
+
+def less_one(found: Found) -> float:
+    """N / (N - 1), or no number for a batch of one."""
+    return found.batch / (found.batch - 1) if found.batch > 1 else float("nan")
+
+
 def tolerance(found: Found) -> float:
     if found.quantity == "loss" or found.truth.ndim == 0:
         return LOSS_CLOSE
@@ -264,14 +323,15 @@ def tolerance(found: Found) -> float:
 
 
 def classes(found: Found) -> float:
-    """How many columns the last layer has: classes, or outputs."""
-    for given in (found.input("W2"), found.input("W"), found.input("x")):
-        if given is not None:
+    """How many columns the last layer has; no number where there are no classes."""
+    for given in (found.input("W2"), found.input("x"), found.input("y")):
+        if given is not None and "W" not in found.expected.call.inputs:
             return float(np.atleast_1d(given).shape[-1])
-    return float(np.atleast_1d(found.expected.call.inputs["y"]).shape[-1])
+    return float("nan")
 
 
 OPPOSITE = "{has} the wrong sign"
+LEAST_FACTOR = 1e-2  # what is nearer to 1 is no factor, but an error
 FACTORS: dict[str, Callable[[Found], float]] = {
     OPPOSITE: lambda f: -1,
     "times the batch size": lambda f: f.batch,
@@ -280,8 +340,17 @@ FACTORS: dict[str, Callable[[Found], float]] = {
     "divided by the square of the batch size": lambda f: 1 / f.batch**2,
     "times minus the batch size": lambda f: -f.batch,
     "divided by minus the batch size": lambda f: -1 / f.batch,
+    "divided by twice the batch size": lambda f: 0.5 / f.batch,
+    "times N / (N - 1), where N is the batch size": less_one,
+    "times the number of outputs": lambda f: given_size(f, 1),
+    "divided by the number of outputs": lambda f: 1 / given_size(f, 1),
+    "times the number of inputs": lambda f: given_size(f, 0),
+    "divided by the number of inputs": lambda f: 1 / given_size(f, 0),
     "times the number of classes": classes,
     "divided by the number of classes": lambda f: 1 / classes(f),
+    "times the batch size and divided by the number of classes": lambda f: (
+        f.batch / classes(f)
+    ),
     "times 2": lambda f: 2,
     "divided by 2": lambda f: 1 / 2,
 }
@@ -289,7 +358,7 @@ FACTORS: dict[str, Callable[[Found], float]] = {
 
 def another_quantity(wrong: Wrong) -> str | None:
     """What another one should be, or an argument as it came."""
-    if not wrong.shaped:
+    if not wrong.came:
         return None
     asked = {
         (f.expected.task, f.expected.number, f.quantity): f
@@ -311,6 +380,204 @@ def another_quantity(wrong: Wrong) -> str | None:
             for f, g in zip(wrong.found, given, strict=True)
         ):
             return f"{{is}} `{name}` as it came in"
+    return None
+
+
+def of_a_known_formula(wrong: Wrong) -> str | None:
+    """What a wrong formula gives that is often written."""
+    if not wrong.shaped:
+        return None
+    for formula, why in FORMULAS.get((wrong.name, wrong.quantity), {}).items():
+        if all(is_of_formula(f, wrong.name, formula) for f in wrong.found):
+            said = f"{{is}} `{formula}`{note(wrong.name, formula)}"
+            return f"{said}: {why}" if why else said
+    return None
+
+
+def is_of_formula(found: Found, name: str, formula: str) -> bool:
+    given = dict(found.expected.call.inputs)
+    if found.expected.call.dout is not None:
+        given["dout"] = found.expected.call.dout
+    with np.errstate(all="ignore"):
+        other = evaluated(name, formula, given, found.truth)
+    return close(value(found), other, tolerance(found))
+
+
+def by_the_sign(wrong: Wrong) -> str | None:
+    """Of Relu: one multiple where x is negative, and another one where it is positive."""
+    if wrong.name != "Relu" or not wrong.shaped:
+        return None
+    base = "x" if wrong.quantity == "out" else "dout"
+    multiples = [multiple_where(wrong, base, sign) for sign in (-1, 1)]
+    if None in multiples or multiples == [0, 1]:
+        return None
+    below, above = (times(c, base) for c in multiples)
+    return f"{{is}} {below} where x is negative, and {above} where it is positive"
+
+
+def multiple_where(wrong: Wrong, base: str, sign: int) -> float | None:
+    """By what an argument is multiplied wherever x has this sign, if that is one number."""
+    multiples = []
+    for f in wrong.found:
+        x, argument = f.input("x"), f.input(base)
+        assert x is not None
+        assert argument is not None
+        here = np.sign(x) == sign
+        multiples.append(value(f)[here] / argument[here])
+    all_of_them = np.concatenate(multiples).astype(np.float64)
+    c = float(all_of_them[0])
+    return round(c, 6) + 0.0 if close(all_of_them, all_of_them * 0 + c, 1e-4) else None
+
+
+def times(c: float | None, what: str) -> str:
+    if c in (0, 1):
+        return f"`{what}`" if c else "0"
+    return f"{c:.6g} times `{what}`"
+
+
+def with_more_added(wrong: Wrong) -> str | None:
+    """The right one and a multiple of an argument."""
+    if not wrong.shaped:
+        return None
+    for name in (*ARGUMENTS, *PARAMS):
+        multiples = {
+            multiple_added(f, name) for f in wrong.found if f.dtype == "float64"
+        }
+        c = next(iter(multiples)) if len(multiples) == 1 else None
+        if c and all(near(f, f.truth + c * of_shape(f, name)) for f in wrong.found):
+            more = "plus" if c > 0 else "minus"
+            return f"{{is}} the right {{one}} {more} {times(abs(c), name)}"
+    return None
+
+
+def of_shape(found: Found, name: str) -> np.ndarray:
+    """An argument, where it has the shape of the result, or is the bias; else zeros."""
+    given = found.input(name)
+    shape = found.truth.shape
+    is_bias = name == "b" and given is not None and given.shape == shape[-1:]
+    if given is None or not (given.shape == shape or is_bias):
+        return np.zeros(shape)
+    return np.asarray(np.zeros(shape) + given, np.float64)
+
+
+def multiple_added(found: Found, name: str) -> float:
+    """The c for which the result is nearest to the right one plus c times an argument."""
+    given = of_shape(found, name)
+    size = float((given * given).sum())
+    off = np.asarray(value(found) - found.truth, np.float64)
+    with np.errstate(all="ignore"):
+        c = float((off * given).sum()) / size if size else 0.0
+    return float(f"{c:.6g}") if np.isfinite(c) else 0.0
+
+
+def of_one_sample(wrong: Wrong) -> str | None:
+    """What one sample alone gives, of the gradients of an affine layer's parameters."""
+    if wrong.name != "Affine" or not wrong.shaped or wrong.quantity == "out":
+        return None
+    for word, at in (("first", 0), ("last", -1)):
+        if all(near(f, f_of_sample(f, at)) for f in wrong.found):
+            return (
+                f"{{is}} that of the {word} sample alone: those of all must be summed"
+            )
+    return None
+
+
+def f_of_sample(found: Found, at: int) -> np.ndarray:
+    x, dout = found.input("x"), found.input("dout")
+    assert x is not None
+    assert dout is not None
+    if found.quantity == "db":
+        return dout[at]
+    return np.outer(x[at], dout[at]) if found.quantity == "dW" else np.empty(0)
+
+
+def of_more_in_the_logarithm(wrong: Wrong) -> str | None:
+    """A loss of probabilities that are larger by what is too much to be harmless."""
+    if wrong.name == NETWORK or LOSSES.get(wrong.name) != wrong.quantity:
+        return None
+    if not wrong.shaped or not all(np.isfinite(value(f)).all() for f in wrong.found):
+        return None
+    least, most = 1e-6, 1.0
+    for _ in range(60):
+        middle = float(np.sqrt(least * most))
+        above = loss_of(wrong.found[0], middle) > value(wrong.found[0])
+        least, most = (middle, most) if above else (least, middle)
+    if all(
+        np.isclose(loss_of(f, middle), value(f), rtol=CLOSE[f.dtype], atol=0)
+        for f in wrong.found
+    ):
+        return (
+            f"{{is}} that with {middle:.3g} added in the logarithm, which is too much"
+        )
+    return None
+
+
+def loss_of(found: Found, epsilon: float) -> float:
+    """The cross entropy with this added to the probabilities."""
+    given = found.expected.call.inputs
+    added = f"-sum(t * log(y + {epsilon!r})) / N"
+    return float(evaluated(found.expected.task.name, added, given, found.truth))
+
+
+def of_other_row_sums(wrong: Wrong) -> str | None:
+    """A softmax in which every row is multiplied by something."""
+    if wrong.name != "softmax" or not wrong.shaped:
+        return None
+    with np.errstate(all="ignore"):
+        sums = [value(f).sum(axis=1, keepdims=True) for f in wrong.found]
+        if not all(
+            near(f, f.truth * s) for f, s in zip(wrong.found, sums, strict=True)
+        ):
+            return None
+    furthest = max((float(s) for s in np.concatenate(sums)[:, 0]), key=apart_from_one)
+    return (
+        "{is} right but for the sums of its rows, which must be 1: one is "
+        f"{furthest:.9g}"
+    )
+
+
+def apart_from_one(number: float) -> float:
+    return abs(number - 1)
+
+
+def of_whole_numbers(wrong: Wrong) -> str | None:
+    kinds = {str(value(f).dtype) for f in wrong.found} if wrong.shaped else set()
+    if len(kinds) == 1 and (kind := kinds.pop()).startswith(("int", "uint")):
+        return f"{{is}} of whole numbers: the array is one of {kind}"
+    return None
+
+
+def zero_in_places(wrong: Wrong) -> str | None:
+    """Right, or 0 where it should be something else."""
+    if not wrong.shaped:
+        return None
+    for f in wrong.found:
+        came = value(f)
+        if not close(came, np.where(came == 0, came, f.truth), CLOSE[f.dtype]):
+            return None
+    return "{is} 0 in places where that is wrong, and right elsewhere"
+
+
+def without_params(wrong: Wrong) -> str | None:
+    """Of the network: the same with other parameters."""
+    if wrong.name != NETWORK or not wrong.shaped:
+        return None
+    pairs = [
+        (f, g)
+        for f in wrong.found
+        for g in wrong.found
+        if f.expected.task is g.expected.task
+        and f.expected.number < g.expected.number
+        and np.array_equal(f.expected.call.inputs["x"], g.expected.call.inputs["x"])
+        and not np.array_equal(
+            f.expected.call.inputs["W1"], g.expected.call.inputs["W1"]
+        )
+    ]
+    if wrong.quantity == "predict" and all(near(g, value(f)) for f, g in pairs):
+        return (
+            "{does} not change with what `params` holds: the layers have to use those "
+            "very arrays, and not copies"
+        )
     return None
 
 
@@ -371,6 +638,17 @@ def wrong_at_zero(wrong: Wrong) -> str | None:
     return "{is} right except where x = 0"
 
 
+def right_for_one_kind_of_labels(wrong: Wrong) -> str | None:
+    groups = {f.group for f in wrong.wrong}
+    for kind, it, other in (
+        (LABELS, "one-hot rows", "labels as numbers"),
+        (ONE_HOT, "labels as numbers", "one-hot rows"),
+    ):
+        if groups == {kind} and {f.group for f in wrong.found} == {LABELS, ONE_HOT}:
+            return f"{{is}} right for {it}, and not for {other}"
+    return None
+
+
 def right_for_one_sample(wrong: Wrong) -> str | None:
     one, more = (of_batches(wrong, several) for several in (False, True))
     if one and all(f.right for f in one) and not any(f.right for f in more):
@@ -389,16 +667,20 @@ def of_batches(wrong: Wrong, several: bool) -> list[Found]:
     """What came of batches of one sample, or of several."""
     if wrong.name == "numerical_gradient":
         return []
-    return [f for f in wrong.found if (f.batch > 1) == several and f.truth.size > 1]
+    return [
+        f
+        for f in wrong.found
+        if (f.batch > 1) == several
+        and ("t" in f.inputs or np.ndim(f.inputs["x"]))  # a number is no batch
+    ]
 
 
 def right_on_the_first_call(wrong: Wrong) -> str | None:
-    """All of the class is: the second call finds what the first has left."""
-    firsts = [f for f in wrong.findings.found if f.first and wrong.findings.counts(f)]
-    if wrong.name not in FUNCTIONS and all(f.right for f in firsts):
+    """Wrong in calls only that go to an object which was called before."""
+    if wrong.name not in FUNCTIONS and not any(f.first for f in wrong.wrong):
         return (
-            "{is} right on the first call only: something of the first batch is kept, "
-            "and used for the next"
+            "{is} right on the first call of an object, and not on all others: "
+            "something is kept, or changed, from one call to the next"
         )
     return None
 
@@ -408,7 +690,12 @@ def different_each_time(wrong: Wrong) -> str | None:
     answered = [f for f in wrong.findings.found if f.value is not None]
     for f in answered:
         for g in answered:
-            again = f.expected.call is g.expected.call and f.quantity == g.quantity
+            again = f.expected.call is g.expected.call or (
+                f.quantity in FORWARD
+                and f.expected.task is g.expected.task
+                and same_inputs(f, g)
+            )
+            again &= f.quantity == g.quantity
             if again and not close(value(f), value(g), 10 * CLOSE[f.dtype]):
                 return "{is} not the same when the same is asked again"
     return None
@@ -416,7 +703,15 @@ def different_each_time(wrong: Wrong) -> str | None:
 
 def after_writing(wrong: Wrong) -> str | None:
     """Wrong in those calls in which it had written into what it was given."""
-    for name in ("x", "y", "W", "b"):
+    return written(wrong, ("x", "y"))
+
+
+def after_writing_parameters(wrong: Wrong) -> str | None:
+    return written(wrong, ("W", "b", *PARAMS))
+
+
+def written(wrong: Wrong, names: Sequence[str]) -> str | None:
+    for name in names:
         wrote = {
             asked
             for asked, outcome in wrong.findings.outcomes.items()
@@ -424,8 +719,8 @@ def after_writing(wrong: Wrong) -> str | None:
         }
         if wrote and all(f.asked in wrote for f in wrong.wrong):
             return (
-                f"{{is}} wrong where `{wrong.name}` has written into its argument "
-                f"`{name}`, which is likely to be why"
+                f"{{is}} wrong where `{wrong.name}` has written into `{name}`, which it "
+                "was given: that is likely to be why"
             )
     return None
 
@@ -453,6 +748,8 @@ def few_digits(wrong: Wrong) -> str | None:
         why = "rounding does not explain it"
         if wrong.name == "numerical_gradient":
             why = "the step is too small, or too large"
+        if wrong.name == NETWORK and wrong.quantity[1:] in PARAMS:
+            why += "; a numerical gradient is that near"
         return f"{{is}} right to about {int(-np.log10(off))} digits, and {why}"
     return None
 
@@ -474,29 +771,45 @@ def in_some_cases(wrong: Wrong) -> str | None:
 # Whose phrase is a sentence of its own.
 WHOLE = ("unanswered", "raises", "missing")
 PRECISE: dict[str, Test] = {
+    "two-objects": beside_another,
     "transposed": transposed,
+    "another-quantity": another_quantity,
     "reshaped": reshaped,
     "another-shape": of_another_shape,
     "zeros": all_zeros,
     "not-finite": not_finite,
     "factor": multiplied,
-    "another-quantity": another_quantity,
     "without-dout": without_dout,
     "one-sided-difference": of_forward_differences,
     "wrong-at-zero": wrong_at_zero,
+}
+# What says as much as the sentence of a known mistake, and is not put before one.
+EXPLAINING: dict[str, Test] = {
+    "formula": of_a_known_formula,
+    "by-the-sign": by_the_sign,
+    "more-added": with_more_added,
+    "more-in-the-logarithm": of_more_in_the_logarithm,
+    "row-sums": of_other_row_sums,
+    "one-sample": of_one_sample,
+    "without-params": without_params,
+    "reordered": reordered,
+    "whole-numbers": of_whole_numbers,
 }
 VAGUE: dict[str, Test] = {
     "unanswered": unanswered,
     "raises": raises,
     "no-numbers": of_no_numbers,
     "missing": missing,
+    "parameters-overwritten": after_writing_parameters,
     "first-call": right_on_the_first_call,
     "not-repeatable": different_each_time,
     "right-for-one-sample": right_for_one_sample,
     "wrong-for-one-sample": wrong_for_one_sample,
+    "zero-in-places": zero_in_places,
     "input-overwritten": after_writing,
     "float64-only": right_in_float64,
     "few-digits": few_digits,
+    "one-kind-of-labels": right_for_one_kind_of_labels,
     "some-cases": in_some_cases,
 }
 
@@ -504,7 +817,7 @@ VAGUE: dict[str, Test] = {
 def relation(findings: Findings, quantity: str) -> Relation | None:
     """The first relation that holds for a wrong quantity in all cases that count."""
     wrong = Wrong.of(findings, quantity)
-    for tests in (PRECISE, VAGUE):
+    for tests in (PRECISE, EXPLAINING, VAGUE):
         for name, test in tests.items():
             if phrase := test(wrong):
                 return Relation(name, phrase, tests is PRECISE)

@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from parity_tests.grading.exercise import CLOSURE
+from parity_tests.grading.exercise import BESIDE, CLOSURE
 from parity_tests.grading.outcomes import NETWORK, Arrays, Call, Task
 
 DTYPES = ("float64", "float32")
 EXTREME, SCALED, TENSORS = "extreme", "scaled dout", "tensors"
-LABELS, ONE_HOT = "labels", "one-hot"
+LABELS, ONE_HOT, MATRIX = "labels", "one-hot", "matrix"
 # Groups in which to be wrong is a warning,
 OPTIONAL = (EXTREME, SCALED, CLOSURE)
 # and in which an exception is one; of the last two, in one of them.
-DECLINABLE = (TENSORS, LABELS, ONE_HOT)
+DECLINABLE = (TENSORS, MATRIX, LABELS, ONE_HOT)
 SIZES = (12, 7, 5)  # of the network's layers
 
 
@@ -51,9 +51,10 @@ class Drawing:
         return single(0.8 * drawn + 0.2 / classes)
 
     def gates(self, *shape: int) -> np.ndarray:
-        """Positive and negative numbers, and some that are exactly 0."""
+        """Positive and negative numbers, some large and some that are exactly 0."""
         x = self.normal(*shape)
         x.flat[::4] = 0
+        x.flat[1], x.flat[2] = 20, -20
         return x
 
 
@@ -93,13 +94,15 @@ def nodes() -> Iterator[Task]:
         ]
         yield from in_both(name, "numbers", *numbers)
         x, y = draw.normal(3, 4), draw.normal(3, 4)
-        yield from in_both(
-            *(name, "batch"),
+        x.flat[5] = y.flat[6] = 0
+        calls = [
             call(draw.normal(3, 4), x=x, y=y),
             call(draw.normal(3, 4), x=x, y=y),
             call(draw.normal(3, 4), x=draw.normal(3, 4), y=draw.normal(3, 4)),
             call(draw.normal(2, 4), x=draw.normal(2, 4), y=draw.normal(2, 4)),
-        )
+        ]
+        yield from in_both(name, "batch", *calls)
+        yield from in_both(name, BESIDE, calls[0], calls[3])
 
 
 def activations() -> Iterator[Task]:
@@ -119,6 +122,11 @@ def activations() -> Iterator[Task]:
             call(draw.normal(2, 3), x=inputs(2, 3)),
         )
         yield from in_both(name, "one sample", call(draw.normal(1, 5), x=inputs(1, 5)))
+        yield from in_both(
+            *(name, BESIDE),
+            call(draw.normal(3, 4), x=inputs(3, 4)),
+            call(draw.normal(3, 4), x=inputs(3, 4)),
+        )
     for name in ("Sigmoid", "sigmoid"):
         dout = draw.normal(2, 4) if name == "Sigmoid" else None
         far = np.array([[-600.0, -80, -30, -20], [20, 30, 80, 600]])
@@ -145,12 +153,18 @@ def affine() -> Iterator[Task]:
     yield from batches("as many outputs as inputs", (4, 4), (4, 4), (4, 4))
     yield from batches("one output", (3, 1), (4, 3))
     yield from batches("one sample", (3, 5), (1, 3), (1, 3))
+    yield from batches(BESIDE, (3, 5), (4, 3), (4, 3))
     yield from batches(TENSORS, (6, 4), (3, 2, 1, 3), (3, 2, 1, 3), (2, 2, 1, 3))
 
 
 def large(draw: Drawing) -> np.ndarray:
     """Logits of a thousand."""
     return single(1000 + draw.normal(3, 4, scale=2))
+
+
+def larger(draw: Drawing) -> np.ndarray:
+    """Logits of fifty, the exp of which is large, but not infinite."""
+    return single(50 + draw.normal(3, 4, scale=2))
 
 
 def apart(draw: Drawing) -> np.ndarray:
@@ -180,6 +194,7 @@ def losses() -> Iterator[Task]:
     yield from one_hot("one-hot, one sample", draw.normal(1, 4), draw.normal(1, 4))
     yield from one_hot("one-hot, large logits", large(draw), large(draw))
     yield from one_hot("one-hot, rows far apart", apart(draw), apart(draw))
+    yield from one_hot(f"one-hot, {BESIDE}", draw.normal(4, 3), draw.normal(4, 3))
     yield from one_hot(SCALED, draw.normal(4, 3), dout=-2.5)
     x, t = np.array([[1000.0, 0, 1], [2, 1, 0]]), np.eye(3)[[1, 2]]
     yield from in_both("SoftmaxWithLoss", EXTREME, call(x=x, t=t))
@@ -198,7 +213,7 @@ def functions() -> Iterator[Task]:
     yield from softmax("batch", draw.normal(4, 3, scale=2), draw.normal(2, 3))
     yield from softmax("as many samples as classes", draw.normal(4, 4))
     yield from softmax("one sample", draw.normal(1, 4))
-    yield from softmax("large logits", large(draw), large(draw))
+    yield from softmax("large logits", large(draw), large(draw), larger(draw))
     yield from softmax("rows far apart", apart(draw))
     yield from cross_entropy(LABELS, draw.labels, (4, 3), (2, 3))
     yield from cross_entropy(ONE_HOT, draw.one_hot, (4, 3), (2, 3))
@@ -219,8 +234,8 @@ def numerical_gradients() -> Iterator[Task]:
         return Task("numerical_gradient", case, "float64", (call(x=x, a=a, b=b),))
 
     yield parabola("vector", draw.normal(5))
-    yield parabola("matrix", draw.normal(3, 4))
-    yield parabola("square matrix", draw.normal(3, 3))
+    yield parabola(MATRIX, draw.normal(3, 4))
+    yield parabola("matrix, square", draw.normal(3, 3))
     yield parabola("x of zeros", np.zeros(4))
     yield parabola(CLOSURE, draw.normal(2, 3))
 
@@ -244,7 +259,8 @@ def networks() -> Iterator[Task]:
         return Task(NETWORK, case, "float64", calls)
 
     first = batch(6)
-    yield network(ONE_HOT, first, batch(6), first, batch(4))
+    others = Call(batch(6).inputs | {"x": first.inputs["x"]})  # other parameters
+    yield network(ONE_HOT, first, others, first, batch(4))
     yield network(LABELS, batch(6, labels=True), batch(4, labels=True))
     yield network("one-hot, as many samples as classes", batch(classes))
     yield network("one-hot, one sample", batch(1))

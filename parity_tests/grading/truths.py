@@ -28,8 +28,8 @@ from reference.rounding import (
     gamma,
     network_bounds,
     picked,
-    shifted,
 )
+from reference.rounding import shifted as shifted_rows
 
 # A function is the output of a layer.
 LAYER_OF = {
@@ -39,7 +39,7 @@ LAYER_OF = {
 }
 # Where the loss of a class is, and what people add to its probabilities.
 LOSSES = {"cross_entropy_error": "out", "SoftmaxWithLoss": "out", NETWORK: "loss"}
-EPSILONS = (0.0, 1e-7, 1e-8, 1e-10, 1e-12, 1e-15)
+EPSILONS = (0.0, 1e-7, 1e-5, 1e-6, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 2.0**-52)
 LOCK = RLock()  # many submissions are judged side by side; this is computed once
 LEAST_STEP = {"float64": 1e-7, "float32": 1e-4}  # that numerical_gradient may take
 LARGEST_STEP = 1e-2
@@ -53,14 +53,23 @@ class Right:
     allowed: np.ndarray
 
 
+Rights = dict[tuple[str, float], Right]
+Answers = Iterator[tuple[tuple[str, float], Right]]
+
+
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """One quantity of one call. `rights` are by dtype and what is added to y in a loss."""
+    """One quantity of one call. `rights` are by dtype and what is added to y in a loss.
+
+    `derivatives` are, in the same way, what is right as well: the gradients of exactly
+    that loss, where most have those of the cross entropy.
+    """
 
     task: Task
     number: int
     quantity: str
-    rights: dict[tuple[str, float], Right]
+    rights: Rights
+    derivatives: Rights
 
     @property
     def call(self) -> Call:
@@ -84,20 +93,23 @@ def _expected(name: str) -> tuple[Expected, ...]:
             # What comes in a narrower dtype than was asked is judged in that.
             dtypes = dict.fromkeys((task.dtype, "float32"))
             rights = {dtype: dict(right_answers(name, call, dtype)) for dtype in dtypes}
+            exact = {dtype: dict(derivatives(name, call, dtype)) for dtype in dtypes}
             for quantity in {q: None for q, _ in rights[task.dtype]}:
-                of_it = {
-                    (dtype, epsilon): right
-                    for dtype, answers in rights.items()
-                    for (q, epsilon), right in answers.items()
-                    if q == quantity
-                }
-                found.append(Expected(task, number, quantity, of_it))
+                of_it = (of_quantity(quantity, rights), of_quantity(quantity, exact))
+                found.append(Expected(task, number, quantity, *of_it))
     return tuple(found)
 
 
-def right_answers(
-    name: str, call: Call, dtype: str
-) -> Iterator[tuple[tuple[str, float], Right]]:
+def of_quantity(quantity: str, by_dtype: dict[str, Rights]) -> Rights:
+    return {
+        (dtype, epsilon): right
+        for dtype, answers in by_dtype.items()
+        for (q, epsilon), right in answers.items()
+        if q == quantity
+    }
+
+
+def right_answers(name: str, call: Call, dtype: str) -> Answers:
     """Quantity and epsilon, and what is right for them."""
     if name == "numerical_gradient":
         yield ("gradient", 0.0), right_gradient(call.inputs, dtype)
@@ -155,7 +167,11 @@ def allowances(case: Case | NetworkCase, own: Arithmetic) -> Bounds:
                 )
                 ways.append(sigmoid_by_tanh(given["x"], dout))
             if case.layer == "Softmax":
-                ways.append({"out": softmax_by_log(given["x"])})
+                ways.append({"out": log_softmax(given["x"], shifted=True).exp()})
+                ways.append({"out": log_softmax(given["x"], shifted=False).exp()})
+            if case.layer == "SoftmaxWithLoss":
+                dout = Bounded.exact(case.dout, own)
+                ways.append(loss_by_logsumexp(given["x"], case.inputs["t"], dout))
     first = ways[0]
     for way in ways[1:]:
         for quantity, other in way.items():
@@ -189,10 +205,28 @@ def sigmoid_by_tanh(x: Bounded, dout: Bounded) -> Bounds:
     return {"out": y, "dx": dx.inheriting(y, slope, dout.magnitude)}
 
 
-def softmax_by_log(x: Bounded) -> Bounded:
-    """exp(x - log(sum(exp(x))))."""
-    z = shifted(x)
-    return (z - z.exp().sum(axis=-1, keepdims=True).log()).exp()
+def log_softmax(x: Bounded, shifted: bool) -> Bounded:
+    """z - log(sum(exp(z))), with z less its largest; or x - logsumexp(x), where both may
+    be large, and the sum may come term by term, with a logaddexp for each.
+    """
+    z = shifted_rows(x)
+    log_total = z.exp().sum(axis=-1, keepdims=True).log()
+    if shifted:
+        return z - log_total
+    largest = x.constant(x.value.max(axis=-1, keepdims=True))
+    return x - (log_total + largest).rounded(x.value.shape[-1])
+
+
+def loss_by_logsumexp(x: Bounded, t: np.ndarray, dout: Bounded) -> Bounds:
+    """The mean of logsumexp(x) - x at the labels; and (y - t) dout / N."""
+    log_y = log_softmax(x, shifted=False)
+    labels = to_labels("loss", t, x.value.shape)
+    one_hot = np.arange(x.value.shape[-1]) == labels[..., None]
+    difference = log_y.exp().rounded(2, 1) - x.constant(one_hot).rounded(1)
+    return {
+        "out": -picked(log_y, labels).sum().over(labels.size),
+        "dx": (difference * dout).over(labels.size),
+    }
 
 
 def loss_of_more(prepared: Prepared, own: Bounds, epsilon: float) -> Right:
@@ -208,6 +242,65 @@ def loss_of_more(prepared: Prepared, own: Bounds, epsilon: float) -> Right:
             y_t = (picked(y, labels) + y.constant(epsilon)).rounded(1)
             allowed += (-y_t.log().sum().over(labels.size)).error
     return Right(np.asarray(loss), np.asarray(allowed))
+
+
+def derivatives(name: str, call: Call, dtype: str) -> Answers:
+    """The gradients of exactly the loss that has something added to y.
+
+    A row of them is that of (y - t) / N times y_t / (y_t + epsilon), with a few roundings
+    more.
+    """
+    if name not in ("SoftmaxWithLoss", NETWORK):
+        return
+    case = case_of(name, call)
+    prepared = Prepared.of(case, dtype)
+    case = prepared.case
+    own = allowances(case, arithmetic("reference", dtype))
+    y, bounded, _ = probabilities(prepared, own)
+    labels = to_labels("loss", call.inputs["t"], y.shape)
+    last = "dAffine2" if isinstance(case, NetworkCase) else "dx"
+    one_hot = np.arange(y.shape[-1]) == labels[..., None]
+    scale = 1.0 if isinstance(case, NetworkCase) else np.abs(case.dout)
+    y_t = at_labels(y, labels)[..., None]
+    for epsilon in EPSILONS[1:]:
+        share = y_t / (y_t + y.dtype.type(epsilon))
+        with np.errstate(all="ignore"):  # where y_t is 0, nothing can be said
+            roundings = at_labels(bounded.error, labels)[..., None] / y_t
+            roundings = roundings + gamma(8, Arithmetic.of(dtype).u)
+            error = share * (own[last].error + prepared.truth_bounds[last].error)
+            error = error + roundings * (y + one_hot) * scale / labels.size
+        right = Right(prepared.truth[last] * share, error)
+        if isinstance(case, NetworkCase):
+            for quantity, gradient in through_the_network(prepared, own, right):
+                yield (quantity, epsilon), gradient
+        else:
+            yield (last, epsilon), right
+
+
+def through_the_network(
+    prepared: Prepared, own: Bounds, scores: Right
+) -> Iterator[tuple[str, Right]]:
+    """The gradients of the parameters, from those of the scores.
+
+    What rounding does on the way is no more than for larger gradients of the scores.
+    """
+    case, flow = prepared.case, prepared.truth
+    assert isinstance(case, NetworkCase)
+    x, W2 = (value.astype(scores.truth.dtype) for value in (case.x, case.params["W2"]))
+    opened = flow["Affine1"] > 0
+
+    def back(dscores: np.ndarray, absolute: bool) -> Iterator[tuple[str, np.ndarray]]:
+        size = np.abs if absolute else np.asarray
+        dhidden = dscores @ size(W2).T * opened
+        yield "dW1", size(x).T @ dhidden
+        yield "db1", dhidden.sum(axis=0)
+        yield "dW2", size(flow["Relu1"]).T @ dscores
+        yield "db2", dscores.sum(axis=0)
+
+    errors = dict(back(scores.allowed, absolute=True))
+    for quantity, truth in back(scores.truth, absolute=False):
+        rounding = own[quantity].error + prepared.truth_bounds[quantity].error
+        yield quantity, Right(truth, errors[quantity] + rounding)
 
 
 def probabilities(
