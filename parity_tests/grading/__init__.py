@@ -3,6 +3,6 @@
 What is asked, and what is answered: `outcomes`, `tasks`, `messages`. In the submission's
 process: `confinement`, `child`, `loading`, `exercise`. In ours: `submission_files` and
 `launching`, which run it; `truths`, `findings` and `judging`, whether it is right;
-`relations`, `formulas`, `diagnosis` and `cautions`, what is wrong and what is risky; `records` and
-`grade`, what is said in the end.
+`diagnosis` with `wrong`, `relations` and `formulas`, what is wrong; `cautions`, what is
+risky; `records` and `grade`, what is said in the end.
 """

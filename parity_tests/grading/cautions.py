@@ -8,8 +8,8 @@ from parity_tests.grading.exercise import CLOSURE
 from parity_tests.grading.findings import Findings, Found
 from parity_tests.grading.outcomes import Ran
 from parity_tests.grading.records import Warned
-from parity_tests.grading.relations import CLOSE, close, listed
 from parity_tests.grading.tasks import EXTREME, LABELS, MATRIX, ONE_HOT, SCALED, TENSORS
+from parity_tests.grading.wrong import CLOSE, close, listed
 
 # What a remark says, of the class, the quantity or argument, and what comes after it.
 REMARKS = {

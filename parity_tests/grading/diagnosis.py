@@ -16,17 +16,17 @@ from parity_tests.grading.exercise import exercise
 from parity_tests.grading.findings import Findings, Found
 from parity_tests.grading.outcomes import NETWORK
 from parity_tests.grading.records import Diagnosis
-from parity_tests.grading.relations import (
+from parity_tests.grading.relations import relation
+from parity_tests.grading.tasks import tasks_of
+from parity_tests.grading.truths import LOSSES
+from parity_tests.grading.wrong import (
     CLOSE,
     FORWARD,
     LOSS_CLOSE,
     Relation,
     close,
     listed,
-    relation,
 )
-from parity_tests.grading.tasks import tasks_of
-from parity_tests.grading.truths import LOSSES
 from parity_tests.mutants import MUTANTS, Mutant
 from reference.networks import TwoLayerNet
 

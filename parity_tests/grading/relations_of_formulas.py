@@ -1,0 +1,207 @@
+"""Relations that explain a wrong value: a formula that it is the result of, something that
+was added, a part of the batch.
+"""
+
+import numpy as np
+
+from parity_tests.grading.exercise import PARAMS
+from parity_tests.grading.findings import Found
+from parity_tests.grading.formulas import FORMULAS, evaluated, note
+from parity_tests.grading.outcomes import NETWORK
+from parity_tests.grading.truths import LOSSES
+from parity_tests.grading.wrong import (
+    ARGUMENTS,
+    CLOSE,
+    Wrong,
+    close,
+    near,
+    tolerance,
+    value,
+)
+
+
+def of_a_known_formula(wrong: Wrong) -> str | None:
+    """What a wrong formula gives that is often written."""
+    if not wrong.shaped:
+        return None
+    for formula, why in FORMULAS.get((wrong.name, wrong.quantity), {}).items():
+        if all(is_of_formula(f, wrong.name, formula) for f in wrong.found):
+            said = f"{{is}} `{formula}`{note(wrong.name, formula)}"
+            return f"{said}: {why}" if why else said
+    return None
+
+
+def is_of_formula(found: Found, name: str, formula: str) -> bool:
+    given = dict(found.expected.call.inputs)
+    if found.expected.call.dout is not None:
+        given["dout"] = found.expected.call.dout
+    with np.errstate(all="ignore"):
+        other = evaluated(name, formula, given, found.truth)
+    return close(value(found), other, tolerance(found))
+
+
+def by_the_sign(wrong: Wrong) -> str | None:
+    """Of Relu: one multiple where x is negative, and another one where it is positive."""
+    if wrong.name != "Relu" or not wrong.shaped:
+        return None
+    base = "x" if wrong.quantity == "out" else "dout"
+    multiples = [multiple_where(wrong, base, sign) for sign in (-1, 1)]
+    if None in multiples or multiples == [0, 1]:
+        return None
+    below, above = (times(c, base) for c in multiples)
+    return f"{{is}} {below} where x is negative, and {above} where it is positive"
+
+
+def multiple_where(wrong: Wrong, base: str, sign: int) -> float | None:
+    """By what an argument is multiplied wherever x has this sign, if that is one number."""
+    multiples = []
+    for f in wrong.found:
+        x, argument = f.input("x"), f.input(base)
+        assert x is not None
+        assert argument is not None
+        here = np.sign(x) == sign
+        multiples.append(value(f)[here] / argument[here])
+    all_of_them = np.concatenate(multiples).astype(np.float64)
+    c = float(all_of_them[0])
+    return round(c, 6) + 0.0 if close(all_of_them, all_of_them * 0 + c, 1e-4) else None
+
+
+def times(c: float | None, what: str) -> str:
+    if c in (0, 1):
+        return f"`{what}`" if c else "0"
+    return f"{c:.6g} times `{what}`"
+
+
+def with_more_added(wrong: Wrong) -> str | None:
+    """The right one and a multiple of an argument."""
+    if not wrong.shaped:
+        return None
+    for name in (*ARGUMENTS, *PARAMS):
+        multiples = {
+            multiple_added(f, name) for f in wrong.found if f.dtype == "float64"
+        }
+        c = next(iter(multiples)) if len(multiples) == 1 else None
+        if c and all(near(f, f.truth + c * of_shape(f, name)) for f in wrong.found):
+            more = "plus" if c > 0 else "minus"
+            return f"{{is}} the right {{one}} {more} {times(abs(c), name)}"
+    return None
+
+
+def of_shape(found: Found, name: str) -> np.ndarray:
+    """An argument, where it has the shape of the result, or is the bias; else zeros."""
+    given = found.input(name)
+    shape = found.truth.shape
+    is_bias = name == "b" and given is not None and given.shape == shape[-1:]
+    if given is None or not (given.shape == shape or is_bias):
+        return np.zeros(shape)
+    return np.asarray(np.zeros(shape) + given, np.float64)
+
+
+def multiple_added(found: Found, name: str) -> float:
+    """The c for which the result is nearest to the right one plus c times an argument."""
+    given = of_shape(found, name)
+    size = float((given * given).sum())
+    off = np.asarray(value(found) - found.truth, np.float64)
+    with np.errstate(all="ignore"):
+        c = float((off * given).sum()) / size if size else 0.0
+    return float(f"{c:.6g}") if np.isfinite(c) else 0.0
+
+
+def of_one_sample(wrong: Wrong) -> str | None:
+    """What one sample alone gives, of the gradients of an affine layer's parameters."""
+    if wrong.name != "Affine" or not wrong.shaped or wrong.quantity == "out":
+        return None
+    for word, at in (("first", 0), ("last", -1)):
+        if all(near(f, f_of_sample(f, at)) for f in wrong.found):
+            return (
+                f"{{is}} that of the {word} sample alone: those of all must be summed"
+            )
+    return None
+
+
+def f_of_sample(found: Found, at: int) -> np.ndarray:
+    x, dout = found.input("x"), found.input("dout")
+    assert x is not None
+    assert dout is not None
+    if found.quantity == "db":
+        return dout[at]
+    return np.outer(x[at], dout[at]) if found.quantity == "dW" else np.empty(0)
+
+
+def of_more_in_the_logarithm(wrong: Wrong) -> str | None:
+    """A loss of probabilities that are larger by what is too much to be harmless."""
+    if wrong.name == NETWORK or LOSSES.get(wrong.name) != wrong.quantity:
+        return None
+    if not wrong.shaped or not all(np.isfinite(value(f)).all() for f in wrong.found):
+        return None
+    least, most = 1e-6, 1.0
+    for _ in range(60):
+        middle = float(np.sqrt(least * most))
+        above = loss_of(wrong.found[0], middle) > value(wrong.found[0])
+        least, most = (middle, most) if above else (least, middle)
+    if all(
+        np.isclose(loss_of(f, middle), value(f), rtol=CLOSE[f.dtype], atol=0)
+        for f in wrong.found
+    ):
+        return (
+            f"{{is}} that with {middle:.3g} added in the logarithm, which is too much"
+        )
+    return None
+
+
+def loss_of(found: Found, epsilon: float) -> float:
+    """The cross entropy with this added to the probabilities."""
+    given = found.expected.call.inputs
+    added = f"-sum(t * log(y + {epsilon!r})) / N"
+    return float(evaluated(found.expected.task.name, added, given, found.truth))
+
+
+def of_other_row_sums(wrong: Wrong) -> str | None:
+    """A softmax in which every row is multiplied by something."""
+    if wrong.name != "softmax" or not wrong.shaped:
+        return None
+    with np.errstate(all="ignore"):
+        sums = [value(f).sum(axis=1, keepdims=True) for f in wrong.found]
+        if not all(
+            near(f, f.truth * s) for f, s in zip(wrong.found, sums, strict=True)
+        ):
+            return None
+    furthest = max((float(s) for s in np.concatenate(sums)[:, 0]), key=apart_from_one)
+    return (
+        "{is} right but for the sums of its rows, which must be 1: one is "
+        f"{furthest:.9g}"
+    )
+
+
+def apart_from_one(number: float) -> float:
+    return abs(number - 1)
+
+
+def of_whole_numbers(wrong: Wrong) -> str | None:
+    kinds = {str(value(f).dtype) for f in wrong.found} if wrong.shaped else set()
+    if len(kinds) == 1 and (kind := kinds.pop()).startswith(("int", "uint")):
+        return f"{{is}} of whole numbers: the array is one of {kind}"
+    return None
+
+
+def without_params(wrong: Wrong) -> str | None:
+    """Of the network: the same with other parameters."""
+    if wrong.name != NETWORK or not wrong.shaped:
+        return None
+    pairs = [
+        (f, g)
+        for f in wrong.found
+        for g in wrong.found
+        if f.expected.task is g.expected.task
+        and f.expected.number < g.expected.number
+        and np.array_equal(f.expected.call.inputs["x"], g.expected.call.inputs["x"])
+        and not np.array_equal(
+            f.expected.call.inputs["W1"], g.expected.call.inputs["W1"]
+        )
+    ]
+    if wrong.quantity == "predict" and all(near(g, value(f)) for f, g in pairs):
+        return (
+            "{does} not change with what `params` holds: the layers have to use those "
+            "very arrays, and not copies"
+        )
+    return None
