@@ -299,6 +299,23 @@ def test_a_file_a_module_and_what_is_announced(
         own.load.cache_clear()
 
 
+def test_a_function_in_a_file_can_be_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reports.explain.own import UnusableFunction
+    from reports.explain.own import load as load_function
+
+    path = tmp_path / "of_mine.py"
+    path.write_text("def twice(x):\n    return 2 * x\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for target in ("of_mine.py:twice", f"{path}:twice"):
+        assert load_function(target)(3) == 6
+    with pytest.raises(
+        UnusableFunction, match="expected a function 'thrice' in of_mine"
+    ):
+        load_function("of_mine.py:thrice")
+
+
 REFUSED = {
     "nosuch.py": "nosuch.py cannot be imported: FileNotFoundError",
     "no.such": "no.such cannot be imported: ModuleNotFoundError: No module named 'no'$",

@@ -412,8 +412,8 @@ def explain(
         str | None,
         Argument(
             metavar="TOPIC",
-            help=f"{', '.join(TOPICS)}; or a function of your own, module:function, or "
-            "one for PyTorch and one for JAX with a comma between.",
+            help=f"{', '.join(TOPICS)}; or a function of your own, module:function or "
+            "file.py:function, or one for PyTorch and one for JAX with a comma between.",
         ),
     ] = None,
     every: Annotated[
