@@ -453,7 +453,7 @@ RELATED: list[tuple[str, str, list[Edit], str | None]] = [
         ("        out[self.mask] = 0\n", "        out = np.log(1 + np.exp(x))\n"),
     ], "is `log(1 + exp(x))`: that is the softplus"),
     ("formula", "Relu", [
-        ("        out[self.mask] = 0\n", "        out = np.where(x > 0, x, np.exp(x) - 1)\n"),
+        ("out[self.mask] = 0", "out = np.where(x > 0, x, np.exp(x) - 1)"),
     ], "is `where(x > 0, x, exp(x) - 1)`: that is the ELU"),
     ("formula", "Sigmoid", [(SIGMOID_BACK, "dout * (1.0 - self.out ** 2)")],
      "is `dout * (1 - y**2)`, with y the output: that is the rule of tanh"),
