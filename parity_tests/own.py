@@ -19,7 +19,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -289,9 +289,17 @@ def styled(
     if framework is None:
         return None
     style: Any = {"torch": TorchStyle, "jax": JaxStyle}[framework](name)
-    # By position: what somebody calls the inputs is their own affair.
-    style.function = lambda layer: lambda **inputs: offered(*inputs.values())
-    return framework, lambda inputs, dout: style.run_layer(layer, inputs, dout)
+
+    def run(inputs: Arrays, dout: np.ndarray) -> Arrays:
+        # By position: what somebody calls the inputs is their own affair. JAX hands on
+        # dictionaries in the order of the alphabet.
+        names = [*inputs]
+        style.function = lambda layer: (
+            lambda **given: offered(*(given[n] for n in names))
+        )
+        return style.run_layer(layer, inputs, dout)
+
+    return framework, run
 
 
 def parameters(function: Any) -> Collection[str]:
@@ -307,6 +315,8 @@ def framework_of(function: Any) -> str | None:
 
     What uses neither, x * y, runs on the arrays of either.
     """
+    while isinstance(function, partial):
+        function = function.func
     used_by_it = [function, getattr(function, "__self__", None), *used_by(function)]
     for used in (packages(used_by_it), packages(names_around(function).values())):
         found = [each for each in FRAMEWORKS if each in used]

@@ -5,6 +5,7 @@ of expected failures, and as an assertion.
 import subprocess
 import sys
 import textwrap
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -111,6 +112,29 @@ def test_every_style(names: dict[str, Any]) -> None:
     found = rows(Own("mine", names), "Relu")
     assert len(found) == 2 * 2 * 2
     assert verdicts(found) <= RIGHT
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax.numpy"])
+def test_inputs_come_by_position_whatever_they_are_called(framework: str) -> None:
+    """JAX puts the names of a dictionary into the order of the alphabet."""
+    of = pytest.importorskip(framework)
+
+    def affine(x: Any, weight: Any, bias: Any) -> Any:
+        flat = x if x.ndim == 1 else of.reshape(x, (len(x), -1))
+        return of.matmul(flat, weight) + bias
+
+    def softmax_with_loss(scores: Any, answers: Any, reduce: Any) -> Any:
+        rows = scores if scores.ndim > 1 else scores[None]
+        if answers.shape == scores.shape:
+            answers = answers.argmax(-1)
+        picked = rows[of.arange(len(rows)), answers.reshape(-1)]
+        return reduce(of.log(of.exp(rows).sum(-1)) - picked)
+
+    loss = partial(softmax_with_loss, reduce=of.mean)
+    mine = Own("mine", {"affine": affine, "softmax_with_loss": loss})
+    assert mine.judged_as("Affine") == mine.judged_as("SoftmaxWithLoss")
+    assert mine.judged_as("Affine")[0] == framework.partition(".")[0]
+    assert verdicts(rows(mine, "Affine", "SoftmaxWithLoss")) <= RIGHT
 
 
 def test_the_framework_is_the_one_that_a_function_uses() -> None:
