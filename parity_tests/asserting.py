@@ -12,12 +12,14 @@ from parity_tests.checking import Prepared, check
 from parity_tests.own import Own, Vjp
 from parity_tests.records import Check, Verdict
 
+DTYPES = ("float64", "float32")
+
 
 def assert_parity(
     candidate: Callable[..., Any],
     layer: str,
     *,
-    dtypes: Sequence[str] = ("float64", "float32"),
+    dtypes: Sequence[str] = DTYPES,
     edges: bool = True,
     vjp: Vjp | None = None,
 ) -> None:
@@ -29,10 +31,11 @@ def assert_parity(
     Args:
         candidate: a class of the lecture's style (`forward` and `backward`); a function
             with a parameter `dout` that returns `out` and its gradients, a tuple or a
-            dict; or a plain function in PyTorch or JAX, which is differentiated. Inputs
-            are passed by position: `(x)`, `(x, W, b)`, `(x, t)`.
+            dict, of NumPy arrays; or a plain function in PyTorch or JAX, which is
+            differentiated. Inputs are passed by position: `(x)`, `(x, W, b)`, `(x, t)`.
         layer: what it claims to be, by the name in `reference/layers.py`: "Affine".
-        dtypes: in which it is tried: every input has this dtype, and every result must.
+        dtypes: in which it is tried: every input has this dtype but labels, of which
+            one-hot rows are float64; and every result must have it.
         edges: also at 0, infinities, NaN and subnormal numbers, where it saturates, and
             in odd layouts of memory.
         vjp: differentiates a plain function that is written for neither framework:
@@ -47,6 +50,9 @@ def assert_parity(
     """
     if layer not in LAYERS:
         raise ValueError(f"unknown layer {layer!r}: expected {', '.join(LAYERS)}")
+    for dtype in dtypes:
+        if dtype not in DTYPES:
+            raise ValueError(f"unknown dtype {dtype!r}: expected {', '.join(DTYPES)}")
     name = getattr(candidate, "__name__", type(candidate).__name__)
     own = Own(name, {layer: candidate, "vjp": vjp})
     kinds = ("typical", "edge") if edges else ("typical",)

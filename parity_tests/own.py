@@ -38,10 +38,16 @@ from parity_tests.implementations import (
     function_name,
     run_class,
 )
+from parity_tests.implementations import framework as import_framework
 
 GROUP = "gradparity.implementations"  # of entry points
 FRAMEWORKS = ("torch", "jax")
-NUMPY = "own"  # arrays in, arrays out: whatever it is in between
+Ways = tuple[str, ...]  # whose arithmetic and divergences a layer may have
+WAYS: dict[str | None, Ways] = {  # by the framework that differentiates it, if one does
+    None: ("own", "own-composed", "reference"),
+    "torch": ("torch", "torch-composed"),
+    "jax": ("jax", "jax-composed", "jax-jit"),
+}
 NETWORK = "TwoLayerNet"
 PARTS = ("Affine", "Relu", "SoftmaxWithLoss")  # of the network
 # (inputs to differentiate with respect to, dout) -> (out, their gradients)
@@ -118,22 +124,28 @@ def line(error: BaseException) -> str:
 
 
 def _import_file(path: Path) -> ModuleType:
-    """Its neighbours can be imported from it, as when it is run as a script."""
+    """Its neighbours can be imported from it, as when it is run as a script; and another
+    file may have neighbours of the same names.
+    """
     path = path.resolve(strict=True)
     spec = importlib.util.spec_from_file_location(f"{path.stem} of {path.parent}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickle look there
+    before = {*sys.modules}
     _make_importable(path.parent)
     spec.loader.exec_module(module)
+    for name in {*sys.modules} - before:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file and Path(file).is_relative_to(path.parent):
+            del sys.modules[name]
     return module
 
 
 def _make_importable(folder: Path) -> None:
     """What lies in a folder can be imported, from now on and first of all."""
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+    sys.path[:] = [str(folder), *(each for each in sys.path if each != str(folder))]
 
 
 # --- A layer, in whichever style ------------------------------------------------------
@@ -154,20 +166,24 @@ class Own:
 
         self.name = name
         self.network = names.get(NETWORK)
-        self.layers: dict[str, tuple[str, Run]] = {}
-        helpers = []
+        self.layers: dict[str, tuple[Ways, Run]] = {}
+        self.helpers: list[str] = []  # what might have been layers
         for layer in LAYERS:
-            offered = names.get(layer, names.get(function_name(layer)))
-            if callable(offered):
+            for called in (layer, function_name(layer)):
+                offered = names.get(called)
+                if layer in self.layers or not callable(offered):
+                    continue
                 found = styled(name, layer, offered, names.get("vjp"))
                 if found is None:
-                    helpers.append(function_name(layer))
+                    self.helpers.append(called)
                 else:
                     self.layers[layer] = found
         if not self.layers and self.network is None:
             why = ""
-            if helpers:
-                why = f"; nobody can tell how to differentiate {', '.join(helpers)}"
+            if self.helpers:
+                why = (
+                    f"; nobody can tell how to differentiate {', '.join(self.helpers)}"
+                )
             raise UnusableImplementation(
                 f"{name} offers no layer{why}: expected a class such as {LAYERS[0]}, with "
                 f"forward and backward; a function such as {function_name(LAYERS[0])} "
@@ -186,9 +202,8 @@ class Own:
         """Nobody knows how it is spelled, nor by whom exp and log are computed."""
         if layer == NETWORK:
             layer = PARTS[-1]
-        framework, _ = self.layers.get(layer, (NUMPY, None))
-        ways = framework, f"{framework}-composed"
-        return (*ways, "reference") if framework == NUMPY else ways
+        ways, _ = self.layers.get(layer, (WAYS[None], None))
+        return ways
 
     def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
         _, run = self.layers[layer]
@@ -273,19 +288,21 @@ class Own:
 
 def styled(
     name: str, layer: str, offered: Any, vjp: Vjp | None
-) -> tuple[str, Run] | None:
-    """The framework that a layer is written with, or NUMPY; and how it is run. None if it
-    has no gradients and nobody can tell how to come by them.
+) -> tuple[Ways, Run] | None:
+    """What a layer is judged by, and how it is run. None if it has no gradients and nobody
+    can tell how to come by them.
 
     Raises `NotInstalled` if its framework is missing.
     """
-    if hasattr(offered, "backward") and inspect.isclass(offered):
-        return NUMPY, lambda inputs, dout: run_class(offered, inputs, dout)
+    if inspect.isclass(offered):
+        if not hasattr(offered, "backward"):
+            return None
+        return in_arrays(offered, partial(run_class, offered))
     if "dout" in parameters(offered):
-        return NUMPY, lambda inputs, dout: run_with_gradients(offered, inputs, dout)
+        return in_arrays(offered, partial(run_with_gradients, offered))
     if vjp is not None:
-        return NUMPY, lambda inputs, dout: run_with_vjp(offered, vjp, inputs, dout)
-    framework = framework_of(offered)
+        return in_arrays(offered, partial(run_with_vjp, offered, vjp))
+    framework = framework_of(offered) or framework_around(offered)
     if framework is None:
         return None
     style: Any = {"torch": TorchStyle, "jax": JaxStyle}[framework](name)
@@ -299,7 +316,24 @@ def styled(
         )
         return style.run_layer(layer, inputs, dout)
 
-    return framework, run
+    return WAYS[framework], run
+
+
+def in_arrays(offered: Any, run: Run) -> tuple[Ways, Run]:
+    """Of what is given NumPy arrays, whatever it does with them. JAX makes float32 of
+    float64, unless it is told not to.
+    """
+    framework = framework_of(offered)
+    ways = WAYS[None] + (WAYS[framework] if framework else ())
+    if framework != "jax":
+        return ways, run
+    jax = import_framework("jax")
+
+    def in_64_bits(inputs: Arrays, dout: np.ndarray) -> Arrays:
+        with jax.enable_x64(True):
+            return run(inputs, dout)
+
+    return ways, in_64_bits
 
 
 def parameters(function: Any) -> Collection[str]:
@@ -311,18 +345,20 @@ def parameters(function: Any) -> Collection[str]:
 
 
 def framework_of(function: Any) -> str | None:
-    """The one that a function uses, or else that its module does; PyTorch or JAX.
-
-    What uses neither, x * y, runs on the arrays of either.
-    """
+    """The one that a function or class uses, PyTorch or JAX."""
     while isinstance(function, partial):
         function = function.func
     used_by_it = [function, getattr(function, "__self__", None), *used_by(function)]
-    for used in (packages(used_by_it), packages(names_around(function).values())):
-        found = [each for each in FRAMEWORKS if each in used]
-        if found:
-            return found[0]
-    return None
+    return first_of(packages(used_by_it))
+
+
+def framework_around(function: Any) -> str | None:
+    """That of its module: what uses none itself, x * y, runs on the arrays of any."""
+    return first_of(packages(names_around(function).values()))
+
+
+def first_of(found: Collection[str]) -> str | None:
+    return next((each for each in FRAMEWORKS if each in found), None)
 
 
 def used_by(function: Any) -> Iterator[Any]:
@@ -330,6 +366,9 @@ def used_by(function: Any) -> Iterator[Any]:
     waiting, seen = [function], set[int]()
     while waiting:
         each = inspect.unwrap(waiting.pop())
+        if inspect.isclass(each) and id(each) not in seen:
+            seen.add(id(each))
+            waiting += filter(inspect.isfunction, vars(each).values())
         code = getattr(each, "__code__", None)
         if code is None or id(code) in seen:
             continue
@@ -369,6 +408,9 @@ def run_with_gradients(
     found = function(*inputs.values(), dout=dout)
     if not isinstance(found, Mapping):
         names = ["out", *("d" + name for name in differentiable(inputs))]
+        if not isinstance(found, tuple | list) or len(found) != len(names):
+            came = len(found) if isinstance(found, tuple | list) else "one thing"
+            raise TypeError(f"expected a tuple of {', '.join(names)}, got {came}")
         found = dict(zip(names, found, strict=True))
     return {name: np.asarray(value) for name, value in found.items()}
 

@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
+from parity_tests.asserting import sentence
 from parity_tests.catalogue import (
     LAYER_CASES,
     LAYERS,
@@ -28,7 +29,7 @@ def test_layer(valid_case: Case, dtype: str, implementation: Implementation) -> 
     rows, _ = check(prepared, implementation.name, implementation)
     assert [row.quantity for row in rows] == list(labels(valid_case))
     failed = [row for row in rows if row.verdict == Verdict.FAIL]
-    assert not failed, "\n".join(map(str, failed))
+    assert not failed, "\n".join(map(sentence, failed))
 
 
 @pytest.mark.usefixtures("without_shape_checks")

@@ -164,7 +164,10 @@ def test_the_framework_is_the_one_that_a_function_uses() -> None:
     }
     pytest.importorskip("jax")
     for name, framework in expected.items():
-        assert own.framework_of(both[name]) == framework, name
+        function = both[name]
+        found = own.framework_of(function) or own.framework_around(function)
+        assert found == framework, name
+    assert own.framework_of(both["plain"]) is None
     assert own.framework_of(both["closing_over"](jax.relu)) == "jax"
     assert own.framework_of(relu_by_name) is None
 
@@ -172,7 +175,7 @@ def test_the_framework_is_the_one_that_a_function_uses() -> None:
 def test_flushing_is_allowed_to_those_who_are_written_in_jax_only() -> None:
     pytest.importorskip("jax")
     mine = Own("mine", {"relu": jax_relu, "Sigmoid": layers.Sigmoid})
-    assert mine.judged_as("Relu") == ("jax", "jax-composed")
+    assert mine.judged_as("Relu") == ("jax", "jax-composed", "jax-jit")
     assert mine.judged_as("Sigmoid") == ("own", "own-composed", "reference")
     found = rows(mine, "Relu", kind="edge")
     assert Verdict.FAIL not in verdicts(found)
@@ -198,6 +201,47 @@ def test_functions_that_are_written_in_c_are_known_by_their_framework() -> None:
     mine = Own("mine", {"relu": torch.relu})
     assert mine.judged_as("Relu") == ("torch", "torch-composed")
     assert Verdict.FAIL not in verdicts(rows(mine, "Relu"))
+
+
+def test_jax_in_a_class_and_with_gradients_of_its_own_has_64_bits() -> None:
+    pytest.importorskip("jax")
+
+    class Relu:
+        def forward(self, x: Any) -> Any:
+            import jax
+
+            self.mask = jax.numpy.asarray(x) <= 0
+            return jax.numpy.where(self.mask, 0, x)
+
+        def backward(self, dout: Any) -> Any:
+            import jax
+
+            return jax.numpy.where(self.mask, 0, dout)
+
+    def relu(x: Any, dout: Any) -> Any:
+        import jax
+
+        out, back = jax.vjp(jax.nn.relu, x)
+        return out, *back(dout)
+
+    for names in ({"Relu": Relu}, {"relu": relu}):
+        mine = Own("mine", names)
+        assert mine.judged_as("Relu")[-1] == "jax-jit"
+        assert verdicts(rows(mine, "Relu")) <= RIGHT
+
+
+def test_a_class_without_backward_is_a_helper() -> None:
+    torch = pytest.importorskip("torch")
+    mine = Own("mine", {"Sigmoid": torch.nn.Sigmoid, "sigmoid": torch.sigmoid})
+    assert mine.offers("Sigmoid")
+    assert mine.helpers == ["Sigmoid"]
+    assert Verdict.FAIL not in verdicts(rows(mine, "Sigmoid"))
+
+
+def test_a_function_that_returns_too_little_is_told_what_is_expected() -> None:
+    mine = Own("mine", {"relu": lambda x, dout: x})
+    notes = {row.note for row in rows(mine, "Relu")}
+    assert notes == {"raised TypeError: expected a tuple of out, dx, got one thing"}
 
 
 # --- In part --------------------------------------------------------------------------
@@ -310,7 +354,8 @@ def test_a_file_a_module_and_what_is_announced(
             assert own.is_own(name)
             assert load(name).offers("Relu"), name
         assert isinstance(try_load("broken"), NotInstalled)
-        names = cli.choose_implementations(None)
+        names = cli.choose_implementations(None)  # which has loaded them
+        assert own.load.cache_info().currsize >= 4
         assert names == ["reference", "torch", "jax", "mine", "broken"]
         assert "mine" in cli.choose_implementations("all")
         assert cli.choose_implementations("mine,one.py") == ["mine", "one.py"]
@@ -338,6 +383,24 @@ def test_a_function_in_a_file_can_be_explained(
         UnusableFunction, match="expected a function 'thrice' in of_mine"
     ):
         load_function("of_mine.py:thrice")
+
+
+def test_two_files_may_have_neighbours_of_the_same_name(tmp_path: Path) -> None:
+    mine = []
+    for folder, wrong in (("first", ""), ("second", " + 1")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "functions.py").write_text(
+            f"def act(x):\n    return (x > 0) * x{wrong}\n", encoding="utf-8"
+        )
+        path = tmp_path / folder / "layers.py"
+        path.write_text(
+            "from functions import act\n"
+            "def relu(x, dout):\n    return act(x), (x > 0) * dout\n",
+            encoding="utf-8",
+        )
+        mine.append(own.load(str(path)))
+    failed = [Verdict.FAIL in verdicts(rows(each, "Relu")) for each in mine]
+    assert failed == [False, True]
 
 
 REFUSED = {

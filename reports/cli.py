@@ -665,19 +665,26 @@ def choose_implementations(names: str | None, *, outsiders: bool = False) -> lis
     """The implementations; where there is training, the outsiders too.
 
     None are the three and what installed packages announce. Modules and files of
-    somebody's own are loaded here, so that what is unusable is refused at once.
+    somebody's own are loaded here, and not later in threads: what is unusable is refused
+    at once, and no two import the same framework at the same time.
     """
     from parity_tests import own
+    from parity_tests.checking import try_load
     from parity_tests.implementations import IMPLEMENTATIONS, OUTSIDERS
+    from reports.console import note
 
     valid = [*IMPLEMENTATIONS, *own.announced(), *(OUTSIDERS if outsiders else ())]
-    if names is None:
-        return [*THREE.split(","), *own.announced()]
-    wanted = valid if names == "all" else names.split(",")
+    wanted = (
+        [*THREE.split(","), *own.announced()] if names is None else names.split(",")
+    )
+    wanted = valid if names == "all" else wanted
     brought = [name for name in wanted if own.is_own(name)]
     for name in brought:
-        if name not in own.announced():
-            own.load(name)
+        loaded = try_load(name)
+        for helper in getattr(loaded, "helpers", ()):
+            note(
+                f"{name}: {helper} is no layer: nobody can tell how to differentiate it"
+            )
     places = "package.module or path/to/file.py"
     return choose("implementation", wanted, dict.fromkeys([*valid, *brought]), places)
 

@@ -157,10 +157,10 @@ def _content(path: Path) -> bytes:
     try:
         with open(os.open(path, flags), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise Unusable(f"{path} is no file")
+                raise Unusable(f"{path.name} is no file")
             content = file.read(LARGEST + 1)
     except OSError as error:
-        raise Unusable(f"cannot read {path}: {error.strerror}") from error
+        raise Unusable(f"cannot read {path.name}: {error.strerror}") from error
     if len(content) > LARGEST:
-        raise Unusable(f"{path} is larger than {LARGEST >> 20} MiB")
+        raise Unusable(f"{path.name} is larger than {LARGEST >> 20} MiB")
     return content
