@@ -245,6 +245,9 @@ KNOWN: list[tuple[str, str, list[Edit]]] = [
     ("divided-by-one-step", "numerical_gradient", [("(2*h)", "h")]),
     ("step-back-to-the-start", "numerical_gradient", [("= tmp_val - h", "-= h")]),
     ("step-too-small", "numerical_gradient", [("h = 1e-4", "h = 10e-50")]),
+    ("element-not-restored", "numerical_gradient", [
+        ("        x[idx] = tmp_val  # 値を元に戻す\n", ""),
+    ]),
     ("all-elements-at-once", "numerical_gradient", [
         (" = float(tmp_val) + h", " = tmp_val"), ("fxh1 = f(x)", "fxh1 = f(x + h)"),
         (" = tmp_val - h", " = tmp_val"), ("fxh2 = f(x)", "fxh2 = f(x - h)"),
@@ -333,6 +336,31 @@ def test_nearly_all_known_mistakes_that_fit_are_tried() -> None:
 
 
 # --- Several mistakes -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mistake", "kind", "edit"),
+    [
+        (
+            *("batch-size-forgotten", "labels in one-hot rows"),
+            ("dx = (self.y - self.t) / batch_size", "dx = self.y - self.t"),
+        ),
+        (
+            *("batch-size-forgotten", "labels as numbers"),
+            ("            dx = dx / batch_size\n", ""),
+        ),
+        (
+            *("target-minus-output", "labels in one-hot rows"),
+            ("(self.y - self.t) / batch", "(self.t - self.y) / batch"),
+        ),
+    ],
+)
+def test_a_mistake_in_one_of_two_branches_is_named(
+    mistake: str, kind: str, edit: Edit
+) -> None:
+    (found,) = of(graded_with("SoftmaxWithLoss", [edit]), "SoftmaxWithLoss")
+    assert (found.mistake, found.known) == (mistake, True)
+    assert found.sentence.startswith(f"For {kind} alone, `SoftmaxWithLoss` ")
 
 
 def test_several_mistakes_in_a_class_are_all_named() -> None:

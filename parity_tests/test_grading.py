@@ -279,7 +279,6 @@ HARMLESS = {
     "dout-written-in-place": "wrote",
     "input-written-in-place": "wrote",
     "output-overwritten-by-backward": "overwrote",
-    "element-not-restored": "not restored",
     "promoted-to-double": "dtype",
     "labels-set-the-dtype": "dtype",
     "loss-as-python-number": "dtype",

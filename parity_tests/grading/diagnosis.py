@@ -17,7 +17,7 @@ from parity_tests.grading.findings import Findings, Found
 from parity_tests.grading.outcomes import NETWORK
 from parity_tests.grading.records import Diagnosis
 from parity_tests.grading.relations import relation
-from parity_tests.grading.tasks import tasks_of
+from parity_tests.grading.tasks import LABELS, ONE_HOT, tasks_of
 from parity_tests.grading.truths import LOSSES
 from parity_tests.grading.wrong import (
     CLOSE,
@@ -50,6 +50,7 @@ BUILT_FROM = {
     "SoftmaxWithLoss": ("softmax", "cross_entropy_error"),
     NETWORK: ("Affine", "Relu", "SoftmaxWithLoss", "softmax", "cross_entropy_error"),
 }
+KINDS_OF_LABELS = {LABELS: "labels as numbers", ONE_HOT: "labels in one-hot rows"}
 LOCK = RLock()  # many submissions are judged side by side; this is computed once
 
 
@@ -118,9 +119,10 @@ def explains(
     findings: Findings,
     quantities: Set[str] | None = None,
     group: str | None = None,
+    only: str | None = None,
 ) -> bool:
     """Whether a submission is wrong as this mistake makes it, in all of its quantities or
-    in these.
+    in these; in all cases or `only` in those of a group.
 
     What may be wrong, and is, can have another reason and is not looked at; unless it is
     this `group` of cases that is to be explained.
@@ -131,6 +133,7 @@ def explains(
     seen = False
     for mine, theirs in zip(findings.found, mistake.findings.found, strict=True):
         counts = mine.right or findings.counts(mine) or mine.group == group
+        counts &= only in (None, mine.group)
         if mine.quantity in looked_at and counts:
             if not agree(mine, theirs):
                 return False
@@ -218,7 +221,41 @@ def diagnose_one(findings: Findings, parts: list[Findings]) -> Iterator[Diagnosi
     if forward and (mistake_forward := forward_explanation(findings)):
         left = [q for q in left if q not in forward]
         yield named(findings, mistake_forward, forward)
+    for quantity in list(left):
+        if found := for_one_kind_of_labels(findings, quantity):
+            left = [q for q in left if q != quantity]
+            yield found
     yield from related(findings, left)
+
+
+def for_one_kind_of_labels(findings: Findings, quantity: str) -> Diagnosis | None:
+    """The one known mistake that is made where labels are of one kind, and not where they
+    are of the other: the lecture's code has a branch for each.
+    """
+    counted = [f for f in findings.of_quantity(quantity) if findings.counts(f)]
+    kinds = {f.group for f in counted if not f.right}
+    kind = kinds.pop() if len(kinds) == 1 else None
+    if kind not in KINDS_OF_LABELS:
+        return None
+    fitting = [
+        mistake
+        for mistake in known(findings.name)
+        if quantity in mistake.quantities
+        and explains(mistake, findings, {quantity}, only=kind)
+    ]
+    if len(fitting) != 1:
+        return None
+    (mistake,) = fitting
+    sentence = mistake.mutant.sentence[0].lower() + mistake.mutant.sentence[1:]
+    where = KINDS_OF_LABELS[kind]
+    return diagnosis(
+        findings,
+        [quantity],
+        mistake=mistake.mutant.name,
+        known=True,
+        sentence=f"For {where} alone, `{findings.name}` {sentence}",
+        relation=f"wrong for {where} only",
+    )
 
 
 def to_blame(part: Findings, network: Findings) -> bool:

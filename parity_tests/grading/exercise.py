@@ -286,13 +286,19 @@ class Asking:
         self.remarks.append(Remark(kind, ", ".join(what)))
 
     def differentiate(self, numerical_gradient: Any, reads_x: bool) -> None:
-        """Have sum(a v**2 + b v) differentiated at x."""
+        """Have sum(a v**2 + b v) differentiated at x; or, where they are given, that with
+        c v**3, and p times every element and its neighbour.
+        """
         (x,) = self.give("x")
         a, b = self.call.inputs["a"], self.call.inputs["b"]
+        c, p = self.call.inputs.get("c"), self.call.inputs.get("p")
 
         def f(v: Any) -> Any:
             v = asarray(x if reads_x else v)
-            return (a * v * v + b * v).sum()
+            parabola = (a * v * v + b * v).sum()
+            if c is None:
+                return parabola
+            return parabola + (c * v * v * v).sum() + (p * v[:-1] * v[1:]).sum()
 
         self.keep("gradient", numerical_gradient(f, x))
 

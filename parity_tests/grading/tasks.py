@@ -226,7 +226,10 @@ def functions() -> Iterator[Task]:
 
 
 def numerical_gradients() -> Iterator[Task]:
-    """Of sum(a v**2 + b v), whose central differences have no error but rounding."""
+    """Of sum(a v**2 + b v), whose central differences have no error but rounding; and of
+    a function with products in it, which shows what is not put back, and with cubes,
+    which show a step that is too large.
+    """
     draw = Drawing(6)
 
     def parabola(case: str, x: np.ndarray) -> Task:
@@ -238,6 +241,9 @@ def numerical_gradients() -> Iterator[Task]:
     yield parabola("matrix, square", draw.normal(3, 3))
     yield parabola("x of zeros", np.zeros(4))
     yield parabola(CLOSURE, draw.normal(2, 3))
+    a, b, x = (draw.normal(4) for _ in range(3))
+    curved = call(x=x, a=a, b=b, c=np.full(4, 0.5), p=8.0)
+    yield Task("numerical_gradient", "curved", "float64", (curved,))
 
 
 def networks() -> Iterator[Task]:

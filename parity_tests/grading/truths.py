@@ -330,24 +330,38 @@ def right_accuracy(case: Case | NetworkCase, dtype: str) -> Right:
     return Right(truth, 2 * Arithmetic.of(dtype).u * truth)
 
 
+def neighbours(x: np.ndarray) -> np.ndarray:
+    """The sum of the elements before and after each, of a vector."""
+    padded = np.pad(x, 1)
+    return padded[:-2] + padded[2:]
+
+
 def right_gradient(inputs: Arrays, dtype: str) -> Right:
-    """That of sum(a x**2 + b x), and what rounding does to its central differences.
+    """That of sum(a x**2 + b x + c x**3) + p sum(x_i x_(i+1)), and what rounding does to
+    its central differences; they are off by c h**2 besides.
 
     Either value of f is off by the roundings of its sum, and by those of x + h and x - h
     times the derivative; both are divided by 2 h. The smaller the step, the more of it:
     the bound is that of the smallest reasonable one, and at 0 that of the largest.
     """
     x, a, b = (inputs[name] for name in ("x", "a", "b"))
-    u = Arithmetic.of(dtype).u
-    truth = 2 * a * x + b
+    c, p = (inputs.get(name, np.zeros(())) for name in ("c", "p"))
+    u, size = Arithmetic.of(dtype).u, np.abs(x)
+    near = neighbours(x) if "p" in inputs else np.zeros_like(x)
+    truth = 2 * a * x + b + 3 * c * x**2 + p * near
     allowed = np.zeros_like(x)
+    terms = x.size + 3 if "p" not in inputs else 3 * x.size + 8
+    around = np.abs(p) * (neighbours(size) if "p" in inputs else near)
     for h in (LEAST_STEP[dtype], LARGEST_STEP):
-        beside = np.abs(x) + h
-        size = np.abs(a) * beside**2 + np.abs(b) * beside
+        beside = size + h
+        moved, rest = (
+            np.abs(a) * v**2 + np.abs(b) * v + np.abs(c) * v**3 + around * v
+            for v in (beside, size)
+        )
         # The other terms are where they are; this one has its element moved.
-        rest = np.abs(a) * x**2 + np.abs(b * x)
-        total = rest.sum() - rest + size
-        off = gamma(x.size + 3, u) * total
-        off = off + (2 * np.abs(a) * beside + np.abs(b)) * u * beside
+        total = rest.sum() - rest + moved
+        slope = 2 * np.abs(a) * beside + np.abs(b) + 3 * np.abs(c) * beside**2 + around
+        off = gamma(terms, u) * total + slope * u * beside
         allowed = np.maximum(allowed, off / h + gamma(3, u) * np.abs(truth))
+    allowed = allowed + np.abs(c) * LARGEST_STEP**2
     return Right(truth.astype(truth_dtype(dtype)), allowed)
