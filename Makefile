@@ -12,8 +12,9 @@ INSTALLED := $(VENV)/installed
 # NumPy's OpenBLAS lets its threads wait without sleeping, and others wait for them
 # (`reports.cli.main`).
 export OPENBLAS_THREAD_TIMEOUT ?= 18
-# The same of PyTorch's, where several processes share the processors.
-export OMP_WAIT_POLICY ?= PASSIVE
+# The same of PyTorch's threads, but only where several processes share the processors:
+# alone, they are faster if they do not sleep.
+test test-deep test-browser: export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: report test docs test-deep test-browser lint format published elementary lock clean help
 

@@ -419,6 +419,8 @@ RELATED: list[tuple[str, str, list[Edit], str | None]] = [
      "has another shape: () where (3, 5) is right"),
     ("zeros", "Affine", [(DW, "0 * self.W")], "is zero everywhere"),
     ("zeros", "numerical_gradient", [("grad[idx] =", "grad_idx =")], "is zero everywhere"),
+    ("large-step", "numerical_gradient", [("h = 1e-4", "h = 0.5")],
+     "is that of a step that is too large, h = 0.5"),
     ("not-finite", "Sigmoid", [(SIGMOID_BACK, "dout / 0")], "is infinite"),
     ("not-finite", "Relu", [("dx = dout", "dx = dout * np.nan")], "is NaN"),
     ("factor", "Relu", [("dx = dout", "dx = -dout")], "has the wrong sign"),

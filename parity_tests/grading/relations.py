@@ -21,6 +21,7 @@ PRECISE: dict[str, Test] = {
     "factor": values.multiplied,
     "without-dout": values.without_dout,
     "one-sided-difference": values.of_forward_differences,
+    "large-step": values.of_a_large_step,
     "wrong-at-zero": values.wrong_at_zero,
 }
 # What says as much as the sentence of a known mistake, and is not put before one.

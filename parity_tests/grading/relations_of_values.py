@@ -223,6 +223,22 @@ def of_forward_differences(wrong: Wrong) -> str | None:
     return f"{{is}} that of a difference to one side, {side}, with h = {h:.1g}"
 
 
+def of_a_large_step(wrong: Wrong) -> str | None:
+    """Of a cubic, central differences are off by its coefficient times h**2."""
+    if wrong.name != "numerical_gradient" or not wrong.shaped:
+        return None
+    steps = []
+    for f in wrong.wrong:
+        c = f.input("c")
+        if c is None:
+            return None
+        square = np.asarray(value(f) - f.truth, np.float64) / c
+        if square.min() <= 0 or np.ptp(square) > 1e-2 * square.max():
+            return None
+        steps.append(float(np.sqrt(np.mean(square))))
+    return f"{{is}} that of a step that is too large, h = {steps[0]:.3g}"
+
+
 def wrong_at_zero(wrong: Wrong) -> str | None:
     """Wrong exactly where an element of x is 0."""
     if not wrong.shaped:
