@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -21,6 +22,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 PHONE, DESKTOP = (360, 740), (1280, 900)
+LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 Open = Callable[..., Page]
 
 
@@ -144,3 +146,15 @@ def luminance(colour: list[float]) -> float:
 def contrast(one: list[float], other: list[float]) -> float:
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
+
+
+def violations(page: Page) -> list[Any]:
+    """What axe finds, of levels A and AA: the rule, the element, and what is wrong."""
+    options = {"resultTypes": ["violations"], "runOnly": LEVELS}
+    found = Axe().run(page, options=options).response
+    assert found["testEngine"]["name"] == "axe-core"
+    return [
+        (rule["id"], node["target"], node["failureSummary"])
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]

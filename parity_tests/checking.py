@@ -197,7 +197,8 @@ def verdict(
     A divergence is asserted of an implementation that is built in. Somebody's own may
     have those that are documented for any of `judged_as`, and need not.
     """
-    own = tuple(judged_as) not in ((), (name,))
+    names = tuple(judged_as) or (name,)
+    own = names != (name,)
     if quantity not in results:
         if own and isinstance(prepared.case, NetworkCase):
             return {"verdict": Verdict.MISSING, "note": NOT_OFFERED}
@@ -211,7 +212,6 @@ def verdict(
         right = truth.astype(value.dtype)
     different = np.zeros(value.shape, bool)
     seen = []
-    names = judged_as or (name,)
     entries = [
         (entry, each)
         for each in names

@@ -22,7 +22,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,9 @@ from parity_tests.implementations import (
     run_class,
 )
 from parity_tests.implementations import framework as import_framework
+from parity_tests.loops import NumpyLoop
+from parity_tests.loops import run as run_loop
+from reference import layers
 
 GROUP = "gradparity.implementations"  # of entry points
 FRAMEWORKS = ("torch", "jax")
@@ -193,7 +196,7 @@ class Own:
         whole = self.network is not None or all(part in self.layers for part in PARTS)
         self.run_network = self._run_network if whole else None
         self.predict = self._predict if whole else None
-        self.train = self._train if whole else None
+        self.train = partial(run_loop, partial(OwnLoop, self)) if whole else None
 
     def offers(self, layer: str) -> bool:
         return layer in self.layers
@@ -247,43 +250,27 @@ class Own:
         second = {"x": hidden, "W": params["W2"], "b": params["b2"]}
         return self._forward("Affine", second)
 
-    def _train(
-        self,
-        params: Arrays,
-        train_set: tuple[np.ndarray, np.ndarray],
-        test_set: tuple[np.ndarray, np.ndarray],
-        batches: np.ndarray,
-        learning_rate: float = 0.1,
-        *,
-        stops: Collection[int] = (),
-        evaluate: Collection[int] = (),
-    ) -> Iterator[Any]:
-        """Gradient descent with its gradients; arguments and what is yielded as for
-        `reference.training.train`.
-        """
-        params = {name: value.copy() for name, value in params.items()}
-        images, labels = train_set
-        losses: list[float] = []
-        for step, batch in enumerate(batches, start=1):
-            flow = self._run_network(params, images[batch], labels[batch])
-            losses.append(float(flow["loss"]))
-            for name, value in params.items():
-                value -= learning_rate * flow["d" + name]
-            if step in stops or step == len(batches):
-                accuracies = (
-                    tuple(
-                        self._accuracy(params, data) for data in (train_set, test_set)
-                    )
-                    if step in evaluate
-                    else None
-                )
-                reached = {name: value.copy() for name, value in params.items()}
-                yield step, reached, np.array(losses, images.dtype), accuracies
-                losses = []
 
-    def _accuracy(self, params: Arrays, data: tuple[np.ndarray, np.ndarray]) -> float:
-        x, t = data
-        return float(np.mean(self._predict(params, x).argmax(axis=-1) == t))
+class OwnLoop(NumpyLoop):
+    """Gradient descent with somebody's own gradients."""
+
+    def __init__(self, own: Own, params: Arrays, rate: float) -> None:
+        self.own = own
+        super().__init__(params, rate)
+
+    def build(self, params: Arrays) -> Any:
+        return SimpleNamespace(params=params)
+
+    def step(self, x: np.ndarray, t: np.ndarray) -> float:
+        assert self.own.run_network is not None
+        flow = self.own.run_network(self.network.params, x, t)
+        self.update({name: flow["d" + name] for name in self.network.params})
+        return float(flow["loss"])
+
+    def accuracy(self, x: np.ndarray, t: np.ndarray) -> float:
+        assert self.own.predict is not None
+        scores = self.own.predict(self.network.params, x)
+        return float(np.mean(scores.argmax(axis=-1) == t))
 
 
 def styled(
@@ -306,17 +293,18 @@ def styled(
     if framework is None:
         return None
     style: Any = {"torch": TorchStyle, "jax": JaxStyle}[framework](name)
+    # By position: what somebody calls the inputs is their own affair. And JAX hands on
+    # dictionaries in the order of the alphabet.
+    names = input_names(layer)
+    style.function = lambda layer: lambda **given: offered(*map(given.get, names))
+    return WAYS[framework], partial(style.run_layer, layer)
 
-    def run(inputs: Arrays, dout: np.ndarray) -> Arrays:
-        # By position: what somebody calls the inputs is their own affair. JAX hands on
-        # dictionaries in the order of the alphabet.
-        names = [*inputs]
-        style.function = lambda layer: (
-            lambda **given: offered(*(given[n] for n in names))
-        )
-        return style.run_layer(layer, inputs, dout)
 
-    return WAYS[framework], run
+def input_names(layer: str) -> list[str]:
+    """In the catalogue's order: those of forward, then what the constructor takes."""
+    kind = getattr(layers, layer)
+    _, *forward = inspect.signature(kind.forward).parameters
+    return [*forward, *inspect.signature(kind).parameters]
 
 
 def in_arrays(offered: Any, run: Run) -> tuple[Ways, Run]:

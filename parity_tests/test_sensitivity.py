@@ -14,8 +14,9 @@ import reference.functions
 import reference.gradient
 from parity_tests.grading.outcomes import FUNCTIONS
 from parity_tests.implementations import Implementation, NotInstalled, load
+from parity_tests.loops import NumpyLoop
 from parity_tests.mutants import MUTANTS, Mutant
-from parity_tests.mutants.loops import JaxLoop, NumpyLoop, TorchLoop
+from parity_tests.mutants.loops import JaxLoop, TorchLoop
 from parity_tests.mutants.mutant import Scope
 from parity_tests.sensitivity import chosen, examine, family
 from parity_tests.test_cli import environment, gradparity, without

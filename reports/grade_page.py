@@ -133,11 +133,7 @@ def check_target(path: Path, is_class: bool) -> None:
     if not is_class:
         grades.check_file("--html", path, GENERATOR, "page of a grading")
         return
-    try:
-        writing.check_target(path, MARK, "class summary")
-    except writing.UnusableTarget as error:
-        sentence = str(error).replace("--output", "--html")
-        raise writing.UnusableTarget(sentence) from error
+    writing.check_target(path, MARK, "class summary", option="--html")
 
 
 def write(path: Path, files: Sequence[GradedFile], class_name: str | None) -> None:

@@ -26,6 +26,7 @@ from parity_tests.grading.records import (
     GradedFile,
     Warned,
 )
+from parity_tests.words import listed
 from reference.cleanup import write_whole
 from reports import console, writing
 from reports.tables import Table
@@ -433,18 +434,8 @@ def write_csv(path: Path, files: Iterable[GradedFile]) -> None:
 
 def write_file(path: Path, text: str, encoding: str = "utf-8") -> None:
     """Write it whole or not at all. Raises `UnusableTarget` if it cannot be written."""
-    try:
+    with writing.to_be_written(path):
         write_whole(path, text.encode(encoding))
-    except OSError as error:
-        raise writing.UnusableTarget(
-            f"{path} cannot be written: {error.strerror or error}"
-        ) from error
-
-
-def listed(words: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    *others, last = words or [""]
-    return f"{', '.join(others)} and {last}" if others else last
 
 
 def ended(text: str | None) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.lines import Line2D
 
+from parity_tests import words
 from reports.svg import INK
 
 PURPLE = "#BF6A9B"
@@ -39,9 +40,8 @@ def unique(names: Iterable[str]) -> list[str]:
 
 
 def listed(names: Iterable[str]) -> str:
-    """`a, b and c`."""
-    *rest, last = unique(names)
-    return f"{', '.join(rest)} and {last}" if rest else last
+    """`a, b and c`, each once."""
+    return words.listed(unique(names))
 
 
 def power(value: float) -> str:

@@ -32,6 +32,7 @@ from parity_tests.records import (
     Verdict,
 )
 from parity_tests.training import disagreements, unexplained
+from parity_tests.words import listed
 from reports.results import Environment, Results
 
 # Accuracy on the training and on the test set as the lecture's script printed it, once
@@ -650,7 +651,7 @@ def headline(results: Results) -> str:
     names += sorted(name for name in present if name not in built_in)
     if not names:
         return "Nothing was compared."
-    listed = ", ".join(names[:-1]) + (" and " if names[1:] else "") + names[-1]
+    who = listed(names)
     wrong = problems(results)
     said = [checks_sentence(results.summary) if results.checks else ""]
     said.append(truth_sentence(results.truth) if results.truth else "")
@@ -659,10 +660,10 @@ def headline(results: Results) -> str:
     evidence = "; ".join(filter(None, said))
     if wrong:
         more = f" and {len(wrong) - 1:,} more" if wrong[1:] else ""
-        return f"{listed} do not agree: {wrong[0]}{more}; {evidence}."
+        return f"{who} do not agree: {wrong[0]}{more}; {evidence}."
     if not names[1:]:
-        return f"Only {listed} was there to be checked: {evidence}."
-    return f"{listed} agree: {evidence}."
+        return f"Only {who} was there to be checked: {evidence}."
+    return f"{who} agree: {evidence}."
 
 
 def environment_table(environment: Environment) -> Table:

@@ -1,6 +1,7 @@
 """Writes a report's directory so that it is either whole or absent."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
@@ -19,7 +20,9 @@ class UnusableTarget(ValueError):
     """The report cannot be written there."""
 
 
-def check_target(target: Path, mark: str = MARK, what: str = "report") -> Path:
+def check_target(
+    target: Path, mark: str = MARK, what: str = "report", option: str = "--output"
+) -> Path:
     """The directory that is meant, links followed.
 
     Raises `UnusableTarget` where a report cannot be written, or would replace something
@@ -28,16 +31,16 @@ def check_target(target: Path, mark: str = MARK, what: str = "report") -> Path:
     meant = target.resolve()
     if meant == Path.cwd():
         raise UnusableTarget(
-            "--output must name a directory of its own, got the current one"
+            f"{option} must name a directory of its own, got the current one"
         )
     if meant.exists() and not (meant / mark).is_file():
         empty = meant.is_dir() and not any(meant.iterdir())
         if not empty:
             raise UnusableTarget(
-                f"--output must be a new or empty directory or an earlier {what}, "
+                f"{option} must be a new or empty directory or an earlier {what}, "
                 f"but {target} is neither"
             )
-    check_writable("--output", meant.parent)
+    check_writable(option, meant.parent)
     return meant
 
 
@@ -89,7 +92,7 @@ def write_folder(target: Path, files: Mapping[str, str]) -> None:
 
     Raises `UnusableTarget` if something cannot be written; what was there is there still.
     """
-    try:
+    with to_be_written(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with passing_folder(target.parent, f".{target.name}-") as folder:
             whole, replaced = folder / "whole", folder / "replaced"
@@ -98,9 +101,16 @@ def write_folder(target: Path, files: Mapping[str, str]) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
             _move_into_place(whole, target, replaced)
+
+
+@contextmanager
+def to_be_written(path: Path) -> Iterator[None]:
+    """What fails to write in the block makes that path an `UnusableTarget`."""
+    try:
+        yield
     except OSError as error:
         raise UnusableTarget(
-            f"{target} cannot be written: {error.strerror or error}"
+            f"{path} cannot be written: {error.strerror or error}"
         ) from error
 
 

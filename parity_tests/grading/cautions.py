@@ -160,8 +160,7 @@ def at_extremes(findings: Findings, wrong: list[Found]) -> str:
     verb = "is" if len(quantities) == 1 else "are"
     sentence = f"{listed(quantities)} of `{name}` {verb} wrong"
     if mistake := extreme_mistake(findings, wrong):
-        why = mistake.mutant.sentence
-        return f"{sentence}. `{name}` {why[0].lower()}{why[1:]}"
+        return f"{sentence}. `{name}` {mistake.mutant.predicate}"
     came = [f.worst for f in wrong if f.worst is not None]
     if not came:
         return f"{sentence}: {wrong[0].note}."

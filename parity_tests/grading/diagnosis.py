@@ -246,14 +246,13 @@ def for_one_kind_of_labels(findings: Findings, quantity: str) -> Diagnosis | Non
     if len(fitting) != 1:
         return None
     (mistake,) = fitting
-    sentence = mistake.mutant.sentence[0].lower() + mistake.mutant.sentence[1:]
     where = KINDS_OF_LABELS[kind]
     return diagnosis(
         findings,
         [quantity],
         mistake=mistake.mutant.name,
         known=True,
-        sentence=f"For {where} alone, `{findings.name}` {sentence}",
+        sentence=f"For {where} alone, `{findings.name}` {mistake.mutant.predicate}",
         relation=f"wrong for {where} only",
     )
 
@@ -302,13 +301,12 @@ def named(findings: Findings, mistake: Known, quantities: list[str]) -> Diagnosi
         before = shared.sentence(findings.name, quantities) + " "
     else:
         shared = None
-    sentence = mutant.sentence[0].lower() + mutant.sentence[1:]
     return diagnosis(
         findings,
         quantities,
         mistake=mutant.name,
         known=True,
-        sentence=f"{before}`{findings.name}` {sentence}",
+        sentence=f"{before}`{findings.name}` {mutant.predicate}",
         relation=None if shared is None else shared.of(quantities),
     )
 

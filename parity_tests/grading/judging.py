@@ -7,6 +7,7 @@ from parity_tests.grading.diagnosis import diagnose
 from parity_tests.grading.findings import UNANSWERED, Findings, Found
 from parity_tests.grading.outcomes import GRADED, Raised, Ran
 from parity_tests.grading.records import Graded, GradedClass, GradedFile
+from parity_tests.words import listed
 
 
 def judge(path: str, ran: Ran) -> GradedFile:
@@ -23,10 +24,8 @@ def judge(path: str, ran: Ran) -> GradedFile:
         return GradedFile(**about, status="unloadable", **located(ran.unloadable))
     about["missing"] = missing
     if not offered and ran.broke is None:
-        names = f"{', '.join(GRADED[:-1])} and {GRADED[-1]}"
-        return GradedFile(
-            **about, status="unloadable", problem=f"offers none of {names}"
-        )
+        problem = f"offers none of {listed(GRADED)}"
+        return GradedFile(**about, status="unloadable", problem=problem)
     findings = {name: Findings.of(name, ran.outcomes) for name in offered}
     if ran.broke is not None:  # what it did not come to is not its mistake
         findings = {name: f for name, f in findings.items() if complete(f)}

@@ -259,11 +259,8 @@ def without_dout(wrong: Wrong) -> str | None:
         return None
     pairs = [
         (f, g)
-        for f in wrong.found
-        for g in wrong.found
-        if f.expected.task is g.expected.task
-        and f.expected.number < g.expected.number
-        and same_inputs(f, g)
+        for f, g in wrong.pairs
+        if same_inputs(f, g)
         and f.input("dout") is not None
         and not close(f.truth, g.truth, CLOSE[f.dtype])
     ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parity_tests import words
 from parity_tests.grading.findings import Findings, Found
 
 # How near a value must be to what it is taken for, relative to the largest element.
@@ -46,6 +47,17 @@ class Wrong:
         """Whether it has the right shape, too, in every case."""
         return self.came and all(value(f).shape == f.truth.shape for f in self.found)
 
+    @property
+    def pairs(self) -> list[tuple[Found, Found]]:
+        """An earlier and a later call of the same object, in all combinations."""
+        return [
+            (f, g)
+            for f in self.found
+            for g in self.found
+            if f.expected.task is g.expected.task
+            and f.expected.number < g.expected.number
+        ]
+
 
 @dataclass(frozen=True, eq=False)
 class Relation:
@@ -75,10 +87,8 @@ PLURAL = {"is": "are", "has": "have", "does": "do", "one": "ones"}
 
 
 def listed(quantities: Sequence[str]) -> str:
-    """`dW`, `db` and `dx`."""
-    quoted = [f"`{quantity}`" for quantity in quantities]
-    *most, last = quoted
-    return f"{', '.join(most)} and {last}" if most else last
+    """`dW`, `db` and `dx`, each as code."""
+    return words.listed(f"`{quantity}`" for quantity in quantities)
 
 
 def value(found: Found) -> np.ndarray:

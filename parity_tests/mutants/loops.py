@@ -1,60 +1,20 @@
-"""Training loops to make mistakes in: the lecture's, PyTorch's and JAX's.
+"""Training loops to make mistakes in: `NumpyLoop` as PyTorch and JAX have it.
 
 They do what each implementation's own `train` does, in the way in which scripts mostly
-write it (`optim.SGD`, a jitted step), every part a method of its own, so that a mistake
-is one method. The suite is to find nothing wrong with these three.
+write it (`optim.SGD`, a jitted step). The suite is to find nothing wrong with these, and
+with the one that they are derived from.
 """
 
-from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
 
 from parity_tests.implementations import Arrays
+from parity_tests.loops import NumpyLoop
 from parity_tests.mutants.lazily import Lazily, jax, torch
-from reference.networks import TwoLayerNet
 
 torch_networks = Lazily("torch_impl.networks")
 jax_networks = Lazily("jax_impl.networks")
-
-
-class NumpyLoop:
-    """Mini-batch stochastic gradient descent, as the lecture has it."""
-
-    def __init__(self, params: Arrays, rate: float) -> None:
-        self.rate = rate
-        self.network = self.build({k: v.copy() for k, v in params.items()})
-
-    def build(self, params: Arrays) -> Any:
-        return TwoLayerNet.from_params(params)
-
-    def order(self, batches: np.ndarray) -> np.ndarray:
-        """The mini-batches in the order in which they are trained on."""
-        return batches
-
-    def choose(self, x: np.ndarray, t: np.ndarray, batch: np.ndarray) -> Any:
-        return x[batch], t[batch]
-
-    def step(self, x: np.ndarray, t: np.ndarray) -> float:
-        """One step, and the loss before it."""
-        gradients = self.gradient(x, t)
-        loss = self.network.lastLayer.loss
-        self.update(gradients)
-        return float(loss)
-
-    def gradient(self, x: np.ndarray, t: np.ndarray) -> Arrays:
-        return self.network.gradient(x, t)
-
-    def update(self, gradients: Arrays) -> None:
-        for name, gradient in gradients.items():
-            self.network.params[name] -= self.rate * gradient
-
-    def params(self) -> Arrays:
-        """Copies of the parameters as they are now."""
-        return {name: value.copy() for name, value in self.network.params.items()}
-
-    def accuracy(self, x: np.ndarray, t: np.ndarray) -> float:
-        return TwoLayerNet.from_params(self.params()).accuracy(x, t)
 
 
 class TorchLoop(NumpyLoop):
@@ -112,32 +72,3 @@ class JaxLoop(NumpyLoop):
 
     def params(self) -> Arrays:
         return {name: np.array(value) for name, value in self.network.items()}
-
-
-def run(
-    kind: type[NumpyLoop],
-    params: Arrays,
-    train_set: tuple[np.ndarray, np.ndarray],
-    test_set: tuple[np.ndarray, np.ndarray],
-    batches: np.ndarray,
-    learning_rate: float = 0.1,
-    *,
-    stops: Collection[int] = (),
-    evaluate: Collection[int] = (),
-) -> Iterator[Any]:
-    """Train with one of the loops; arguments and what is yielded as for
-    `reference.training.train`.
-    """
-    loop = kind(params, learning_rate)
-    batches = loop.order(batches)
-    losses: list[float] = []
-    for step, batch in enumerate(batches, start=1):
-        losses.append(loop.step(*loop.choose(*train_set, batch)))
-        if step in stops or step == len(batches):
-            accuracies = (
-                (loop.accuracy(*train_set), loop.accuracy(*test_set))
-                if step in evaluate
-                else None
-            )
-            yield step, loop.params(), np.array(losses), accuracies
-            losses = []

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any, Literal, TypeVar
 
 from parity_tests.implementations import Implementation, function_name, load
-from parity_tests.mutants.loops import run
+from parity_tests.loops import run
 
 Scope = Literal["function", "layer", "network", "training"]
 Definition = TypeVar("Definition")
@@ -36,6 +36,11 @@ class Mutant:
     sentence: str
     source: str
     definition: Any
+
+    @property
+    def predicate(self) -> str:
+        """The sentence, to stand after a subject."""
+        return self.sentence[0].lower() + self.sentence[1:]
 
     def load(self) -> Implementation:
         """The implementation with this mistake in it.

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from parity_tests.implementations import Arrays
+from parity_tests.loops import NumpyLoop
 from parity_tests.mutants.lazily import F, jax, jnp, torch
-from parity_tests.mutants.loops import JaxLoop, NumpyLoop, TorchLoop, jax_networks
+from parity_tests.mutants.loops import JaxLoop, TorchLoop, jax_networks
 from parity_tests.mutants.mutant import mistakes
 from reference.networks import TwoLayerNet
 

@@ -47,13 +47,9 @@ def save(page: Page, kind: str, path: Path, command: str) -> None:
         files[path] = as_markdown.render(page, name)
     else:
         files[path] = rendered(page, kind, command, writing.beside(path, REPORT, "."))
-    try:
+    with writing.to_be_written(path):
         for target, text in files.items():
             write_whole(target, text.encode())
-    except OSError as error:
-        raise writing.UnusableTarget(
-            f"{path} cannot be written: {error.strerror or error}"
-        ) from error
 
 
 def rendered(page: Page, kind: str, command: str, report: str = "") -> str:
