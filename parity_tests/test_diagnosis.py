@@ -6,6 +6,7 @@ as (what it must be called, where it is made, and old text with new text in its 
 
 import re
 
+import numpy as np
 import pytest
 
 from parity_tests.grading.diagnosis import BUILT_FROM, SECTIONS, explains, known
@@ -361,6 +362,16 @@ def test_a_mistake_in_one_of_two_branches_is_named(
     (found,) = of(graded_with("SoftmaxWithLoss", [edit]), "SoftmaxWithLoss")
     assert (found.mistake, found.known) == (mistake, True)
     assert found.sentence.startswith(f"For {kind} alone, `SoftmaxWithLoss` ")
+
+
+@pytest.mark.parametrize("seed", [371, 1395, 1564])
+def test_an_accuracy_that_is_the_same_by_chance_names_no_mistake(seed: int) -> None:
+    """Weights that nobody sets are random, and so is the accuracy that they come to."""
+    (edits,) = (edits for name, _, edits, _ in RELATED if name == "without-params")
+    np.random.seed(seed)
+    found = of(graded_with("TwoLayerNet", edits), "TwoLayerNet")
+    assert found[0].mistake == "without-params"
+    assert not any(diagnosis.known for diagnosis in found)
 
 
 def test_several_mistakes_in_a_class_are_all_named() -> None:
