@@ -9,14 +9,16 @@ BIN := $(VENV)/bin
 endif
 INSTALLED := $(VENV)/installed
 
-# NumPy's OpenBLAS lets its threads wait without sleeping, and others wait for them
-# (`reports.cli.main`).
-export OPENBLAS_THREAD_TIMEOUT ?= 18
+# NumPy's OpenBLAS lets its threads wait without sleeping, and others wait for them. The
+# command shortens that for itself (parity_tests/process.py); pytest is not the command. The
+# tests share the processors among several processes, and wait still less.
+test test-deep test-browser: export OPENBLAS_THREAD_TIMEOUT ?= 18
+bench-layers: export OPENBLAS_THREAD_TIMEOUT ?= 20
 # The same of PyTorch's threads, but only where several processes share the processors:
 # alone, they are faster if they do not sleep.
 test test-deep test-browser: export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: report test docs test-deep test-browser lint format published elementary lock clean help
+.PHONY: report test docs test-deep test-browser lint format bench bench-layers published elementary lock clean help
 
 report: $(INSTALLED) ## run the suite and write gradparity-report/
 	$(BIN)/gradparity report
@@ -44,6 +46,15 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench: $(INSTALLED) ## speed, against the floor and against idiomatic loops
+	$(BIN)/gradparity bench
+
+# Without the options of the suite: shapes would be checked at run time, and that be timed.
+bench-layers: $(INSTALLED) ## speed of the layers one by one, under pytest-benchmark (a minute)
+	$(BIN)/python -m pytest -q -o addopts= parity_tests/bench_layers.py --benchmark-disable-gc \
+	  --benchmark-max-time=0.1 --benchmark-min-rounds=10 --benchmark-time-unit=us \
+	  --benchmark-name=short --benchmark-columns=median,iqr,min,rounds
+
 published: $(INSTALLED) ## renew reports/published/ from a run on the real MNIST (ten minutes)
 	$(BIN)/gradparity report --dataset mnist --seeds 10 --output reports/published
 	rm reports/published/report.html
@@ -60,7 +71,7 @@ lock: ## renew requirements.lock (needs uv)
 	mv requirements.lock.new requirements.lock
 
 clean: ## remove what make has made
-	rm -rf $(VENV) gradparity-report gradparity-docs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) gradparity-report gradparity-docs .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list

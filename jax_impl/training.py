@@ -62,9 +62,8 @@ def train(
     wanted = sorted({step for step in stops if 0 < step < steps} | {steps})
     with jax.enable_x64(True):
         state = from_params(params)
-        train_arrays = [jnp.asarray(array) for array in train_set]
-        test_arrays = [jnp.asarray(array) for array in test_set]
-        indices = jnp.asarray(batches)
+        train_arrays, test_arrays = jax.device_put((train_set, test_set))
+        indices = jax.device_put(batches)
         rate = jnp.asarray(learning_rate, state["W1"].dtype)
     done = 0
     for stop in wanted:

@@ -1,12 +1,14 @@
-"""What can be done side by side: in processes with one thread each for their arithmetic.
+"""What can be done side by side: in processes that share the processors among them.
 
 Matrix products as small as the lecture's gain little from a second thread; a second
-training gains all of it.
+training gains all of it. So there are as many processes as processors, with one thread
+each for their arithmetic; or fewer, with more.
 """
 
 import multiprocessing.resource_tracker
 import os
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -15,18 +17,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import joblib
 import numpy as np
-from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky import get_reusable_executor, process_executor
 from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from parity_tests import compiling, forensics, process
 from parity_tests.checking import try_load
-from parity_tests.implementations import NotInstalled
-from parity_tests.records import Training
-from parity_tests.training import Plan, run_trainings
+from parity_tests.implementations import Implementation, NotInstalled
+from parity_tests.records import Parting, Together, Training
+from parity_tests.training import Plan, Trained, in_dtype, run_trainings
 from reference.cleanup import passing_folder
 from reference.datasets import Dataset
 
@@ -41,7 +44,7 @@ class Task(Protocol):
     def total(self) -> int:
         """Of how many steps."""
 
-    def run(self, progress: Callable[[int], object]) -> list[Any]:
+    def run(self, progress: Callable[[int], object]) -> Any:
         """Do it; `progress` is told how many more steps are made."""
 
 
@@ -65,28 +68,69 @@ class Trainings:
         return self.steps * len(self.implementations)
 
     def run(self, progress: Callable[[int], object]) -> list[Training]:
+        return run_trainings(
+            self.plan(),
+            [self.dtype],
+            self.loaded(),
+            lambda name, dtype, steps: progress(steps),
+        )
+
+    def plan(self) -> Plan:
+        in_dtype.cache_clear()  # of what was done before in this process
         # From joblib they come as np.memmap, which takes longer to look samples up.
         x_train, x_test = map(np.asarray, (self.dataset.x_train, self.dataset.x_test))
         dataset = replace(self.dataset, x_train=x_train, x_test=x_test)
         settings = self.steps, self.batch_size, self.learning_rate, self.seed
-        loaded = [try_load(name) for name in self.implementations]
-        return run_trainings(
-            Plan.of(dataset, *settings),
+        return Plan.of(dataset, *settings)
+
+    def loaded(self) -> list[Implementation]:
+        """Those that there are."""
+        found = [try_load(name) for name in self.implementations]
+        if "jax" in sys.modules:
+            compiling.watch()
+        present = [each for each in found if not isinstance(each, NotInstalled)]
+        return [each for each in present if each.train is not None]
+
+
+class Investigated(NamedTuple):
+    """Trainings in one dtype, and where they part."""
+
+    trainings: list[Training]
+    partings: list[Parting]
+    together: list[Together]
+
+
+class Investigations(Trainings):
+    """The same, and then where they part and why.
+
+    In one process, for steps are taken again to find that out: with another number of
+    threads they would not have the same bits.
+    """
+
+    def run(self, progress: Callable[[int], object]) -> Any:
+        trained: Trained = {}
+        plan = self.plan()
+        trainings = run_trainings(
+            plan,
             [self.dtype],
-            [found for found in loaded if not isinstance(found, NotInstalled)],
+            [forensics.Watch(), *self.loaded()[1:]],
             lambda name, dtype, steps: progress(steps),
+            inspect=lambda dtype, group: trained.update(group),
         )
+        found = forensics.investigate(plan, self.dtype, trained)
+        return Investigated(trainings, *found)
 
 
 class Running:
-    """Tasks that are being worked on."""
+    """Tasks that are being worked on. `compiled` is for how many seconds JAX compiled, of
+    those that have been waited for.
+    """
 
-    def __init__(self, results: Iterator[list[Any]], done: np.ndarray) -> None:
+    def __init__(self, results: Iterator[tuple[Any, float]], done: np.ndarray) -> None:
         self._results, self._done = results, done
+        self.compiled = 0.0
 
-    def wait(
-        self, progress: Callable[[int], object] = lambda steps: None
-    ) -> list[list[Any]]:
+    def wait(self, progress: Callable[[int], object] = lambda steps: None) -> list[Any]:
         """What every task returns, in their order.
 
         Args:
@@ -101,7 +145,9 @@ class Running:
         teller = threading.Thread(target=self._tell, args=(progress, ended))
         teller.start()
         try:
-            return list(self._results)
+            found = list(self._results)
+            self.compiled = sum(seconds for _, seconds in found)
+            return [result for result, _ in found]
         except TerminatedWorkerError as error:
             raise ChildProcessError(
                 "a process that trained was ended: was there too little memory?"
@@ -120,20 +166,57 @@ class Running:
 
 
 @contextmanager
+def sharing(dataset: Dataset) -> Iterator[Dataset]:
+    """The same, with its images in files that all processes share as their memory.
+
+    They begin at a multiple of 64 bytes, so that JAX needs no copy of its own.
+    """
+    with passing_folder(Path(gettempdir()), "gradparity-") as folder:
+
+        def shared(name: str) -> np.ndarray:
+            path = folder / f"{name}.npy"
+            np.save(path, getattr(dataset, name))
+            return np.asarray(np.load(path, mmap_mode="c"))
+
+        try:
+            x_train, x_test = shared("x_train"), shared("x_test")
+        except OSError as error:
+            raise OSError(
+                f"the images cannot be put where other processes find them ({error}); "
+                f"TMPDIR can name another folder than {gettempdir()}"
+            ) from error
+        # From here on, nothing holds on to the arrays that came.
+        dataset = replace(dataset, x_train=x_train, x_test=x_test)
+        yield dataset
+
+
+def threads(tasks: int, jobs: int | None = None) -> int:
+    """How many each process gets for its arithmetic, where there are so many tasks."""
+    processors = joblib.cpu_count()
+    return max(processors // max(min(jobs or processors, tasks), 1), 1)
+
+
+@contextmanager
 def started(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Running]:
     """Start the tasks; whatever of them still runs when the block is left is ended.
 
     Args:
         tasks: their data sets are handed on as files that all processes share.
-        jobs: the number of processes; by default as there are processors, but two.
+        jobs: the number of processes; by default as there are processors. Each gets its
+            share of the processors for its arithmetic. One process is this one, in which
+            the tasks run when they are waited for.
     """
-    processes = min(jobs or joblib.cpu_count(), len(tasks))
+    wanted = jobs or joblib.cpu_count()
     with passing_folder(Path(gettempdir()), "gradparity-") as folder:
         done = np.memmap(folder / "steps", np.int64, "w+", shape=len(tasks))
-        # One process would be this one. Of arrays that cannot be written to, torch warns.
-        settings = {"n_jobs": max(processes, 2), "mmap_mode": "c"}
-        settings |= {"initializer": _settle, "initargs": (os.getpid(),)}
-        with joblib.parallel_config("loky", inner_max_num_threads=1, **settings):
+        if wanted == 1:
+            yield Running((_work(task, done, i) for i, task in enumerate(tasks)), done)
+            return
+        share = threads(len(tasks), jobs)
+        # Of arrays that cannot be written to, torch warns.
+        settings = {"n_jobs": max(min(wanted, len(tasks)), 2), "mmap_mode": "c"}
+        settings |= {"initializer": _settle, "initargs": (os.getpid(), share)}
+        with joblib.parallel_config("loky", inner_max_num_threads=share, **settings):
             parallel = joblib.Parallel(return_as="generator", batch_size=1)
         calls = (
             joblib.delayed(_work)(task, done, number)
@@ -150,13 +233,16 @@ def started(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Running]
             get_reusable_executor().shutdown(kill_workers=True)
 
 
-def _work(task: Task, done: np.ndarray, number: int) -> list[Any]:
-    """In a process of its own; counts the steps that are made in done[number]."""
+def _work(task: Task, done: np.ndarray, number: int) -> tuple[Any, float]:
+    """What it returns, and for how many seconds JAX compiled; counts the steps that are
+    made in done[number].
+    """
 
     def count(steps: int) -> None:
         done[number] += steps
 
-    return task.run(count)
+    before = compiling.seconds()
+    return task.run(count), compiling.seconds() - before
 
 
 @contextmanager
@@ -183,14 +269,17 @@ def _children_without_interrupts() -> Iterator[None]:
             os.environ["PYTHONWARNINGS"] = said
 
 
-def _settle(parent: int) -> None:
-    """In a new process: no life after the parent's, and a single thread.
+def _settle(parent: int, share: int) -> None:
+    """In a new process: no life after the parent's, and so many threads.
 
     Of BLAS and torch, joblib sees to that; XLA obeys other variables.
     """
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    flags = os.environ.get("XLA_FLAGS", ""), "--xla_cpu_multi_thread_eigen=false"
-    os.environ |= {"NPROC": "1", "XLA_FLAGS": " ".join(flags)}
+    os.environ |= process.threads(share)
+    process.keep_memory()
+    # Who holds 300 MB more than after its first task would count as leaking, and be
+    # replaced with a warning. JAX's copy of MNIST alone is more than that.
+    process_executor._USE_PSUTIL = False
 
 
 def _end_with(parent: int) -> None:

@@ -361,3 +361,41 @@ class Summary(Record):
             failed=count[Verdict.FAIL],
             missing=count[Verdict.MISSING],
         )
+
+
+class BenchRow(Record):
+    """What `bench` measured of one thing: the median of its repeats, and the quartiles."""
+
+    part: Literal["step", "sweep", "suite", "report"]
+    name: str
+    kind: Literal["floor", "ours", "idiomatic", "lecture", "cost"]
+    framework: str | None = None  # numpy, torch, jax, sklearn
+    dtype: str | None = None
+    threads: int | None = None
+    batch_size: int | None = None
+    hidden: int | None = None
+    unit: Literal["µs", "s", "GiB", "count"]
+    median: float
+    low: float
+    high: float
+    repeats: int
+    note: str | None = None
+
+
+class BenchRatio(Record):
+    """Two of them, divided repeat by repeat; or a cost, held against a limit."""
+
+    name: str
+    what: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    at_most: float | None = None
+    note: str | None = None  # why there is no value
+
+
+class Bench(Record):
+    """A run of `bench`: every row, and what is made of them."""
+
+    rows: list[BenchRow]
+    ratios: list[BenchRatio]

@@ -228,6 +228,7 @@ def run(
     dtypes: Sequence[str],
     implementations: Sequence[str],
     progress: Callable[[], object] = lambda: None,
+    threads: int | None = None,
 ) -> list[Check]:
     """All rows, of those of the implementations that compute such products.
 
@@ -236,7 +237,8 @@ def run(
     """
     names = [name for name in implementations if name in RUN]
     prepared = [Prepared.of(Moving.of(case), d) for case in CASES for d in dtypes]
-    with ThreadPoolExecutor(1) as alone, ThreadPoolExecutor(os.cpu_count()) as pool:
+    many = threads or os.cpu_count()
+    with ThreadPoolExecutor(1) as alone, ThreadPoolExecutor(many) as pool:
         pending = [
             (alone if name == "torch" else pool).submit(check, each, name)
             for each in prepared

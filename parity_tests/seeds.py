@@ -12,19 +12,23 @@ import numpy as np
 
 from parity_tests.parallel import Trainings
 from parity_tests.records import Band, Paired, Training
-from parity_tests.training import Plan, disagreements, in_dtype
+from parity_tests.training import Plan, disagreements
 
 
 def tasks(
-    plan: Plan, count: int, dtypes: Sequence[str], implementations: Sequence[str]
+    plan: Plan,
+    count: int,
+    dtypes: Sequence[str],
+    implementations: Sequence[str],
+    kind: type[Trainings] = Trainings,
 ) -> list[Trainings]:
     """The trainings of `plan` from its seed and the count - 1 that follow it.
 
     The first of the implementations is the reference.
     """
     return [
-        Trainings(
-            dataset=data,
+        kind(
+            dataset=plan.dataset,
             steps=plan.steps,
             batch_size=plan.batches.shape[1],
             learning_rate=plan.learning_rate,
@@ -33,7 +37,6 @@ def tasks(
             implementations=tuple(implementations),
         )
         for dtype in dtypes
-        for data in [in_dtype(plan.dataset, dtype)]
         for seed in range(plan.seed, plan.seed + count)
     ]
 

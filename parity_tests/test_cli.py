@@ -37,6 +37,7 @@ def environment(tmp_path: Path, **changes: str) -> dict[str, str]:
     clean |= {
         "LOCALAPPDATA": str(home),
         "GRADPARITY_MNIST_MIRRORS": "http://127.0.0.1:9",
+        "TMPDIR": str(home),  # where a process that is killed leaves what it had there
     }
     return clean | changes
 
@@ -289,7 +290,7 @@ def test_report_is_whole_and_reads_back(
     assert set(raw) == {
         *("schema_version", "environment", "checks"),
         *("training", "divergences", "truth", "exhaustive", "summary"),
-        *("elementary", "partings", "together", "outsiders", "seeds", "bands"),
+        *("elementary", "partings", "together", "outsiders", "seeds", "bands", "bench"),
     }
     assert results.environment.dataset is not None
     assert results.environment.dataset.name == "digits"

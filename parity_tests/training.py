@@ -5,11 +5,8 @@ samples of every mini-batch are the same arrays for all, rounded once to the dty
 """
 
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Self
@@ -250,71 +247,28 @@ def run_trainings(
     progress: Callable[[str, str, int], object] = lambda name, dtype, steps: None,
     checkpoints: Checkpoints | None = None,
     inspect: Callable[[str, Trained], object] = lambda dtype, trained: None,
-    side_by_side: bool = False,
 ) -> list[Training]:
-    """Every implementation in every dtype; the reference, first of them, is what the
-    others are held against. `inspect` is called with all of a dtype.
-
-    If `side_by_side`, the others train at the same time, in threads, and beside them the
-    reference in the next dtype: while one of them computes it lets go of Python's lock.
+    """Every implementation in every dtype, one after another; the reference, first of
+    them, is what the others are held against. `inspect` is called with all of a dtype.
     """
-    failed: list[BaseException] = []
-
-    def run(
-        dtype: str, baseline: Trajectory | None, implementation: Implementation
-    ) -> tuple[Training, Trajectory]:
-        def advance(steps: int) -> None:
-            if failed:
-                raise CancelledError
-            progress(implementation.name, dtype, steps)
-
-        try:
-            return train(plan, dtype, implementation, baseline, advance, checkpoints)
-        except CancelledError:
-            raise
-        except BaseException as error:
-            failed.append(error)
-            raise
-
-    first, *others = implementations
-    beside = len(others) if side_by_side else 0
-    started = []
     trainings: list[Training] = []
-    try:
-        with (
-            torch_on_one_thread(beside > 1),
-            ThreadPoolExecutor(max(beside, 1)) as pool,
-        ):
-            for dtype in dtypes:
-                baseline = run(dtype, None, first)
-                rest = [pool.submit(run, dtype, baseline[1], each) for each in others]
-                if not beside:
-                    wait(rest)
-                started.append((dtype, baseline, rest))
-        for dtype, baseline, rest in started:
-            found = [baseline, *(future.result() for future in rest)]
-            trainings += [training for training, _ in found]
-            pairs = zip(implementations, (path for _, path in found), strict=True)
-            inspect(dtype, {each.name: (each, path) for each, path in pairs})
-    except CancelledError:  # because of another, which has said why
-        raise failed[0] from None
+    for dtype in dtypes:
+        trained: Trained = {}
+        baseline: Trajectory | None = None
+        for each in implementations:
+            training, path = train(
+                plan,
+                dtype,
+                each,
+                baseline,
+                partial(progress, each.name, dtype),
+                checkpoints,
+            )
+            trainings.append(training)
+            trained[each.name] = each, path
+            baseline = baseline or path
+        inspect(dtype, trained)
     return trainings
-
-
-@contextmanager
-def torch_on_one_thread(wanted: bool) -> Iterator[None]:
-    """For when something else computes as well: PyTorch's threads do not sleep while they
-    wait for each other.
-    """
-    torch = sys.modules.get("torch") if wanted else None
-    before = torch.get_num_threads() if torch else 0
-    if torch:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        if torch:
-            torch.set_num_threads(before)
 
 
 def disagreement(training: Training, reference: Training, tests: int) -> str | None:

@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer import Argument, Option
 
+from parity_tests import process
+
 if TYPE_CHECKING:
     from parity_tests.checkpoints import Checkpoints
+    from parity_tests.records import Bench
     from parity_tests.training import Plan, Trained
     from reference.datasets import Dataset
     from reports.results import DatasetInfo
 
 DTYPES = ("float64", "float32")
 DATASETS = ("auto", "mnist", "digits")
+BENCH_PARTS = ("step", "sweep", "suite", "report")
 TOPICS = (
     *("buy_fruit", "relu", "sigmoid", "affine", "softmax_with_loss"),
     *("two_layer_net", "training"),
@@ -83,6 +87,23 @@ Seeds = Annotated[
         min=2,
         help="Train from so many seeds, side by side, and compare them in pairs; the "
         "first is --seed.",
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    Option(
+        min=1,
+        help="Processes side by side; by default as many as there are processors.",
+        show_default=False,
+    ),
+]
+TrainJobs = Annotated[
+    int | None,
+    Option(
+        min=1,
+        help="Processes side by side; by default one, and with --seeds as many as there "
+        "are processors.",
+        show_default=False,
     ),
 ]
 AsJson = Annotated[bool, Option("--json", help="Print one JSON object instead.")]
@@ -279,6 +300,7 @@ def train(
         ),
     ] = None,
     seeds: Seeds = None,
+    jobs: TrainJobs = None,
     as_json: AsJson = False,
 ) -> None:
     """Train every implementation side by side, on the same mini-batches."""
@@ -294,6 +316,8 @@ def train(
         raise Unusable("--resume and --checkpoint-every go with --checkpoint")
     if seeds is not None and (forensics or checkpoint or save):
         raise Unusable("--seeds goes without --forensics, --checkpoint and --save")
+    if (jobs or 1) > 1 and (checkpoint or save):
+        raise Unusable("--jobs goes without --checkpoint and --save")
     if resume and forensics:
         raise Unusable("--forensics looks at every step: leave --resume out")
     for option, folder in (("--checkpoint", checkpoint), ("--save", save)):
@@ -302,9 +326,9 @@ def train(
     data = load_dataset(dataset, data_dir)
     plan = Plan.of(data, steps, batch_size, learning_rate, seed, checkpoint_every)
     if seeds is not None:
-        train_seeds(plan, seeds, dtypes, names, as_json)
+        train_seeds(plan, seeds, dtypes, names, jobs, as_json)
     checkpoints = open_checkpoints(checkpoint, plan, resume) if checkpoint else None
-    trained = running.train(plan, dtypes, names, forensics, checkpoints)
+    trained = running.train(plan, dtypes, names, forensics, checkpoints, jobs=jobs)
     trainings = trained.trainings
     if save is not None:
         save_parameters(save, trained.networks)
@@ -333,7 +357,12 @@ def train(
 
 
 def train_seeds(
-    plan: "Plan", count: int, dtypes: list[str], names: list[str], as_json: bool
+    plan: "Plan",
+    count: int,
+    dtypes: list[str],
+    names: list[str],
+    jobs: int | None,
+    as_json: bool,
 ) -> NoReturn:
     """`train --seeds`: the same from several seeds, compared in pairs."""
     from parity_tests.seeds import bands, paired
@@ -342,7 +371,7 @@ def train_seeds(
     from reports.console import note, output, say
 
     tests = len(plan.dataset.t_test)
-    trainings, missing = running.train_seeds(plan, count, dtypes, names)
+    trainings, missing = running.train_seeds(plan, count, dtypes, names, jobs=jobs)
     pairs = paired(trainings, tests)
     wrong = [sentence for row in pairs for sentence in row.disagreements]
     if as_json:
@@ -385,8 +414,16 @@ def report(
             "hour more.",
         ),
     ] = False,
+    bench: Annotated[
+        bool,
+        Option(
+            "--bench", help="Also measure how fast it is, as `gradparity bench` does."
+        ),
+    ] = False,
+    jobs: Jobs = None,
 ) -> None:
     """All of it, written to a directory: results.json, report.md, report.html, figures."""
+    from parity_tests import parallel
     from parity_tests.training import Plan
     from reports import running, tables, writing
     from reports.console import say, working
@@ -395,12 +432,19 @@ def report(
     names = choose_implementations(implementations, outsiders=True)
     check_rate(learning_rate)
     target = writing.check_target(output)
-    data = load_dataset(dataset, data_dir)
-    plan = Plan.of(data, steps, batch_size, learning_rate, seed)
-    info = describe_dataset(data)
-    results = running.report(plan, info, dtypes, names, exhaustive, seeds or 0)
-    with working("Drawing and writing"):
-        writing.write(results, data, target)
+    with parallel.sharing(load_dataset(dataset, data_dir)) as data:
+        plan = Plan.of(data, steps, batch_size, learning_rate, seed)
+        info = describe_dataset(data)
+        # The last part times a report on MNIST.
+        timed = BENCH_PARTS[: 4 if data.name == "mnist" else 3] if bench else ()
+        results = running.report(
+            *(plan, info, dtypes, names, exhaustive, seeds or 0),
+            jobs=jobs,
+            bench=timed,
+            data_dir=data_dir,
+        )
+        with working("Drawing and writing"):
+            writing.write(results, data, target)
     say(tables.headline(results))
     say(str(output / "report.html"), is_path=True)
     raise typer.Exit(1 if tables.problems(results) else 0)
@@ -604,6 +648,77 @@ def compare(
     raise typer.Exit(1 if worse else 0)
 
 
+@app.command()
+def bench(
+    parts: Annotated[
+        list[str] | None,
+        Argument(metavar="PART", help=f"{', '.join(BENCH_PARTS)}; by default all."),
+    ] = None,
+    rounds: Annotated[
+        int, Option(min=3, help="How often each is timed; medians are shown.")
+    ] = 15,
+    data_dir: DataDir = None,
+    figure: Annotated[
+        Path | None,
+        Option(metavar="FILE.svg", help="Also draw the part sweep there."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how fast it is: against the floor, and against what users would write.
+
+    All of it takes ten minutes. The sweep takes a third of the rounds, `check` two of
+    them, the report one.
+    """
+    chosen = choose("part", parts or [*BENCH_PARTS], BENCH_PARTS)
+    if figure is not None:
+        check_picture(figure, chosen)
+    from reports import benches, running
+    from reports.console import output, say
+    from reports.environment import describe
+
+    found = running.measure(chosen, rounds, data_dir)
+    if as_json:
+        print_json(
+            rows=found.rows,
+            ratios={ratio.name: ratio.value for ratio in found.ratios},
+            limits=found.ratios,
+            environment=describe(),
+        )
+    else:
+        for table, under in benches.parts(found):
+            table.print(output)
+            if under or output.is_terminal:
+                say(f"{under}\n" if under else "")
+        for sentence in [*benches.sentences(found), benches.machine(describe())]:
+            say(sentence)
+    if figure is not None:
+        draw_sweep(found, figure)
+        if not as_json:
+            say(str(figure), is_path=True)
+
+
+def check_picture(figure: Path, parts: list[str]) -> None:
+    """Raise, before anything is measured, if the sweep cannot be drawn there."""
+    from reports.writing import check_file
+
+    if "sweep" not in parts:
+        raise Unusable(f"--figure draws the part sweep, got {', '.join(parts)}")
+    if figure.suffix != ".svg":
+        raise Unusable(f"--figure must name an .svg file, got {figure}")
+    check_file("--figure", figure, "<svg", "picture")
+
+
+def draw_sweep(found: "Bench", path: Path) -> None:
+    """Write the picture of the sweep."""
+    from reports.speed import speed  # matplotlib takes its time
+    from reports.writing import write_file
+
+    drawn = speed(found)
+    if drawn is None:
+        raise Unusable("--figure: there are no two sizes to draw a line through")
+    write_file(path, drawn.svg)
+
+
 data_app = typer.Typer(
     help="The data sets: where they are looked for, fetching, verifying.",
     no_args_is_help=True,
@@ -790,10 +905,9 @@ def main() -> None:
     # Every refusal of bad input is an exception, and JAX takes its time over each
     # traceback to shorten it.
     os.environ.setdefault("JAX_TRACEBACK_FILTERING", "off")
-    # NumPy's OpenBLAS lets its threads wait for more work without sleeping, and that for
-    # so long (2^26 cycles) that PyTorch's, which come next, have to share processors with
-    # them: a training took three times as long. 2^18 are a tenth of a millisecond.
-    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "18")
+    for name, value in process.WAITING.items():
+        os.environ.setdefault(name, value)
+    process.keep_memory()
     # An import makes many objects and hardly any garbage: PyTorch's and JAX's take a
     # fifth longer when it is looked for after every 700 of them.
     gc.set_threshold(100_000, 10, 10)

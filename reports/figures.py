@@ -21,6 +21,7 @@ from parity_tests.records import Band, Check, Disagreement, Training, Verdict
 from reports.looks import PURPLE, Pixels, handle, listed, look, unique
 from reports.partings import growth, parted
 from reports.results import Results
+from reports.speed import speed
 from reports.svg import INK, STYLE, Figure, blank, figure
 from reports.tables import LECTURE_ACCURACY
 
@@ -51,6 +52,7 @@ def draw(
             growth(training, results.partings),
             parted(results.partings, train_images),
             disagreements(training, images),
+            speed(results.bench) if results.bench else None,
         ]
     return [figure for figure in drawn if figure]
 

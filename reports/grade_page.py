@@ -131,7 +131,7 @@ def file_name(graded: GradedFile) -> str:
 def check_target(path: Path, is_class: bool) -> None:
     """Raise `UnusableTarget` if a page, or a folder of them, cannot be written there."""
     if not is_class:
-        grades.check_file("--html", path, GENERATOR, "page of a grading")
+        writing.check_file("--html", path, GENERATOR, "page of a grading")
         return
     writing.check_target(path, MARK, "class summary", option="--html")
 
@@ -144,7 +144,7 @@ def write(path: Path, files: Sequence[GradedFile], class_name: str | None) -> No
     """
     if class_name is None:
         (graded,) = files
-        grades.write_file(path, render(graded))
+        writing.write_file(path, render(graded))
         return
     addresses = [address(number, graded) for number, graded in enumerate(files, 1)]
     record = to_json({"files": grades.plain([*files])}, inf_nan_mode="strings")

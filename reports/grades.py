@@ -27,7 +27,6 @@ from parity_tests.grading.records import (
     Warned,
 )
 from parity_tests.words import listed
-from reference.cleanup import write_whole
 from reports import console, writing
 from reports.tables import Table
 
@@ -403,39 +402,16 @@ def allow_any_text() -> None:
 
 def check_csv(path: Path) -> None:
     """Raise `UnusableTarget` if the CSV cannot be written there."""
-    check_file("--csv", path, f'"{COLUMNS[0]}","{COLUMNS[1]}",', "class summary")
-
-
-def check_file(option: str, path: Path, mark: str, what: str) -> None:
-    """Raise `UnusableTarget` if a file cannot be written there, or would replace one that
-    is neither empty nor has `mark` near its beginning, as what we have written has.
-    """
-    if not path.parent.is_dir():
-        raise writing.UnusableTarget(f"{option}: there is no folder {path.parent}")
-    if path.exists() and not (path.is_file() and is_ours(path, mark)):
-        raise writing.UnusableTarget(
-            f"{option} must name a new file or an earlier {what}, but {path} is neither"
-        )
-    writing.check_writable(option, path.parent)
-
-
-def is_ours(path: Path, mark: str) -> bool:
-    with path.open("rb") as file:
-        begins = file.read(1000)
-    return not begins or mark.encode() in begins
+    writing.check_file(
+        "--csv", path, f'"{COLUMNS[0]}","{COLUMNS[1]}",', "class summary"
+    )
 
 
 def write_csv(path: Path, files: Iterable[GradedFile]) -> None:
     """Raises `UnusableTarget` if it cannot be written."""
     text = csv_text(files)
     # A spreadsheet takes a file for UTF-8 only if it begins with a mark.
-    write_file(path, text, "utf-8" if text.isascii() else "utf-8-sig")
-
-
-def write_file(path: Path, text: str, encoding: str = "utf-8") -> None:
-    """Write it whole or not at all. Raises `UnusableTarget` if it cannot be written."""
-    with writing.to_be_written(path):
-        write_whole(path, text.encode(encoding))
+    writing.write_file(path, text, "utf-8" if text.isascii() else "utf-8-sig")
 
 
 def ended(text: str | None) -> str:

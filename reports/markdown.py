@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from reports import tables, trainings
+from reports import benches, tables, trainings
+from reports.benches import SPEED
 from reports.results import Results
 from reports.svg import Figure
 
@@ -21,7 +22,8 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             *truth(results),
             *training(results),
             *trained(results),
-            *(f"![{f.alt}](figures/{f.name}.svg)\n\n{f.caption}" for f in figures),
+            *bench(results, [drawn(f) for f in figures if f.name == SPEED]),
+            *(drawn(f) for f in figures if f.name != SPEED),
             *divergences(results),
             *exhaustive(results),
             *refusals(results),
@@ -84,6 +86,22 @@ def trained(results: Results) -> list[str]:
         for table in section.tables:
             parts += [f"### {table.title}", table.markdown()]
     return parts
+
+
+def bench(results: Results, pictures: Sequence[str]) -> list[str]:
+    """How fast it was, where that was measured."""
+    tables = list(benches.parts(results.bench)) if results.bench else []
+    if not results.bench or not tables:
+        return []
+    parts = ["## Speed", benches.LEGEND, *pictures]
+    parts.append("\n".join(f"- {said}" for said in benches.sentences(results.bench)))
+    for table, under in tables:
+        parts += [f"### {table.title}", table.markdown(), under]
+    return list(filter(None, parts))
+
+
+def drawn(figure: Figure) -> str:
+    return f"![{figure.alt}](figures/{figure.name}.svg)\n\n{figure.caption}"
 
 
 def divergences(results: Results) -> list[str]:

@@ -13,6 +13,8 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from parity_tests.records import Epoch, Training, Verdict
+from reports.benches import LEGEND as SPEED_LEGEND
+from reports.benches import SPEED, parts, sentences
 from reports.looks import unique
 from reports.results import Results
 from reports.svg import Figure
@@ -20,6 +22,7 @@ from reports.tables import (
     ELEMENTARY,
     R_LEGEND,
     SEVERITY,
+    Table,
     elementary_table,
     environment_table,
     exhaustive_sentences,
@@ -86,7 +89,11 @@ def render(results: Results, figures: Sequence[Figure], pages: str = "") -> str:
             elementary=elementary_table(results.elementary),
             about_elementary=ELEMENTARY,
             settings=environment_table(results.environment).rows,
-            figures=[(figure, Markup(figure.svg)) for figure in figures],
+            figures=[(f, Markup(f.svg)) for f in figures if f.name != SPEED],
+            speed=[(f, Markup(f.svg)) for f in figures if f.name == SPEED],
+            timed=list(parts(results.bench)) if results.bench else [],
+            about_speed=sentences(results.bench) if results.bench else [],
+            SPEED_LEGEND=SPEED_LEGEND,
             pages=pages,
             SYMBOLS=SYMBOLS,
             R_LEGEND=R_LEGEND,
@@ -119,6 +126,28 @@ def sort_key(value: float | None) -> str:
     return repr(value) if value is not None and math.isfinite(value) else ""
 
 
+def leading(text: str) -> float | None:
+    """The number that a cell begins with, if it does."""
+    found = re.match(r"[-+]?[\d,]*\.?\d+(e[-+]?\d+)?", text)
+    return float(found[0].replace(",", "")) if found else None
+
+
+def with_keys(table: Table) -> list[list[tuple[str, str | None]]]:
+    """Its rows, each cell with what it is sorted by: None in a column of words, which has
+    a cell that begins with something else than a number.
+    """
+    columns: list[list[tuple[str, str | None]]] = []
+    for cells in zip(*table.rows, strict=True):
+        numbers = [leading(cell) for cell in cells]
+        pairs = list(zip(cells, numbers, strict=True))
+        are_words = any(cell and number is None for cell, number in pairs)
+        is_sorted = any(cells) and not are_words
+        columns.append(
+            [(cell, sort_key(number) if is_sorted else None) for cell, number in pairs]
+        )
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
 def is_link(source: str) -> bool:
     """Whether a source is an address that a browser may be sent to."""
     return re.fullmatch(r"https?://[^\s\"<>]+", source) is not None
@@ -127,6 +156,7 @@ def is_link(source: str) -> bool:
 def _templates() -> Environment:
     templates = environment()
     templates.filters |= {"shown": shown, "sort_key": sort_key, "abridged": abridged}
+    templates.filters["with_keys"] = with_keys
     templates.filters["severity"] = SEVERITY.index
     templates.filters["drift"] = _largest_drift
     templates.tests["link"] = is_link

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from parity_tests.elementary import Measured
 from parity_tests.records import (
     Band,
+    Bench,
     Check,
     Divergence,
     Exhaustive,
@@ -56,6 +57,7 @@ class Environment(Record):
     seed: int | None = None
     started: str = ""
     seconds: float | None = None
+    jax_compile_seconds: float | None = None  # of all processes
 
 
 class Results(Record):
@@ -75,6 +77,7 @@ class Results(Record):
     bands: list[Band] = Field(default_factory=list)
     summary: Summary
     elementary: list[Measured] = Field(default_factory=list)
+    bench: Bench | None = None
 
     @property
     def tests(self) -> int:

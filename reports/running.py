@@ -3,11 +3,16 @@
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from threadpoolctl import threadpool_limits
 
 from parity_tests import (
     checking,
+    compiling,
     exhaustive,
     forensics,
     parallel,
@@ -25,7 +30,9 @@ from parity_tests.implementations import (
     NotInstalled,
 )
 from parity_tests.own import is_own
+from parity_tests.process import give_back_memory
 from parity_tests.records import (
+    Bench,
     Check,
     Divergence,
     Exhaustive,
@@ -35,9 +42,11 @@ from parity_tests.records import (
     Together,
     Training,
 )
-from reports.console import bar, working
+from reports.console import bar
 from reports.environment import describe
 from reports.results import DatasetInfo, Results
+
+BENCH_ROUNDS = 15
 
 
 def check(
@@ -45,10 +54,11 @@ def check(
     dtypes: Sequence[str],
     implementations: Sequence[str],
     edges_only: bool = False,
+    threads: int | None = None,
 ) -> tuple[list[Check], list[Divergence]]:
     """All checks of these layers, and the divergences documented for them."""
     checks: list[Check] = []
-    run = checking.Run(layers, dtypes, implementations, edges_only)
+    run = checking.Run(layers, dtypes, implementations, edges_only, threads)
     with bar("Comparing layers", len(run.cases)) as advance:
         for found in run:
             checks += found
@@ -72,25 +82,35 @@ def sensitivity(
 
 
 def differentiate_twice(
-    dtypes: Sequence[str], implementations: Sequence[str]
+    dtypes: Sequence[str], implementations: Sequence[str], threads: int | None = None
 ) -> list[Check]:
     """Jacobian- and Hessian-vector products of all layers and the network."""
     total = second_order.count(dtypes, implementations)
     with bar("Differentiating twice", total) as advance:
-        return second_order.run(dtypes, implementations, advance)
+        return second_order.run(dtypes, implementations, advance, threads)
 
 
 @dataclass
 class Trained:
-    """All trainings, the reference always first; the networks, by dtype and name; what
-    forensics found of them, if that was asked for; and why any of them is missing.
+    """All trainings, the reference always first; what forensics found of them, if that was
+    asked for; why any of them is missing; and the networks, by dtype and name, of those
+    that were trained in this process.
     """
 
     trainings: list[Training]
-    networks: dict[str, training.Trained]
-    partings: list[Parting]
-    together: list[Together]
-    missing: list[str]
+    partings: list[Parting] = field(default_factory=list)
+    together: list[Together] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    networks: dict[str, training.Trained] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, groups: Sequence[parallel.Investigated]) -> Self:
+        """Those of all dtypes."""
+        return cls(
+            [training for group in groups for training in group.trainings],
+            [parting for group in groups for parting in group.partings],
+            [stayed for group in groups for stayed in group.together],
+        )
 
 
 def train(
@@ -99,9 +119,26 @@ def train(
     implementations: Sequence[str],
     find_partings: bool = False,
     checkpoints: Checkpoints | None = None,
+    jobs: int | None = None,
 ) -> Trained:
-    """Train them side by side; and find out where and why they part, if wanted."""
+    """Train them one after another; and find out where and why they part, if wanted.
+
+    In more than one of `jobs`, each dtype has a process of its own, and nothing is known
+    of the networks but what the trainings tell.
+    """
     present, missing = load_trained(implementations)
+    if jobs is not None and jobs > 1:
+        names = [each.name for each in present]
+        kind = parallel.Investigations if find_partings else parallel.Trainings
+        tasks = seeds.tasks(plan, 1, dtypes, names, kind)
+        with (
+            bar("Training", sum(task.total for task in tasks)) as advance,
+            parallel.started(tasks, jobs) as running,
+        ):
+            groups = running.wait(advance)
+        if not find_partings:
+            groups = [parallel.Investigated(group, [], []) for group in groups]
+        return replace(Trained.of(groups), missing=missing)
     if find_partings:
         present[0] = forensics.Watch()
     networks: dict[str, training.Trained] = {}
@@ -113,9 +150,8 @@ def train(
             lambda name, dtype, steps: advance(steps),
             checkpoints,
             inspect=networks.__setitem__,
-            side_by_side=True,
         )
-    trained = Trained(found, networks, [], [], missing)
+    trained = Trained(found, missing=missing, networks=networks)
     if find_partings:
         total = len(dtypes) * (len(present) - 1)
         with bar("Looking for where they part", total) as advance:
@@ -131,14 +167,15 @@ def train_seeds(
     count: int,
     dtypes: Sequence[str],
     implementations: Sequence[str],
+    jobs: int | None = None,
 ) -> tuple[list[Training], list[str]]:
-    """The same from so many seeds, side by side."""
+    """The same from so many seeds, side by side in `jobs` processes."""
     present, missing = load_trained(implementations)
     tasks = seeds.tasks(plan, count, dtypes, [each.name for each in present])
     total = sum(task.total for task in tasks)
     with (
         bar(f"Training from {count} seeds", total) as advance,
-        parallel.started(tasks) as running,
+        parallel.started(tasks, jobs) as running,
     ):
         found = running.wait(advance)
     return [training for trainings in found for training in trainings], missing
@@ -148,13 +185,16 @@ def load_trained(
     implementations: Sequence[str],
 ) -> tuple[list[Implementation], list[str]]:
     """The reference and those of these that train; and why any of them is missing."""
-    wanted = dict.fromkeys(["reference", *implementations])
-    present, missing = load_present(
-        [name for name in wanted if name in training.TRAINED or is_own(name)]
-    )
+    present, missing = load_present(trainable(implementations))
     silent = [each.name for each in present if each.train is None]
     missing += [f"{name} offers no network to train" for name in silent]
     return [each for each in present if each.train is not None], missing
+
+
+def trainable(implementations: Sequence[str]) -> list[str]:
+    """The reference and those of these that may train, if they are there."""
+    wanted = dict.fromkeys(["reference", *implementations])
+    return [name for name in wanted if name in training.TRAINED or is_own(name)]
 
 
 def truth_task(plan: training.Plan) -> truth.EveryCheck:
@@ -201,57 +241,91 @@ def report(
     implementations: Sequence[str],
     every_float32: bool = False,
     seed_count: int = 0,
+    jobs: int | None = None,
+    bench: Sequence[str] = (),
+    data_dir: Path | None = None,
 ) -> Results:
-    """The whole run; if wanted, with every float32 through the element-wise layers, and
-    with trainings from several seeds.
+    """The whole run; if wanted, with every float32 through the element-wise layers, with
+    trainings from several seeds, and with those parts of `bench`.
 
-    The truth is checked and outsiders are trained in processes of one thread, beside
-    what takes one thread here, and not beside the other trainings, whose matrix products
-    take all processors and would wait for them. A tenth of the run fits in there; in
-    float64 only, where they must come to the same parameters.
+    In `jobs` processes, which share the processors, it trains and checks the truth, beside
+    the comparison of layers in this one. What is timed comes when all of that has ended.
+    Outsiders train a tenth of the run; in float64 only, where they must come to the same
+    parameters.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     outsiders = [name for name in implementations if name in OUTSIDERS]
     layered = [name for name in implementations if name not in OUTSIDERS]
+    kind = parallel.Investigations
+    trainings = seeds.tasks(plan, 1, dtypes, trainable(layered), kind)
     apart: list[parallel.Task] = [
-        truth_task(plan),
+        *trainings,
         *outside_tasks(plan, dtypes, outsiders),
+        truth_task(plan),
     ]
-    with parallel.started(apart) as beside:
-        checks, divergences = check(LAYERS_AND_NETWORK, dtypes, layered)
-        checks += differentiate_twice(dtypes, layered)
-        with working("Checking the truth and training the outsiders"):
-            truths, *outside = beside.wait()
-    trained = train(plan, dtypes, layered, find_partings=True)
+    share = parallel.threads(len(apart), jobs)
+    # NumPy's BLAS is loaded by now. Its threads wait for each other without sleeping, and
+    # where others have work as well, a product may take a hundred times as long.
+    with (
+        parallel.started(apart, jobs) as beside,
+        threadpool_limits(share, user_api="blas"),
+    ):
+        if any(name.startswith("jax") for name in layered):
+            compiling.watch()
+        alone = None if jobs == 1 else 1
+        checks, divergences = check(LAYERS_AND_NETWORK, dtypes, layered, threads=alone)
+        give_back_memory()
+        checks += differentiate_twice(dtypes, layered, alone)
+        compiled = compiling.seconds()
+        give_back_memory()
+        total = sum(task.total for task in apart)
+        with bar("Training and checking the truth", total) as advance:
+            found = beside.wait(advance)
+        compiled += beside.compiled
+    investigated, outside = found[: len(trainings)], found[len(trainings) : -1]
+    trained = Trained.of(investigated)
     from_seeds: list[Training] = []
     if seed_count:
-        from_seeds, _ = train_seeds(plan, seed_count, dtypes, layered)
+        from_seeds, _ = train_seeds(plan, seed_count, dtypes, layered, jobs)
     tried: list[Exhaustive] = []
     if every_float32:
         run = exhaustive.Run(exhaustive.LAYERS, load_present(layered)[0])
         exhaust(run)
         tried = run.rows()
-    environment = describe().model_copy(
+    environment, seconds = describe(), time.perf_counter() - clock
+    timed = measure(bench, BENCH_ROUNDS, data_dir) if bench else None
+    environment = environment.model_copy(
         update={
+            "threads": environment.threads | {"each process": share},
+            "jax_compile_seconds": round(compiled, 2) if compiled else None,
             "dataset": info,
             "command": " ".join(["gradparity", *sys.argv[1:]]),
             "seed": plan.seed,
             "started": started.isoformat(timespec="seconds"),
-            "seconds": round(time.perf_counter() - clock, 1),
+            "seconds": round(seconds, 1),
         }
     )
     return Results(
         environment=environment,
         checks=checks,
         training=trained.trainings,
-        outsiders=[training for group in outside for training in group],
+        outsiders=[t for group in outside for t in group],
         partings=trained.partings,
         together=trained.together,
         divergences=divergences,
-        truth=truths,
+        truth=found[-1],
         exhaustive=tried,
         seeds=seeds.paired(from_seeds, len(plan.dataset.t_test)),
         bands=list(seeds.bands(from_seeds)),
         summary=Summary.of(checks),
         elementary=measured(),
+        bench=timed,
     )
+
+
+def measure(parts: Sequence[str], rounds: int, data_dir: Path | None) -> Bench:
+    """How fast it is: these parts of the benchmark, each repeated so often."""
+    from parity_tests.benchmarks import bench
+
+    with bar("Measuring", bench.count(parts, rounds)) as advance:
+        return bench.run(parts, rounds, data_dir, advance)

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from reference.cleanup import UNFINISHED, at_end, passing_folder
+from reference.cleanup import UNFINISHED, at_end, passing_folder, write_whole
 from reference.datasets import Dataset
 
 if TYPE_CHECKING:
@@ -57,6 +57,25 @@ def check_writable(option: str, folder: Path) -> None:
         raise UnusableTarget(
             f"{option}: {existing} is not a directory to write in ({error.strerror})"
         ) from error
+
+
+def check_file(option: str, path: Path, mark: str, what: str) -> None:
+    """Raise `UnusableTarget` if a file cannot be written there, or would replace one that
+    is neither empty nor has `mark` near its beginning, as what we have written has.
+    """
+    if not path.parent.is_dir():
+        raise UnusableTarget(f"{option}: there is no folder {path.parent}")
+    if path.exists() and not (path.is_file() and is_ours(path, mark)):
+        raise UnusableTarget(
+            f"{option} must name a new file or an earlier {what}, but {path} is neither"
+        )
+    check_writable(option, path.parent)
+
+
+def is_ours(path: Path, mark: str) -> bool:
+    with path.open("rb") as file:
+        begins = file.read(1000)
+    return not begins or mark.encode() in begins
 
 
 def write(results: "Results", data: Dataset, target: Path) -> None:
@@ -112,6 +131,12 @@ def to_be_written(path: Path) -> Iterator[None]:
         raise UnusableTarget(
             f"{path} cannot be written: {error.strerror or error}"
         ) from error
+
+
+def write_file(path: Path, text: str, encoding: str = "utf-8") -> None:
+    """Write it whole or not at all. Raises `UnusableTarget` if it cannot be written."""
+    with to_be_written(path):
+        write_whole(path, text.encode(encoding))
 
 
 def _move_into_place(whole: Path, target: Path, replaced: Path) -> None:

@@ -33,7 +33,8 @@ def train(
     parameters = list(network.parameters())
     losses: list[torch.Tensor] = []
     for step, batch in enumerate(torch.from_numpy(batches), start=1):
-        x, t = x_train[batch], t_train[batch]  # 1. choose a mini-batch
+        x = x_train.index_select(0, batch)  # 1. choose a mini-batch
+        t = t_train.index_select(0, batch)
         loss = network.loss(x, t)  # 2. compute the gradient
         gradients = torch.autograd.grad(loss, parameters)
         with torch.no_grad():  # 3. update the parameters

@@ -1,0 +1,1 @@
+"""How fast the implementations are: against the floor, and against what users write."""

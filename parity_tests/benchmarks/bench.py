@@ -1,0 +1,107 @@
+"""The whole benchmark: its parts one after another, then rows and ratios.
+
+It is apart because it alone knows all parts; each of them can be measured without it.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from parity_tests.benchmarks import costs, timing, whole
+from parity_tests.benchmarks.loops import CONTENDERS, Contender
+from parity_tests.benchmarks.processes import Measured
+from parity_tests.benchmarks.ratios import ratios
+from parity_tests.benchmarks.series import Series
+from parity_tests.benchmarks.work import Work
+from parity_tests.implementations import NotInstalled
+from parity_tests.records import Bench
+
+Folder = str | os.PathLike[str]
+Progress = Callable[[int], object]
+Found = tuple[list[Series], Mapping[str, str]]  # the second: why anything is not there
+
+
+@dataclass(frozen=True)
+class Part:
+    """How often it calls `progress` in so many rounds; and how it is measured."""
+
+    count: Callable[[int], int]
+    measure: Callable[[int, Folder | None, Progress], Found]
+
+
+def steps(rounds: int, data_dir: Folder | None, progress: Progress) -> Found:
+    series = timing.measure_steps(rounds, progress)
+    names = {one.name for one in series}
+    absent = [each for each in CONTENDERS if each.name not in names]
+    reasons = {each.name: why_not(each) for each in absent}
+    return series, {name: why for name, why in reasons.items() if why is not None}
+
+
+def sweep(rounds: int, data_dir: Folder | None, progress: Progress) -> Found:
+    return timing.measure_sweep(rounds, progress), {}
+
+
+def suite(rounds: int, data_dir: Folder | None, progress: Progress) -> Found:
+    return unpacked(costs.measure(rounds, progress))
+
+
+def report(rounds: int, data_dir: Folder | None, progress: Progress) -> Found:
+    """Once, whatever the rounds: it takes minutes."""
+    return unpacked(whole.measure(data_dir, progress))
+
+
+def unpacked(measured: Measured) -> Found:
+    return [*measured.series.values()], measured.missing
+
+
+def why_not(contender: Contender) -> str | None:
+    """What a loop says that cannot be started, or None if it can."""
+    try:
+        next(contender.start(Work.of("float32", 1, 1, [1], samples=1)))
+    except NotInstalled as reason:
+        return str(reason)
+    return None
+
+
+PLAN = {
+    "step": Part(timing.count_steps, steps),
+    "sweep": Part(timing.count_sweep, sweep),
+    "suite": Part(costs.count, suite),
+    "report": Part(lambda rounds: whole.count(), report),
+}
+PARTS = tuple(PLAN)
+
+
+def count(parts: Sequence[str], rounds: int) -> int:
+    """The sum of all numbers with which `run` calls `progress`."""
+    return sum(PLAN[part].count(rounds) for part in parts)
+
+
+def run(
+    parts: Sequence[str],
+    rounds: int,
+    data_dir: Folder | None,
+    progress: Progress = lambda done: None,
+) -> Bench:
+    """Measure these parts, in this order, while nothing else should run.
+
+    Args:
+        parts: of `PARTS`.
+        rounds: how often everything is measured; what takes long, less often.
+        data_dir: a folder with MNIST's four files, which "report" needs. Without it they
+            are looked for where `reference.datasets.load` does, and never downloaded.
+        progress: called with the number of measurements that are done.
+
+    Raises:
+        DatasetError: `data_dir` lacks a file, or one is damaged.
+        ChildProcessError: a process that measures training steps is ended.
+    """
+    if "report" in parts:
+        whole.why_not(data_dir)  # raises now, and not after all else has been measured
+    series: list[Series] = []
+    missing: dict[str, str] = {}
+    for part in parts:
+        found, reasons = PLAN[part].measure(rounds, data_dir, progress)
+        series += found
+        missing |= reasons
+    return Bench(rows=[one.row() for one in series], ratios=ratios(series, missing))

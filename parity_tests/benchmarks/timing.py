@@ -1,0 +1,272 @@
+"""How long a training step takes, of every loop that is timed.
+
+There is one process for each number of threads, and only one of them ever works. Each
+round goes through all contenders in all processes, in an order of its own, so that a
+machine that is faster or slower for a while is so for all of them.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+import joblib
+
+from parity_tests.benchmarks.loops import CONTENDERS, Contender
+from parity_tests.benchmarks.series import Series
+from parity_tests.benchmarks.work import SAMPLES
+from parity_tests.process import WAITING, threads
+from reference.cleanup import at_end
+
+MICROSECONDS = 1e6
+FEWEST_ROUNDS = 3  # of the sweep, which makes a third of the rounds
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is trained."""
+
+    dtype: str
+    batch_size: int
+    hidden: int
+    samples: int = SAMPLES
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured: every contender in every setting with every number of threads.
+
+    `steps` are those of the stretches that are not timed and that are; with None they
+    are chosen by each process so that a timed one takes a tenth of a second.
+    """
+
+    part: str
+    contenders: tuple[str, ...]
+    settings: tuple[Setting, ...]
+    threads: tuple[int, ...]
+    steps: tuple[int, int] | None = None
+
+    def count(self, rounds: int) -> int:
+        """How often `measure` calls `progress`: once to prepare, and once a round."""
+        loops = len(self.contenders) * len(self.settings) * len(self.threads)
+        return loops * (1 + rounds)
+
+
+def step_plan() -> Plan:
+    """The lecture's training, in both dtypes, with all threads and with one."""
+    return Plan(
+        part="step",
+        contenders=tuple(contender.name for contender in CONTENDERS),
+        settings=tuple(Setting(dtype, 100, 50) for dtype in ("float32", "float64")),
+        threads=tuple(dict.fromkeys([joblib.cpu_count(), 1])),
+        steps=(50, 200),
+    )
+
+
+def sweep_plan() -> Plan:
+    """From small to large: where does the arithmetic outweigh all the rest?"""
+    sizes = [(batch_size, 50) for batch_size in (1, 10, 100, 1_000, 10_000)]
+    sizes += [(100, hidden) for hidden in (10, 200, 500, 2_000)]
+    return Plan(
+        part="sweep",
+        contenders=(
+            "numpy floor",
+            "torch floor",
+            "jax floor",
+            "reference",
+            "torch",
+            "jax",
+            "torch nn + SGD",
+            "jax a call a step",
+            "lecture",
+        ),
+        settings=tuple(Setting("float32", *size) for size in sizes),
+        threads=(joblib.cpu_count(),),
+    )
+
+
+def measure_steps(rounds: int, progress: Callable[[int], object]) -> list[Series]:
+    """Every loop on the lecture's network: µs per step, so many repeats of each.
+
+    Loops whose framework is not there are left out. `progress` is called with 1,
+    `count_steps(rounds)` times. Raises ChildProcessError if a process is ended that
+    measures.
+    """
+    return measure(step_plan(), rounds, progress)
+
+
+def measure_sweep(rounds: int, progress: Callable[[int], object]) -> list[Series]:
+    """Some loops over batch sizes and hidden sizes, with a third of the rounds; else as
+    `measure_steps`.
+    """
+    return measure(sweep_plan(), _fewer(rounds), progress)
+
+
+def count_steps(rounds: int) -> int:
+    """How often `measure_steps` calls `progress`."""
+    return step_plan().count(rounds)
+
+
+def count_sweep(rounds: int) -> int:
+    """How often `measure_sweep` calls `progress`."""
+    return sweep_plan().count(_fewer(rounds))
+
+
+def _fewer(rounds: int) -> int:
+    return max(FEWEST_ROUNDS, rounds // 3)
+
+
+def measure(
+    plan: Plan, rounds: int, progress: Callable[[int], object] = lambda done: None
+) -> list[Series]:
+    """As `measure_steps`, of any plan."""
+    order = random.Random(0)
+    found: list[Series] = []
+    with ExitStack() as stack:
+        workers = [stack.enter_context(started(count)) for count in plan.threads]
+        for setting in plan.settings:
+            taken = [
+                _prepare(each, plan, setting, rounds, progress) for each in workers
+            ]
+            for _ in range(rounds):
+                for worker, values in zip(workers, taken, strict=True):
+                    for name in order.sample([*values], len(values)):
+                        seconds = worker.ask(do="measure", name=name)["seconds"]
+                        values[name].append(MICROSECONDS * seconds)
+                        progress(1)
+            for count, values in zip(plan.threads, taken, strict=True):
+                found += [
+                    _series(plan.part, contender, setting, count, values)
+                    for contender in CONTENDERS
+                    if contender.name in values
+                ]
+    return found
+
+
+def _prepare(
+    worker: "Worker",
+    plan: Plan,
+    setting: Setting,
+    rounds: int,
+    progress: Callable[[int], object],
+) -> dict[str, list[float]]:
+    """No values yet of every contender that can be measured here."""
+    worker.ask(do="forget")
+    values: dict[str, list[float]] = {}
+    for seed, name in enumerate(plan.contenders):
+        answer = worker.ask(
+            do="prepare",
+            name=name,
+            setting=asdict(setting),
+            seed=seed,
+            repeats=rounds,
+            steps=plan.steps,
+        )
+        progress(1)
+        if "missing" in answer:
+            for _ in range(rounds):
+                progress(1)
+        else:
+            values[name] = []
+    return values
+
+
+def _series(
+    part: str,
+    contender: Contender,
+    setting: Setting,
+    count: int,
+    values: dict[str, list[float]],
+) -> Series:
+    return Series(
+        part=part,
+        name=contender.name,
+        kind=contender.kind,
+        framework=contender.framework,
+        dtype=setting.dtype,
+        threads=count,
+        batch_size=setting.batch_size,
+        hidden=setting.hidden,
+        unit="µs",
+        values=tuple(values[contender.name]),
+        note=contender.note,
+    )
+
+
+class Worker:
+    """A process that measures (`worker.py`), as it is seen from here."""
+
+    def __init__(self, process: "subprocess.Popen[str]", said: IO[bytes]) -> None:
+        self._process, self._said = process, said
+        self.pid = process.pid
+
+    def ask(self, **order: Any) -> dict[str, Any]:
+        """Give an order and wait for the answer.
+
+        Raises ChildProcessError if the process ends instead.
+        """
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with suppress(BrokenPipeError):  # then there is no answer either
+            process.stdin.write(json.dumps(order) + "\n")
+            process.stdin.flush()
+        answer = process.stdout.readline()
+        if not answer.endswith("\n"):
+            raise ChildProcessError(
+                f"a process that measured was ended{self._why(process.wait())}"
+            )
+        return json.loads(answer)
+
+    def _why(self, status: int) -> str:
+        """By which signal; or else the last that it said."""
+        if status < 0:
+            name = signal.Signals(-status).name
+            return f" by {name}: was there too little memory?"
+        self._said.seek(0)
+        lines = self._said.read().decode(errors="replace").splitlines()
+        told = [line for line in lines if line.strip()]
+        return f": {told[-1]}" if told else f" with status {status}"
+
+
+@contextmanager
+def started(count: int) -> Iterator[Worker]:
+    """A process with so many threads, which is gone when the block is left."""
+    command = [sys.executable, "-m", "parity_tests.benchmarks.worker"]
+    with TemporaryFile() as said:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+            cwd=ROOT,
+            env={**WAITING, **os.environ, **threads(count)},
+            start_new_session=True,  # Ctrl-C is for us alone, who end it
+        )
+        with at_end(partial(_kill, process)):
+            try:
+                yield Worker(process, said)
+            finally:
+                _kill(process)  # it has nothing to put in order
+                process.wait()
+                for pipe in (process.stdin, process.stdout):
+                    assert pipe is not None
+                    with suppress(BrokenPipeError):
+                        pipe.close()
+
+
+def _kill(process: "subprocess.Popen[str]") -> None:
+    """Twice does no harm."""
+    with suppress(OSError):
+        process.kill()
