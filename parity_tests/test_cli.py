@@ -295,6 +295,8 @@ def test_report_is_whole_and_reads_back(
     assert results.environment.dataset is not None
     assert results.environment.dataset.name == "digits"
     assert results.environment.command.startswith("gradparity report")
+    assert results.environment.threads["each process"]
+    assert results.environment.jax_compile_seconds is None  # nobody asked for JAX
     assert results.training[0].steps == 30
     shutil.copytree(target.parent, tmp_path / "a")
     shorter = results.training[0].model_copy(update={"steps": 20})

@@ -1,0 +1,66 @@
+"""A report's trainings in one process and in several, and what is timed afterwards."""
+
+from typing import Any
+
+import pytest
+
+from parity_tests.benchmarks import bench
+from parity_tests.implementations import load
+from parity_tests.parallel import threads
+from parity_tests.records import Bench
+from parity_tests.training import Plan, run_trainings
+from reference.datasets import load as load_dataset
+from reports import running
+from reports.results import DatasetInfo
+
+PLAN = Plan.of(load_dataset("digits"), steps=30)
+INFO = DatasetInfo(name="digits", source="scikit-learn")
+
+
+class Nothing:
+    """A task with nothing to do."""
+
+    total = 0
+
+    def run(self, progress: Any) -> list[Any]:
+        return []
+
+
+@pytest.fixture(autouse=True)
+def _only_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "check", lambda *_, **__: ([], []))
+    monkeypatch.setattr(running, "differentiate_twice", lambda *_: [])
+    monkeypatch.setattr(running, "truth_task", lambda _: Nothing())
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_trainings_are_those_of_train(jobs: int) -> None:
+    dtypes, names = ["float64", "float32"], ["reference"]
+    results = running.report(PLAN, INFO, dtypes, names, jobs=jobs)
+    alone = run_trainings(PLAN, dtypes, [load("reference")])
+    assert [(t.dtype, t.losses[-1][0]) for t in results.training] == [
+        ("float64", 30),
+        ("float32", 30),
+    ]
+    assert results.environment.threads["each process"] == threads(3, jobs)
+    if jobs == 1:  # with as many threads, to the last bit
+        found, expected = (
+            [t.model_dump(exclude={"seconds"}) for t in trainings]
+            for trainings in (results.training, alone)
+        )
+        assert found == expected
+
+
+def test_what_is_timed_is_timed_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    timed = Bench(rows=[], ratios=[])
+
+    def run(parts: Any, rounds: int, data_dir: Any, progress: Any) -> Bench:
+        asked.append((parts, rounds, data_dir))
+        return timed
+
+    monkeypatch.setattr(bench, "run", run)
+    results = running.report(PLAN, INFO, [], ["reference"], bench=("suite",))
+    assert asked == [(("suite",), running.BENCH_ROUNDS, None)]
+    assert results.bench == timed
+    assert running.report(PLAN, INFO, [], ["reference"]).bench is None
