@@ -167,27 +167,45 @@ class Running:
 
 @contextmanager
 def sharing(dataset: Dataset) -> Iterator[Dataset]:
-    """The same, with its images in files that all processes share as their memory.
-
-    They begin at a multiple of 64 bytes, so that JAX needs no copy of its own.
-    """
+    """The same, with its images in files that all processes share as their memory."""
     with passing_folder(Path(gettempdir()), "gradparity-") as folder:
-
-        def shared(name: str) -> np.ndarray:
-            path = folder / f"{name}.npy"
-            np.save(path, getattr(dataset, name))
-            return np.asarray(np.load(path, mmap_mode="c"))
-
-        try:
-            x_train, x_test = shared("x_train"), shared("x_test")
-        except OSError as error:
-            raise OSError(
-                f"the images cannot be put where other processes find them ({error}); "
-                f"TMPDIR can name another folder than {gettempdir()}"
-            ) from error
         # From here on, nothing holds on to the arrays that came.
-        dataset = replace(dataset, x_train=x_train, x_test=x_test)
+        dataset = _shared(dataset, folder)
         yield dataset
+
+
+def _shared(dataset: Dataset, folder: Path) -> Dataset:
+    """The images begin at a multiple of 64 bytes, so that JAX needs no copy of its own.
+
+    Raises OSError: there is no room for them.
+    """
+
+    def mapped(name: str) -> np.ndarray:
+        path = folder / f"{name}.npy"
+        np.save(path, getattr(dataset, name))
+        return np.asarray(np.load(path, mmap_mode="c"))
+
+    folder.mkdir(exist_ok=True)
+    try:
+        return replace(dataset, x_train=mapped("x_train"), x_test=mapped("x_test"))
+    except OSError as error:
+        raise OSError(
+            f"the images cannot be put where other processes find them ({error}); "
+            f"TMPDIR can name another folder than {gettempdir()}"
+        ) from error
+
+
+def _with_shared_images(tasks: Sequence[Task], folder: Path) -> Iterator[Task]:
+    """Those that train in another dtype than their images have are given them in it."""
+    found: dict[tuple[int, str], Dataset] = {}
+    for task in tasks:
+        if isinstance(task, Trainings) and task.dataset.x_train.dtype != task.dtype:
+            key = id(task.dataset), task.dtype
+            if key not in found:
+                narrow = task.dataset.astype(task.dtype)
+                found[key] = _shared(narrow, folder / f"images-{len(found)}")
+            task = replace(task, dataset=found[key])
+        yield task
 
 
 def threads(tasks: int, jobs: int | None = None) -> int:
@@ -220,7 +238,7 @@ def started(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Running]
             parallel = joblib.Parallel(return_as="generator", batch_size=1)
         calls = (
             joblib.delayed(_work)(task, done, number)
-            for number, task in enumerate(tasks)
+            for number, task in enumerate([*_with_shared_images(tasks, folder)])
         )
         with _children_without_interrupts():
             results = parallel(calls)

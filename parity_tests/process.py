@@ -35,7 +35,7 @@ def keep_memory() -> None:
     Where glibc does, a training step asks for hundreds of pages anew, and each comes
     filled with zeros: measured, up to 700 page faults and twice the time.
     """
-    _glibc("mallopt", M_TRIM_THRESHOLD, 2**26)
+    _glibc("mallopt", M_TRIM_THRESHOLD, 2**24)
     _glibc("mallopt", M_MMAP_THRESHOLD, 2**23)
 
 
