@@ -8,8 +8,7 @@ which any of them was going on. It is apart because whoever compiles need not kn
 import time
 from collections.abc import Iterable
 from functools import cache
-
-from parity_tests.implementations import NotInstalled, framework
+from typing import Any
 
 EVENTS = "/jax/core/compile/"  # tracing, lowering to MLIR, and the backend's part
 
@@ -17,17 +16,13 @@ _intervals: list[tuple[float, float]] = []
 
 
 @cache  # a listener that is registered twice hears everything twice
-def watch() -> None:
-    """From now on, listen to JAX, which is imported; where there is none, do nothing."""
-    try:
-        jax = framework("jax")
-    except NotInstalled:
-        return
+def watch(jax: Any) -> None:
+    """From now on, listen to JAX."""
     jax.monitoring.register_event_duration_secs_listener(_heard)
 
 
 def seconds() -> float:
-    """For how long JAX has compiled since `watch` was called, in whichever threads."""
+    """For how long JAX has compiled since it was imported, in whichever threads."""
     return union(list(_intervals))
 
 

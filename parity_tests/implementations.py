@@ -16,6 +16,8 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from parity_tests import compiling
+
 Arrays = dict[str, np.ndarray]
 
 
@@ -62,9 +64,12 @@ class Implementation(Protocol):
 def framework(name: str) -> Any:
     """The module of that name, or `NotInstalled`."""
     try:
-        return import_module(name)
+        module = import_module(name)
     except ImportError as error:
         raise NotInstalled(f"{name} cannot be imported: {error}") from error
+    if name == "jax":
+        compiling.watch(module)
+    return module
 
 
 def function_name(layer: str) -> str:

@@ -8,7 +8,6 @@ each for their arithmetic; or fewer, with more.
 import multiprocessing.resource_tracker
 import os
 import signal
-import sys
 import threading
 import time
 import warnings
@@ -86,8 +85,6 @@ class Trainings:
     def loaded(self) -> list[Implementation]:
         """Those that there are."""
         found = [try_load(name) for name in self.implementations]
-        if "jax" in sys.modules:
-            compiling.watch()
         present = [each for each in found if not isinstance(each, NotInstalled)]
         return [each for each in present if each.train is not None]
 
@@ -296,7 +293,7 @@ def _settle(parent: int, share: int) -> None:
     os.environ |= process.threads(share)
     process.keep_memory()
     # Who holds 300 MB more than after its first task would count as leaking, and be
-    # replaced with a warning. JAX's copy of MNIST alone is more than that.
+    # replaced with a warning. MNIST's images alone are more than that.
     process_executor._USE_PSUTIL = False
 
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import joblib
+import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from parity_tests import compiling, parallel, process
+from parity_tests import parallel, process
+from parity_tests.implementations import framework
 
 
 def test_one_thread_is_said_to_every_library() -> None:
@@ -45,11 +47,8 @@ class Look:
     total: int = 1
 
     def run(self, progress: Callable[[int], object]) -> Any:
-        import jax
-        import numpy
-
-        compiling.watch()
-        jax.jit(lambda x: x * 3 + self.total)(numpy.ones(self.total + 5))
+        jax = framework("jax")
+        jax.jit(lambda x: x * 3 + self.total)(np.ones(self.total + 5))
         pools = threadpool_info()
         progress(self.total)
         blas = {p["num_threads"] for p in pools if p["user_api"] == "blas"}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from parity_tests.benchmarks import bench
+from parity_tests.benchmarks import ROUNDS, bench
 from parity_tests.implementations import load
 from parity_tests.parallel import threads
 from parity_tests.records import Bench
@@ -61,6 +61,6 @@ def test_what_is_timed_is_timed_at_the_end(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(bench, "run", run)
     results = running.report(PLAN, INFO, [], ["reference"], bench=("suite",))
-    assert asked == [(("suite",), running.BENCH_ROUNDS, None)]
+    assert asked == [(("suite",), ROUNDS, None)]
     assert results.bench == timed
     assert running.report(PLAN, INFO, [], ["reference"]).bench is None

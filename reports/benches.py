@@ -301,10 +301,7 @@ def spread(row: BenchRow) -> str:
 
 
 def between(low: float | None, high: float | None) -> str:
-    """Nothing where there is nothing between: of a single repeat, or of a count."""
-    if low is None or high is None or low == high:
-        return ""
-    return f"{short(low)} to {short(high)}"
+    return "" if low is None or high is None else f"{short(low)} to {short(high)}"
 
 
 def short(value: float | None) -> str:

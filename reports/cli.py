@@ -15,6 +15,7 @@ import typer
 from typer import Argument, Option
 
 from parity_tests import process
+from parity_tests.benchmarks import ROUNDS
 
 if TYPE_CHECKING:
     from parity_tests.checkpoints import Checkpoints
@@ -435,8 +436,9 @@ def report(
     with parallel.sharing(load_dataset(dataset, data_dir)) as data:
         plan = Plan.of(data, steps, batch_size, learning_rate, seed)
         info = describe_dataset(data)
-        # The last part times a report on MNIST.
-        timed = BENCH_PARTS[: 4 if data.name == "mnist" else 3] if bench else ()
+        mnist = data.name == "mnist"  # of which the part "report" times another
+        parts = [part for part in BENCH_PARTS if mnist or part != "report"]
+        timed = tuple(parts) if bench else ()
         results = running.report(
             *(plan, info, dtypes, names, exhaustive, seeds or 0),
             jobs=jobs,
@@ -656,7 +658,7 @@ def bench(
     ] = None,
     rounds: Annotated[
         int, Option(min=3, help="How often each is timed; medians are shown.")
-    ] = 15,
+    ] = ROUNDS,
     data_dir: DataDir = None,
     figure: Annotated[
         Path | None,

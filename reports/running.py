@@ -21,6 +21,7 @@ from parity_tests import (
     training,
     truth,
 )
+from parity_tests.benchmarks import ROUNDS
 from parity_tests.catalogue import LAYERS_AND_NETWORK
 from parity_tests.checkpoints import Checkpoints
 from parity_tests.elementary import measured
@@ -45,8 +46,6 @@ from parity_tests.records import (
 from reports.console import bar
 from reports.environment import describe
 from reports.results import DatasetInfo, Results
-
-BENCH_ROUNDS = 15
 
 
 def check(
@@ -270,8 +269,6 @@ def report(
         parallel.started(apart, jobs) as beside,
         threadpool_limits(share, user_api="blas"),
     ):
-        if any(name.startswith("jax") for name in layered):
-            compiling.watch()
         alone = None if jobs == 1 else 1
         checks, divergences = check(LAYERS_AND_NETWORK, dtypes, layered, threads=alone)
         give_back_memory()
@@ -293,7 +290,7 @@ def report(
         exhaust(run)
         tried = run.rows()
     environment, seconds = describe(), time.perf_counter() - clock
-    timed = measure(bench, BENCH_ROUNDS, data_dir) if bench else None
+    timed = measure(bench, ROUNDS, data_dir) if bench else None
     environment = environment.model_copy(
         update={
             "threads": environment.threads | {"each process": share},

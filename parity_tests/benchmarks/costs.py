@@ -19,7 +19,6 @@ from parity_tests.benchmarks.processes import (
     GIB,
     Ended,
     Measured,
-    ProcessFailed,
     run,
 )
 from parity_tests.benchmarks.series import Series
@@ -80,6 +79,18 @@ class Command:
     framework: str | None = None
     statuses: tuple[int, ...] = (0,)
     memory: bool = False
+
+    def measure(self) -> list[Series]:
+        """Raises ProcessFailed."""
+        ended = run(
+            self.name, self.arguments, statuses=self.statuses, memory=self.memory
+        )
+        return self.rows(ended)
+
+    def warm_up(self) -> list[Series]:
+        """The same, of which nothing is kept."""
+        self.measure()
+        return []
 
     def rows(self, ended: Ended) -> list[Series]:
         """By default, how long it took."""
@@ -160,18 +171,7 @@ def measure(rounds: int, progress: Callable[[int], object]) -> Measured:
     found = Measured()
 
     def take(command: Command, counts: bool = True) -> None:
-        if command.name not in found.missing:
-            try:
-                ended = run(
-                    command.name,
-                    command.arguments,
-                    statuses=command.statuses,
-                    memory=command.memory,
-                )
-                for row in command.rows(ended) if counts else []:
-                    found.add(row)
-            except ProcessFailed as error:
-                found.missing[command.name] = str(error)
+        found.take(command.name, command.measure if counts else command.warm_up)
         progress(1)
 
     take(ONCE)
@@ -194,8 +194,6 @@ def time_cases(name: str) -> dict[str, Any]:
     Raises NotInstalled.
     """
     implementation = load(name)
-    if name.startswith("jax"):
-        compiling.watch()
     every: list[Case | NetworkCase] = [*LAYER_CASES, *NETWORK_CASES]
     chosen = [
         case

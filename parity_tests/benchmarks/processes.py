@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -59,6 +59,15 @@ class Measured:
         key = more.name, more.dtype
         before = self.series[key].values if key in self.series else ()
         self.series[key] = replace(more, values=(*before, *more.values))
+
+    def take(self, name: str, work: Callable[[], Iterable[Series]]) -> None:
+        """Add what it returns; or note why it failed, and not try again."""
+        if name not in self.missing:
+            try:
+                for each in work():
+                    self.add(each)
+            except ProcessFailed as error:
+                self.missing[name] = str(error)
 
 
 class PeakMemory:

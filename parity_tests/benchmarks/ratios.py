@@ -144,6 +144,8 @@ def held_against(
         return row.model_copy(update={"note": reasons[0]})
     above, *below = (one for one in found.values() if one is not None)
     value, low, high = ratio(above, total(below)) if below else quartiles(above.values)
+    if len(above.values) == 1:  # which has no spread
+        return row.model_copy(update={"value": value})
     return row.model_copy(update={"value": value, "low": low, "high": high})
 
 

@@ -21,7 +21,6 @@ from parity_tests.benchmarks.processes import (
     DISAGREES,
     GIB,
     Measured,
-    ProcessFailed,
     environment_without,
     run,
 )
@@ -71,12 +70,7 @@ def measure(
         return found
 
     def take(name: str, work: Callable[[], Found]) -> None:
-        if name not in found.missing:
-            try:
-                for each in work():
-                    found.add(each)
-            except ProcessFailed as error:
-                found.missing[name] = str(error)
+        found.take(name, work)
         progress(1)
 
     def take_trainings(dtype: str) -> None:
