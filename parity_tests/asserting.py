@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from parity_tests import DTYPES
 from parity_tests.catalogue import LAYER_CASES, LAYERS, SHAPE_CASES
 from parity_tests.checking import Prepared, check
 from parity_tests.own import Own, Vjp
 from parity_tests.records import Check, Verdict
-
-DTYPES = ("float64", "float32")
 
 
 def assert_parity(

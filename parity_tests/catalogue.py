@@ -361,9 +361,11 @@ def small_cases() -> list[Case | NetworkCase]:
     ]  # fmt: skip
 
 
-LAYER_CASES = [*layer_cases(), *LAYER_EDGES]
+_layer_cases = [*layer_cases(), *LAYER_EDGES]
+LAYERS = list(dict.fromkeys(case.layer for case in _layer_cases))
+# One layer after another: who has compiled something for one can then let go of it.
+LAYER_CASES = sorted(_layer_cases, key=lambda case: LAYERS.index(case.layer))
 SHAPE_CASES = [*shape_cases(), *SHAPE_EDGES]
 NETWORK_CASES = [*network_cases(), *NETWORK_EDGES]
 SMALL_CASES = small_cases()
-LAYERS = list(dict.fromkeys(case.layer for case in LAYER_CASES))
 LAYERS_AND_NETWORK = [*LAYERS, NetworkCase.layer]

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -71,6 +71,7 @@ class Prepared:
     reference: Arrays
     truth_bounds: Bounds
     refusal: str | None = None  # the reference's, of bad input
+    by_arithmetic: dict[Arithmetic, dict[str, Allowed]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, case: Case | NetworkCase, dtype: str) -> Self:
@@ -97,11 +98,13 @@ class Prepared:
 
     def _allowed(self, implementation: str) -> dict[str, Allowed]:
         own = arithmetic(implementation, self.dtype)
-        certain, probable = (error_bounds(self.case, a) for a in (own, own.likely))
-        return {
-            quantity: Allowed.of(certain[quantity], probable[quantity], truth)
-            for quantity, truth in self.truth_bounds.items()
-        }
+        if own not in self.by_arithmetic:  # several have the same
+            certain, probable = (error_bounds(self.case, a) for a in (own, own.likely))
+            self.by_arithmetic[own] = {
+                quantity: Allowed.of(certain[quantity], probable[quantity], truth)
+                for quantity, truth in self.truth_bounds.items()
+            }
+        return self.by_arithmetic[own]
 
 
 def trusted(truth: np.ndarray, bounded: Bounded) -> np.ndarray:

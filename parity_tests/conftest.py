@@ -17,6 +17,8 @@ import jaxtyping
 import pytest
 from hypothesis import HealthCheck, settings
 
+from parity_tests import DTYPES
+
 # Always the same examples; and by `make test-deep`, others each time, and more of them.
 settings.register_profile(
     "normal",
@@ -30,8 +32,6 @@ settings.register_profile(
     "deep", settings.get_profile("normal"), max_examples=10_000, derandomize=False
 )
 settings.load_profile("normal")
-
-DTYPES = ("float64", "float32")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

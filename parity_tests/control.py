@@ -6,6 +6,7 @@ asked of it, it must fail on a gradient that is planted wrong.
 
 import numpy as np
 
+from parity_tests import DTYPES
 from parity_tests.catalogue import LAYER_CASES
 from parity_tests.checking import Prepared, check
 from parity_tests.implementations import Arrays, LectureStyle
@@ -33,7 +34,7 @@ def negative_control() -> str | None:
     must fail and the others must not, and with nothing planted none must.
     """
     case = next(case for case in LAYER_CASES if case.id == "Affine/batch")
-    for dtype in ("float64", "float32"):
+    for dtype in DTYPES:
         for factor, expected in ((1.0, []), (1 + 1e-4, ["dW"])):
             rows, _ = check(Prepared.of(case, dtype), "spoilt", Spoilt("dW", factor))
             failed = [row.quantity for row in rows if row.verdict == Verdict.FAIL]

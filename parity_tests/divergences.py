@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from parity_tests import DTYPES
 from parity_tests.cases import Case
 from parity_tests.comparison import alike
 from parity_tests.implementations import Arrays
@@ -25,7 +26,6 @@ from parity_tests.records import Divergence
 Value = float | Callable[..., Any]
 
 NAN, INF = float("nan"), float("inf")
-BOTH = ("float64", "float32")
 NUMPY = ("reference",)
 TORCH = ("torch", "torch-composed")
 JAX = ("jax", "jax-composed", "jax-jit")
@@ -52,7 +52,7 @@ class Documented:
     returns: dict[tuple[str, ...], Value]
     why: str
     source: str = "measured"
-    dtypes: tuple[str, ...] = BOTH
+    dtypes: tuple[str, ...] = DTYPES
     spelled: str = ""
 
     @cached_property

@@ -9,7 +9,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from copy import copy
-from functools import partial
+from functools import lru_cache, partial
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Protocol, Self
@@ -259,7 +259,9 @@ class JaxStyle(FunctionStyle):
         self.jax = jax
         self.networks = import_module("jax_impl.networks")
         self.jit = jit
-        self._vjps: dict[tuple[str, Any], Callable[..., Any]] = {}
+        # One function for each layer, so that a shape is compiled once, not for each case;
+        # and of the last layers only, since every compiled program takes a megabyte.
+        self._vjp = lru_cache(maxsize=2)(self._make_vjp)
         self._trace = jax.jit(self.networks.trace) if jit else self.networks.trace
         self.run_network = None if form else self._run_network
         self.train = None if form or jit else import_module("jax_impl.training").train
@@ -274,18 +276,9 @@ class JaxStyle(FunctionStyle):
             )
         return self.jax.device_put(value)
 
-    def _vjp(self, layer: str) -> Callable[..., Any]:
-        """(inputs to differentiate, labels, dout) -> (out, gradients), jitted or not.
-
-        One function for each layer, so that a shape is compiled once, not for each case.
-        """
-        key = layer, self.spelling
-        if key not in self._vjps:
-            self._vjps[key] = self._make_vjp(layer)
-        return self._vjps[key]
-
-    def _make_vjp(self, layer: str) -> Callable[..., Any]:
-        function, vjp = self.function(layer), self.jax.vjp
+    def _make_vjp(self, layer: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """(inputs to differentiate, labels, dout) -> (out, gradients), jitted or not."""
+        vjp = self.jax.vjp
 
         def forward_and_backward(primals: Any, labels: Any, dout: Any) -> Any:
             out, back = vjp(lambda primals: function(**primals, **labels), primals)
@@ -304,7 +297,7 @@ class JaxStyle(FunctionStyle):
                 self.jax.eval_shape(
                     lambda primals: self.function(layer)(**primals, **arrays), primals
                 )
-            out, gradients = self._vjp(layer)(
+            out, gradients = self._vjp(layer, self.function(layer))(
                 primals, arrays, self._array(layer, "dout", dout)
             )
             results = {"out": out, **{"d" + name: gradients[name] for name in names}}

@@ -70,7 +70,7 @@ class Trainings:
         return run_trainings(
             self.plan(),
             [self.dtype],
-            self.loaded(),
+            self.loaded(progress),
             lambda name, dtype, steps: progress(steps),
         )
 
@@ -82,11 +82,13 @@ class Trainings:
         settings = self.steps, self.batch_size, self.learning_rate, self.seed
         return Plan.of(dataset, *settings)
 
-    def loaded(self) -> list[Implementation]:
-        """Those that there are."""
+    def loaded(self, progress: Callable[[int], object]) -> list[Implementation]:
+        """Those that there are; the steps of the others count as made."""
         found = [try_load(name) for name in self.implementations]
         present = [each for each in found if not isinstance(each, NotInstalled)]
-        return [each for each in present if each.train is not None]
+        trained = [each for each in present if each.train is not None]
+        progress(self.steps * (len(found) - len(trained)))
+        return trained
 
 
 class Investigated(NamedTuple):
@@ -110,7 +112,7 @@ class Investigations(Trainings):
         trainings = run_trainings(
             plan,
             [self.dtype],
-            [forensics.Watch(), *self.loaded()[1:]],
+            [forensics.Watch(), *self.loaded(progress)[1:]],
             lambda name, dtype, steps: progress(steps),
             inspect=lambda dtype, group: trained.update(group),
         )
@@ -245,7 +247,7 @@ def started(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Running]
             with warnings.catch_warnings():  # that not all has been waited for
                 warnings.simplefilter("ignore")
                 results.close()
-            get_reusable_executor().shutdown(kill_workers=True)
+            get_reusable_executor(reuse=True).shutdown(kill_workers=True)
 
 
 def _work(task: Task, done: np.ndarray, number: int) -> tuple[Any, float]:

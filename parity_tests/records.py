@@ -399,3 +399,4 @@ class Bench(Record):
 
     rows: list[BenchRow]
     ratios: list[BenchRatio]
+    missing: dict[str, str] = {}  # by name or part: why it was not measured

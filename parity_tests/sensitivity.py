@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from parity_tests import DTYPES
 from parity_tests.catalogue import (
     LAYER_CASES,
     LAYERS_AND_NETWORK,
@@ -32,7 +33,6 @@ from parity_tests.mutants import MUTANTS, Mutant
 from parity_tests.records import Check, MutantResult, Verdict
 from parity_tests.training import FLOAT64_DRIFT, Plan, Trajectory, disagreement, train
 
-DTYPES = ("float64", "float32")
 TRAINING = "TwoLayerNet/training"
 STEPS = 4
 # Shapes that every run of the suite has come first; the others cost JAX a compilation.

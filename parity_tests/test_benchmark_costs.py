@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 from parity_tests import compiling
-from parity_tests.benchmarks import bench, costs, lecture_script, processes, whole
+from parity_tests.benchmarks import bench, commands, costs, lecture_script, whole
+from parity_tests.benchmarks.commands import Ended, PeakMemory, ProcessFailed, run
 from parity_tests.benchmarks.loops import CONTENDERS
-from parity_tests.benchmarks.processes import Ended, PeakMemory, ProcessFailed, run
 from parity_tests.benchmarks.ratios import LIMITS, Named, ratios
 from parity_tests.benchmarks.series import Series
 from parity_tests.implementations import framework
@@ -136,7 +136,7 @@ def test_no_process_outlives_the_one_that_measures_it(tmp_path: Path) -> None:
     )
     measuring = (
         "import sys\n"
-        "from parity_tests.benchmarks.processes import run\n"
+        "from parity_tests.benchmarks.commands import run\n"
         "from reference.cleanup import obey_signals\n"
         "obey_signals()\n"
         f"run('it', ['-c', {measured!r}, sys.argv[1]], memory=True)\n"
@@ -162,7 +162,7 @@ def test_settings_made_for_itself_are_not_for_the_lecture(
 ) -> None:
     monkeypatch.setenv("OURS", "20")
     monkeypatch.setenv("THEIRS", "30")
-    found = processes.environment_without({"OURS": "20", "THEIRS": "20"})
+    found = commands.environment_without({"OURS": "20", "THEIRS": "20"})
     assert "OURS" not in found
     assert found["THEIRS"] == "30"
 
@@ -177,7 +177,7 @@ def answer(name: str, arguments: Sequence[str], **given: Any) -> Ended:
         return Ended(3.0, 0, json.dumps(found))
     if name == "import torch":
         raise ProcessFailed("import torch ended with status 1: no torch")
-    peak = processes.GIB // 2 if given["memory"] else None
+    peak = commands.GIB // 2 if given["memory"] else None
     return Ended(0.25, 1 if name == costs.CHECK else 0, "help\n\n3\n", peak)
 
 
@@ -252,7 +252,7 @@ def test_a_folder_without_mnist_is_refused_before_anything_is_measured(
 
 def measure_report(
     monkeypatch: pytest.MonkeyPatch, status: int, compiled: float | None
-) -> processes.Measured:
+) -> commands.Measured:
     """The whole part, where a report takes 12 seconds, and all else 2."""
 
     def answer(name: str, arguments: Sequence[str], **given: Any) -> Ended:
@@ -265,7 +265,7 @@ def measure_report(
         Path(output).mkdir()
         text = json.dumps({"environment": {"jax_compile_seconds": compiled}})
         (Path(output) / "results.json").write_text(text, encoding="utf-8")
-        return Ended(12.0, status, "", 2 * processes.GIB)
+        return Ended(12.0, status, "", 2 * commands.GIB)
 
     folders: list[Path] = []
     calls: list[int] = []

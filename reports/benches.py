@@ -1,8 +1,7 @@
 """What is said of a run of the benchmark: limits, steps, sweeps and costs, as tables and
 sentences.
 
-Whatever was not measured is not mentioned. The picture is apart, in `reports.speed`,
-since the command can do without matplotlib.
+The picture is apart, in `reports.speed`, since the command can do without matplotlib.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -228,14 +227,19 @@ def cost(row: BenchRow) -> str:
 
 
 def sentences(bench: Bench) -> list[str]:
-    """Are the limits kept, how long does a step of ours take, and what was noted?"""
+    """Are the limits kept, how long does a step of ours take, what was noted, and what is
+    missing?
+    """
     said = [limits_sentence(bench.ratios), steps_sentence(bench.rows)]
     noted = {
         f"{row.name}: {row.note}.": None
         for row in bench.rows
         if row.note and row.part not in COSTS
     }
-    return [*filter(None, said), *noted]
+    reasons = (
+        f"{name} was not measured: {why}." for name, why in bench.missing.items()
+    )
+    return [*filter(None, said), *noted, *reasons]
 
 
 def limits_sentence(ratios: Sequence[BenchRatio]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer import Argument, Option
 
-from parity_tests import process
+from parity_tests import DTYPES, process
 from parity_tests.benchmarks import ROUNDS
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from reference.datasets import Dataset
     from reports.results import DatasetInfo
 
-DTYPES = ("float64", "float32")
 DATASETS = ("auto", "mnist", "digits")
 BENCH_PARTS = ("step", "sweep", "suite", "report")
 TOPICS = (
@@ -684,6 +683,7 @@ def bench(
             rows=found.rows,
             ratios={ratio.name: ratio.value for ratio in found.ratios},
             limits=found.ratios,
+            missing=found.missing,
             environment=describe(),
         )
     else:

@@ -39,7 +39,7 @@ def train(
         gradients = torch.autograd.grad(loss, parameters)
         with torch.no_grad():  # 3. update the parameters
             for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter.sub_(learning_rate * gradient)
+                parameter.sub_(gradient, alpha=learning_rate)
         losses.append(loss.detach())  # 4. repeat
         if step in stops or step == len(batches):
             accuracies = (

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from parity_tests.benchmarks import costs, timing, whole
+from parity_tests.benchmarks.commands import Measured
 from parity_tests.benchmarks.loops import CONTENDERS, Contender
-from parity_tests.benchmarks.processes import Measured
 from parity_tests.benchmarks.ratios import ratios
 from parity_tests.benchmarks.series import Series
 from parity_tests.benchmarks.work import Work
@@ -104,4 +104,5 @@ def run(
         found, reasons = PLAN[part].measure(rounds, data_dir, progress)
         series += found
         missing |= reasons
-    return Bench(rows=[one.row() for one in series], ratios=ratios(series, missing))
+    rows = [one.row() for one in series]
+    return Bench(rows=rows, ratios=ratios(series, missing), missing=missing)

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from parity_tests import compiling
-from parity_tests.benchmarks.processes import (
+from parity_tests import DTYPES, compiling
+from parity_tests.benchmarks.commands import (
     DISAGREES,
     GIB,
     Ended,
@@ -31,7 +31,6 @@ PYTHON, HELP, CHECK = "python -c pass", "gradparity --help", "gradparity check"
 HELP_IMPORTS = "frameworks that --help imports"
 PEAK = ", peak memory"
 FEW = 2  # rounds of what takes seconds
-DTYPES = ("float64", "float32")
 
 # Prints how many of these are there once the help has been shown.
 HEAVY = ("torch", "jax", "matplotlib", "sklearn")

@@ -9,7 +9,8 @@ timed, and yields a function that returns its arrays, which only tests call.
   thing); and of NumPy also with new arrays, as everybody writes them.
 - *ours*: each implementation's own `train`, which `report` runs.
 - *idiomatic*: PyTorch's nn.Module and optim.SGD, with DataLoader and without; JAX with
-  optax and one jitted call for each step; scikit-learn's MLPClassifier.
+  optax and one jitted call for each step; scikit-learn's MLPClassifier. As ours do, and
+  the lecture's, they keep the loss of every step, as a number.
 - *lecture*: in the form of its script: parameters of float64 whatever the images are,
   labels one-hot, and the loss computed once more after the update.
 """
@@ -26,6 +27,7 @@ from parity_tests.benchmarks.work import CLASSES, PIXELS, Work
 from parity_tests.implementations import Arrays, framework, load
 
 Loop = Iterator[Callable[[], Arrays]]
+NEW_ARRAYS = "numpy floor, new arrays"
 
 
 @dataclass(frozen=True)
@@ -170,12 +172,14 @@ def torch_nn(work: Work, with_loader: bool = False) -> Loop:
         batches = iter(data.DataLoader(dataset, batch_sampler=work.batches.tolist()))
     else:
         batches = ((images[b], labels[b]) for b in torch.from_numpy(work.batches))
+    losses: list[float] = []
     for length in work.lengths:
         for x, t in islice(batches, length):
             optimizer.zero_grad()
             loss = criterion(model(x), t)
             loss.backward()
             optimizer.step()
+            losses.append(loss.item())
         yield partial(_from_sequential, model)
 
 
@@ -219,11 +223,13 @@ def jax_a_call_a_step(work: Work) -> Loop:
     with jax.enable_x64(True):
         params = jax.device_put(work.params)
         memory = optimizer.init(params)
+    losses: list[float] = []
     for stretch in work.stretches:
         with jax.enable_x64(True):
             for batch in stretch:
                 x, t = work.images[batch], work.labels[batch]
-                params, memory, _ = step(params, memory, x, t)
+                params, memory, value = step(params, memory, x, t)
+                losses.append(float(value))
             jax.block_until_ready(params)
         yield partial(_from_jax, params)
 
@@ -290,7 +296,7 @@ def lecture(work: Work) -> Loop:
 
 CONTENDERS: tuple[Contender, ...] = (
     Contender("numpy floor", "floor", "numpy", numpy_floor),
-    Contender("numpy floor, new arrays", "floor", "numpy", numpy_floor_with_new_arrays),
+    Contender(NEW_ARRAYS, "floor", "numpy", numpy_floor_with_new_arrays),
     Contender("torch floor", "floor", "torch", torch_floor),
     Contender("jax floor", "floor", "jax", jax_floor),
     Contender("reference", "ours", "numpy", ours("reference")),

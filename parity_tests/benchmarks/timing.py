@@ -21,7 +21,8 @@ from typing import IO, Any
 
 import joblib
 
-from parity_tests.benchmarks.loops import CONTENDERS, Contender
+from parity_tests import DTYPES
+from parity_tests.benchmarks.loops import CONTENDERS, NEW_ARRAYS, Contender
 from parity_tests.benchmarks.series import Series
 from parity_tests.benchmarks.work import SAMPLES
 from parity_tests.process import WAITING, threads
@@ -67,7 +68,7 @@ def step_plan() -> Plan:
     return Plan(
         part="step",
         contenders=tuple(contender.name for contender in CONTENDERS),
-        settings=tuple(Setting(dtype, 100, 50) for dtype in ("float32", "float64")),
+        settings=tuple(Setting(dtype, 100, 50) for dtype in sorted(DTYPES)),
         threads=tuple(dict.fromkeys([joblib.cpu_count(), 1])),
         steps=(50, 200),
     )
@@ -79,17 +80,8 @@ def sweep_plan() -> Plan:
     sizes += [(100, hidden) for hidden in (10, 200, 500, 2_000)]
     return Plan(
         part="sweep",
-        contenders=(
-            "numpy floor",
-            "torch floor",
-            "jax floor",
-            "reference",
-            "torch",
-            "jax",
-            "torch nn + SGD",
-            "jax a call a step",
-            "lecture",
-        ),
+        # One floor is enough for each framework.
+        contenders=tuple(c.name for c in CONTENDERS if c.name != NEW_ARRAYS),
         settings=tuple(Setting("float32", *size) for size in sizes),
         threads=(joblib.cpu_count(),),
     )
@@ -106,7 +98,7 @@ def measure_steps(rounds: int, progress: Callable[[int], object]) -> list[Series
 
 
 def measure_sweep(rounds: int, progress: Callable[[int], object]) -> list[Series]:
-    """Some loops over batch sizes and hidden sizes, with a third of the rounds; else as
+    """The loops over batch sizes and hidden sizes, with a third of the rounds; else as
     `measure_steps`.
     """
     return measure(sweep_plan(), _fewer(rounds), progress)

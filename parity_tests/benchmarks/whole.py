@@ -17,7 +17,8 @@ from typing import Any
 
 import joblib
 
-from parity_tests.benchmarks.processes import (
+from parity_tests import DTYPES
+from parity_tests.benchmarks.commands import (
     DISAGREES,
     GIB,
     Measured,
@@ -33,7 +34,6 @@ from reference.cleanup import passing_folder
 
 REPORT, LECTURE = "gradparity report", "lecture's script"
 PEAK, COMPILING = f"{REPORT}, peak memory", f"{REPORT}, compiling JAX"
-DTYPES = ("float64", "float32")
 BATCH_SIZE = 100  # what `report` takes by default, and the lecture
 
 Found = Iterable[Series]

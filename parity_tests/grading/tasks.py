@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from parity_tests import DTYPES
 from parity_tests.grading.exercise import BESIDE, CLOSURE
 from parity_tests.grading.outcomes import NETWORK, Arrays, Call, Task
 
-DTYPES = ("float64", "float32")
 EXTREME, SCALED, TENSORS = "extreme", "scaled dout", "tensors"
 LABELS, ONE_HOT, MATRIX = "labels", "one-hot", "matrix"
 # Groups in which to be wrong is a warning,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
+from parity_tests import DTYPES
 from parity_tests.cases import Case, NetworkCase
 from parity_tests.catalogue import LAYER_CASES, NETWORK_CASES, SHAPE_CASES
 from parity_tests.checking import Prepared, check
@@ -161,7 +162,7 @@ def wrong(layer: str, implementation: Implementation) -> Iterator[Check]:
     cases: list[Case | NetworkCase] = [*LAYER_CASES, *NETWORK_CASES, *SHAPE_CASES]
     for case in cases:
         if case.layer == layer and case.kind == "typical":
-            for dtype in ("float64", "float32"):
+            for dtype in DTYPES:
                 prepared = Prepared.of(case, dtype)
                 rows, _ = check(prepared, "reference", implementation)
                 yield from (row for row in rows if row.verdict == Verdict.FAIL)

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from parity_tests import checking
+from parity_tests import DTYPES, checking
 from parity_tests.mutants import MUTANTS, Mutant
 from parity_tests.records import Check, Divergence, Summary
 from reports import tables
@@ -61,7 +61,7 @@ class Run:
     @classmethod
     def of(cls, topic: Topic, given: Sequence[Given]) -> Self:
         """Run it."""
-        run = checking.Run(topic.layers, ("float64", "float32"), THREE)
+        run = checking.Run(topic.layers, DTYPES, THREE)
         checks: list[Check] = []
         large = [at_scale(*one) for one in given if one[0].function == "loss"]
         looks = look(given, large, lambda: checks.extend(chain(*run)))

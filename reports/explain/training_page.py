@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from parity_tests import checking, training
+from parity_tests import DTYPES, checking, training
 from parity_tests.implementations import Implementation, NotInstalled
 from reference import hood
 from reference import training as by_hand
@@ -61,8 +61,7 @@ class Run:
         }
 
         longer = training.Plan.of(data, LONGER)
-        dtypes = ("float64", "float32")
-        self.longer = training.run_trainings(longer, dtypes, self.there)
+        self.longer = training.run_trainings(longer, DTYPES, self.there)
 
     @property
     def there(self) -> list[Implementation]:
