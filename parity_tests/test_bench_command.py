@@ -152,13 +152,16 @@ def test_bench_prints_every_table_and_ends_well(call: Call) -> None:
 
 
 def test_bench_as_json_is_one_object(call: Call) -> None:
-    done = call("bench", "suite", "step", "--rounds", "3", "--data-dir", "d", "--json")
+    done = call(
+        "bench", "suite", "report", "--rounds", "3", "--data-dir", "d", "--json"
+    )
     assert done.status == 0
-    assert done.asked == [(["suite", "step"], 3, Path("d"))]
+    assert done.asked == [(["suite", "report"], 3, Path("d"))]
     found = json.loads(done.stdout)
     assert found["ratios"] == {"slow": 1.9, "quick": 0.5, "absent": None}
     assert [BenchRow(**row) for row in found["rows"]] == WHOLE.rows
     assert [BenchRatio(**row) for row in found["limits"]] == RATIOS
+    assert found["missing"] == {}
     assert found["environment"]["cpu"] == "c"
 
 
@@ -168,6 +171,7 @@ def test_bench_as_json_is_one_object(call: Call) -> None:
         (["steps"], "unknown part 'steps': expected step, sweep, suite, report"),
         (["--rounds", "2"], "--rounds"),
         (["step", "--figure", "a.svg"], "--figure draws the part sweep, got step"),
+        (["step", "--data-dir", "d"], "--data-dir is for the part report, got step"),
         (["--figure", "a.png"], "--figure must name an .svg file, got a.png"),
         (["--figure", "no/a.svg"], "there is no folder no"),
         (["--figure", "other.svg"], "other.svg is neither"),

@@ -23,6 +23,7 @@ from parity_tests.benchmarks.series import Series
 from parity_tests.implementations import framework
 from parity_tests.records import BenchRatio
 from reference.datasets import DatasetError
+from reports import benches
 
 MB = 10**6
 SOON = 60.0  # seconds after which what should have happened will not
@@ -172,8 +173,8 @@ def test_settings_made_for_itself_are_not_for_the_lecture(
 
 def answer(name: str, arguments: Sequence[str], **given: Any) -> Ended:
     """What a process might say."""
-    if name.startswith("cases"):
-        found = {"cases": 100, "first": 2.0, "again": 1.0, "compiling": 0.5}
+    if name.startswith("a case"):
+        found = {"cases": 100, "first time": 2.0, "again": 1.0, "compiling": 0.5}
         return Ended(3.0, 0, json.dumps(found))
     if name == "import torch":
         raise ProcessFailed("import torch ended with status 1: no torch")
@@ -197,10 +198,10 @@ def test_costs_come_with_units_and_what_fails_with_a_reason(
     )
     assert told["gradparity check, peak memory"] == ((0.5,) * 2, "GiB", None)
     assert told["frameworks that --help imports"] == ((3.0,), "count", None)
-    assert told["cases, jax-jit, first"] == ((20_000.0,) * 2, "µs", "jax")
-    assert told["cases, torch, again"] == ((10_000.0,) * 2, "µs", "torch")
-    assert told["compiling, jax"] == ((0.5,) * 2, "s", "jax")
-    assert "compiling, torch" not in rows
+    assert told["a case, jax-jit, first time"] == ((20_000.0,) * 2, "µs", "jax")
+    assert told["a case, torch, again"] == ((10_000.0,) * 2, "µs", "torch")
+    assert told["compiling all cases, jax"] == ((0.5,) * 2, "s", "jax")
+    assert not any(name.startswith("compiling") and "torch" in name for name in rows)
     assert "import torch" not in rows
     reason = "import torch ended with status 1: no torch"
     assert found.missing == {"import torch": reason}
@@ -218,8 +219,30 @@ def test_help_is_counted_to_import_nothing_heavy() -> None:
 def test_all_cases_of_an_implementation_are_timed() -> None:
     found = costs.time_cases("reference")
     assert found["cases"] > 100
-    assert found["first"] > 0
+    assert found["first time"] > 0
     assert found["again"] > 0
+
+
+def test_a_case_is_compiled_the_first_time_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("jax")
+    few = [c for c in costs.LAYER_CASES if c.layer in ("AddLayer", "Relu", "Exp")]
+    monkeypatch.setattr(costs, "LAYER_CASES", few)
+    monkeypatch.setattr(costs, "NETWORK_CASES", [])
+    compiled: list[float] = []
+
+    def seconds(*arguments: Any) -> float:
+        before = compiling.seconds()
+        costs.run_case(*arguments)
+        compiled.append(compiling.seconds() - before)
+        return 1.0
+
+    monkeypatch.setattr(costs, "seconds", seconds)
+    found = costs.time_cases("jax-jit")
+    assert found["cases"] == found["first time"] == found["again"] > 10
+    assert sum(compiled[::2]) > 0
+    assert sum(compiled[1::2]) == 0
 
 
 # --- The whole report -----------------------------------------------------------------
@@ -271,8 +294,8 @@ def measure_report(
     calls: list[int] = []
     monkeypatch.setattr(whole, "run", answer)
     monkeypatch.setattr(whole, "why_not", lambda data_dir: None)
-    found = whole.measure("folder", calls.append, repeats=2)
-    assert sum(calls) == whole.count(2)
+    found = whole.measure("folder", calls.append)
+    assert sum(calls) == whole.COUNT
     assert not any(folder.exists() for folder in folders)
     return found
 
@@ -287,7 +310,7 @@ def test_a_report_is_held_against_its_trainings_and_the_lecture(
     found = measure_report(monkeypatch, 0, 2.5)
     rows = [one.row() for one in found.series.values()]
     assert len(rows) == 6 + 1 + 3
-    assert {row.repeats for row in rows} == {2}
+    assert {row.repeats for row in rows} == {1}
     assert {row.note for row in rows if row.kind != "lecture"} == {None}
     held = by_name([*found.series.values()], missing=found.missing)
     assert held["report_over_trainings"].value == 1.0
@@ -302,7 +325,7 @@ def test_a_report_in_which_something_disagrees_counts_and_says_so(
 ) -> None:
     found = measure_report(monkeypatch, 1, None)
     series = found.series[whole.REPORT, None]
-    assert series.values == (12.0, 12.0)
+    assert series.values == (12.0,)
     assert series.note == "it ended with status 1: something disagrees"
     held = by_name([*found.series.values()], missing=found.missing)
     compiled = held["jax_compile_seconds"]
@@ -389,16 +412,39 @@ def test_ratios_are_taken_round_by_round_with_all_threads() -> None:
     assert other.note == "reference was not measured"
 
 
-def test_a_ratio_without_a_framework_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "optax", None)
-    (contender,) = (c for c in CONTENDERS if c.name == "jax a call a step")
-    reason = bench.why_not(contender)
-    assert reason is not None
-    assert "optax cannot be imported" in reason
+def test_a_ratio_without_a_framework_says_so() -> None:
+    reason = "optax cannot be imported: there is none"
     ours = Named("step", "jax", "float32")
-    found = by_name([series_of(ours, 1.0)], missing={contender.name: reason})
+    found = by_name([series_of(ours, 1.0)], missing={"jax a call a step": reason})
     assert found["jax_over_percall"].note == reason
-    assert bench.why_not(CONTENDERS[0]) is None
+
+
+def test_what_was_not_measured_is_told_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    part = bench.Part(lambda _: 0, lambda *_: ([], {"import torch": "there is none"}))
+    monkeypatch.setitem(bench.PLAN, "suite", part)
+    found = bench.run(("suite",), 3, None)
+    assert found.missing == {"import torch": "there is none"}
+    assert benches.sentences(found)[-1] == "import torch: there is none."
+
+
+def test_a_part_that_is_ended_takes_no_other_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def ended(*_: Any) -> Any:
+        raise ChildProcessError("it was ended by SIGKILL")
+
+    def suite(*_: Any) -> Any:
+        return [costs.cost("it", 1.0)], {}
+
+    for name, measure in (("step", ended), ("suite", suite), ("sweep", ended)):
+        monkeypatch.setitem(bench.PLAN, name, bench.Part(lambda _: 0, measure))
+    found = bench.run(("step", "suite", "sweep"), 3, None)
+    assert [row.name for row in found.rows] == ["it"]
+    assert found.missing == dict.fromkeys(("step", "sweep"), "it was ended by SIGKILL")
+    with pytest.raises(ChildProcessError, match="SIGKILL"):
+        bench.run(("step", "sweep"), 3, None)
 
 
 def test_what_was_measured_more_often_is_not_divided() -> None:

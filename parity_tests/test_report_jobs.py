@@ -1,5 +1,6 @@
 """A report's trainings in one process and in several, and what is timed afterwards."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from parity_tests.benchmarks import ROUNDS, bench
 from parity_tests.implementations import load
 from parity_tests.parallel import threads
 from parity_tests.records import Bench
+from parity_tests.seeds import tasks
 from parity_tests.training import Plan, run_trainings
 from reference.datasets import load as load_dataset
 from reports import running
@@ -49,6 +51,16 @@ def test_trainings_are_those_of_train(jobs: int) -> None:
             for trainings in (results.training, alone)
         )
         assert found == expected
+
+
+def test_the_steps_of_what_is_missing_count_as_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    told: list[int] = []
+    (task,) = tasks(PLAN, 1, ["float64"], ["reference", "torch"])
+    assert len(task.run(told.append)) == 1
+    assert sum(told) == task.total == 60
 
 
 def test_what_is_timed_is_timed_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,6 +92,25 @@ def test_training_is_reproducible(
         np.testing.assert_array_equal(value, second.params[-1][name])
 
 
+def test_torch_updates_as_its_own_optimizer_does(digits_plan: Plan, dtype: str) -> None:
+    """To the last bit: both round once, where NumPy rounds the product and the sum."""
+    torch = pytest.importorskip("torch")
+    from torch_impl.networks import TwoLayerNet
+
+    _, ours = train(digits_plan, dtype, load("torch"), None)
+    data = digits_plan.dataset.astype(dtype)
+    x_train, t_train = map(torch.from_numpy, (data.x_train, data.t_train))
+    start = {k: torch.tensor(v.astype(dtype)) for k, v in digits_plan.params.items()}
+    network = TwoLayerNet.from_params(start)
+    optimizer = torch.optim.SGD(network.parameters(), lr=digits_plan.learning_rate)
+    for batch in torch.from_numpy(digits_plan.batches):
+        optimizer.zero_grad()
+        network.loss(x_train[batch], t_train[batch]).backward()
+        optimizer.step()
+    for name, value in network.state_dict().items():
+        np.testing.assert_array_equal(ours.params[-1][name], value.numpy())
+
+
 def test_initial_parameters_are_not_changed(digits_plan: Plan) -> None:
     before = {name: value.copy() for name, value in digits_plan.params.items()}
     for name in ("reference", "torch", "jax"):

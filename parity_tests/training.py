@@ -156,7 +156,7 @@ def train(
         (data.x_test, data.t_test),
         plan.batches,
         plan.learning_rate,
-        stops=plan.stops,
+        stops=frozenset(plan.stops),  # each step asks whether it is one
         evaluate=plan.epoch_steps,
     ):
         if not np.isfinite(stretch).all():

@@ -18,9 +18,10 @@ LEGEND = (
     "all; in brackets their quartiles. The floor is what no loop can avoid: the five "
     "matrix products of a step and the gathering of its mini-batch. Idiomatic is what a "
     "user of the framework would write, lecture a loop in the style of the lecture. One "
-    "dtype is measured after the other, the sweep with a third of the repeats, and a whole "
-    "report once. Times are those of this machine on this day; only within one run are "
-    "they to be compared."
+    "dtype or size is measured after the other; of a sweep there are a third of the "
+    "repeats, but three at least, of checks two, and of a whole report one. The limits are "
+    "meant for two processors. Times are those of this machine on this day; only within "
+    "one run are they to be compared."
 )
 UNDER_STEPS = (
     "÷ floor: its median divided by that of its framework's floor. The limits are divided "
@@ -236,9 +237,7 @@ def sentences(bench: Bench) -> list[str]:
         for row in bench.rows
         if row.note and row.part not in COSTS
     }
-    reasons = (
-        f"{name} was not measured: {why}." for name, why in bench.missing.items()
-    )
+    reasons = (f"{name}: {why.rstrip('.?')}." for name, why in bench.missing.items())
     return [*filter(None, said), *noted, *reasons]
 
 

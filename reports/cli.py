@@ -667,10 +667,12 @@ def bench(
 ) -> None:
     """Measure how fast it is: against the floor, and against what users would write.
 
-    All of it takes ten minutes. The sweep takes a third of the rounds, `check` two of
-    them, the report one.
+    All of it takes ten minutes. The sweep takes a third of the rounds, but three at least,
+    `check` two of them, the report one.
     """
     chosen = choose("part", parts or [*BENCH_PARTS], BENCH_PARTS)
+    if data_dir is not None and "report" not in chosen:
+        raise Unusable(f"--data-dir is for the part report, got {', '.join(chosen)}")
     if figure is not None:
         check_picture(figure, chosen)
     from reports import benches, running

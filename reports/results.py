@@ -57,7 +57,7 @@ class Environment(Record):
     seed: int | None = None
     started: str = ""
     seconds: float | None = None
-    jax_compile_seconds: float | None = None  # of all processes
+    jax_compile_seconds: float | None = None  # --seeds and bench not counted
 
 
 class Results(Record):

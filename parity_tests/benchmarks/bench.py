@@ -9,11 +9,8 @@ from dataclasses import dataclass
 
 from parity_tests.benchmarks import costs, timing, whole
 from parity_tests.benchmarks.commands import Measured
-from parity_tests.benchmarks.loops import CONTENDERS, Contender
 from parity_tests.benchmarks.ratios import ratios
 from parity_tests.benchmarks.series import Series
-from parity_tests.benchmarks.work import Work
-from parity_tests.implementations import NotInstalled
 from parity_tests.records import Bench
 
 Folder = str | os.PathLike[str]
@@ -30,15 +27,11 @@ class Part:
 
 
 def steps(rounds: int, data_dir: Folder | None, progress: Progress) -> Found:
-    series = timing.measure_steps(rounds, progress)
-    names = {one.name for one in series}
-    absent = [each for each in CONTENDERS if each.name not in names]
-    reasons = {each.name: why_not(each) for each in absent}
-    return series, {name: why for name, why in reasons.items() if why is not None}
+    return timing.measure_steps(rounds, progress)
 
 
 def sweep(rounds: int, data_dir: Folder | None, progress: Progress) -> Found:
-    return timing.measure_sweep(rounds, progress), {}
+    return timing.measure_sweep(rounds, progress)
 
 
 def suite(rounds: int, data_dir: Folder | None, progress: Progress) -> Found:
@@ -54,20 +47,11 @@ def unpacked(measured: Measured) -> Found:
     return [*measured.series.values()], measured.missing
 
 
-def why_not(contender: Contender) -> str | None:
-    """What a loop says that cannot be started, or None if it can."""
-    try:
-        next(contender.start(Work.of("float32", 1, 1, [1], samples=1)))
-    except NotInstalled as reason:
-        return str(reason)
-    return None
-
-
 PLAN = {
     "step": Part(timing.count_steps, steps),
     "sweep": Part(timing.count_sweep, sweep),
     "suite": Part(costs.count, suite),
-    "report": Part(lambda rounds: whole.count(), report),
+    "report": Part(lambda rounds: whole.COUNT, report),
 }
 PARTS = tuple(PLAN)
 
@@ -94,14 +78,20 @@ def run(
 
     Raises:
         DatasetError: `data_dir` lacks a file, or one is damaged.
-        ChildProcessError: a process that measures training steps is ended.
+        ChildProcessError: a process that measures training steps is ended, and nothing
+            else was measured; where something was, the part has a reason in `missing`.
     """
     if "report" in parts:
         whole.why_not(data_dir)  # raises now, and not after all else has been measured
     series: list[Series] = []
     missing: dict[str, str] = {}
     for part in parts:
-        found, reasons = PLAN[part].measure(rounds, data_dir, progress)
+        try:
+            found, reasons = PLAN[part].measure(rounds, data_dir, progress)
+        except ChildProcessError as error:
+            if not series and part == parts[-1]:  # then there is nothing to show
+                raise
+            found, reasons = [], {part: str(error)}
         series += found
         missing |= reasons
     rows = [one.row() for one in series]

@@ -7,6 +7,7 @@ catalogue's cases in one implementation.
 """
 
 import json
+import random
 import sys
 import time
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from parity_tests.benchmarks.series import Series
 from parity_tests.catalogue import LAYER_CASES, NETWORK_CASES, Case, NetworkCase
 from parity_tests.checking import offers
 from parity_tests.checking import run as run_case
-from parity_tests.implementations import Arrays, Implementation, NotInstalled, load
+from parity_tests.implementations import Implementation, NotInstalled, load
 
 PYTHON, HELP, CHECK = "python -c pass", "gradparity --help", "gradparity check"
 HELP_IMPORTS = "frameworks that --help imports"
@@ -117,11 +118,11 @@ class Cases(Command):
         found = json.loads(ended.output)
         times = {
             f"{self.name}, {when}": 1e6 * found[when] / found["cases"]
-            for when in ("first", "again")
+            for when in ("first time", "again")
         }
         rows = [cost(n, v, self.framework, "µs") for n, v in times.items()]
         if self.framework == "jax":
-            compiled = self.name.replace("cases", "compiling")
+            compiled = self.name.replace("a case", "compiling all cases")
             rows.append(cost(compiled, found["compiling"], self.framework))
         return rows
 
@@ -144,7 +145,7 @@ LONGER = (
     Command(CHECK, ("-m", "reports", "check"), statuses=(0, 1), memory=True),
     *(
         Cases(
-            f"cases, {name}", ("-m", "parity_tests.benchmarks.costs", name), framework
+            f"a case, {name}", ("-m", "parity_tests.benchmarks.costs", name), framework
         )
         for name, framework in (
             ("reference", "numpy"),
@@ -176,8 +177,10 @@ def measure(rounds: int, progress: Callable[[int], object]) -> Measured:
     take(ONCE)
     for command in STARTS:  # once for the files to be in the system's cache
         take(command, counts=False)
+    order = random.Random(0)
     for number in range(rounds):
-        for command in (*STARTS, *(LONGER if number < FEW else ())):
+        due = (*STARTS, *(LONGER if number < FEW else ()))
+        for command in order.sample(due, len(due)):
             take(command)
     return found
 
@@ -187,34 +190,27 @@ def measure(rounds: int, progress: Callable[[int], object]) -> Measured:
 
 def time_cases(name: str) -> dict[str, Any]:
     """How many cases of the catalogue an implementation answers, dtype by dtype; how many
-    seconds they take the first time and once more; and what of that, the first time, JAX
-    has compiled.
+    seconds they take the first time and when each is asked once more, at once; and what of
+    that JAX has compiled.
 
     Raises NotInstalled.
     """
     implementation = load(name)
     every: list[Case | NetworkCase] = [*LAYER_CASES, *NETWORK_CASES]
-    chosen = [
-        case
-        for case in every
-        if case.kind != "invalid" and offers(implementation, case)
-    ]
-    first, again = ([c.to(dtype) for c in chosen for dtype in DTYPES] for _ in range(2))
-    found: dict[str, Any] = {
-        "cases": len(first),
-        "first": seconds(first, implementation),
-    }
-    found["compiling"] = compiling.seconds()
-    return found | {"again": seconds(again, implementation)}
+    found: dict[str, Any] = {"cases": 0, "first time": 0.0, "again": 0.0}
+    for case in every:
+        if case.kind != "invalid" and offers(implementation, case):
+            for dtype in DTYPES:
+                found["cases"] += 1
+                for when in ("first time", "again"):
+                    found[when] += seconds(case.to(dtype), implementation)
+    return found | {"compiling": compiling.seconds()}
 
 
-def seconds(cases: list[Case | NetworkCase], implementation: Implementation) -> float:
-    """For how long it works at these."""
-    results: Arrays = {}
+def seconds(case: Case | NetworkCase, implementation: Implementation) -> float:
+    """For how long it works at this."""
     started = time.perf_counter()
-    for case in cases:
-        results = run_case(case, implementation)
-    assert results
+    run_case(case, implementation)
     return time.perf_counter() - started
 
 

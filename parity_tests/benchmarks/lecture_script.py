@@ -1,8 +1,8 @@
 """The lecture's training script on MNIST, from its first line to its last.
 
 10,000 steps with seventeen rows of accuracy, in the form in which the lecture writes it
-(`loops.LectureNet`). It is a program, and apart, so that it imports nothing that such a
-script would not: `python -m parity_tests.benchmarks.lecture_script [DATA_DIR]`.
+(`loops.LectureNet`). It is a program, and apart, so that it imports no framework:
+`python -m parity_tests.benchmarks.lecture_script [DATA_DIR]`.
 """
 
 import sys

@@ -8,7 +8,6 @@ machine that is faster or slower for a while is so for all of them.
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,8 +20,8 @@ from typing import IO, Any
 
 import joblib
 
-from parity_tests import DTYPES
-from parity_tests.benchmarks.loops import CONTENDERS, NEW_ARRAYS, Contender
+from parity_tests.benchmarks.commands import how, text
+from parity_tests.benchmarks.loops import CONTENDERS, Contender
 from parity_tests.benchmarks.series import Series
 from parity_tests.benchmarks.work import SAMPLES
 from parity_tests.process import WAITING, threads
@@ -31,6 +30,9 @@ from reference.cleanup import at_end
 MICROSECONDS = 1e6
 FEWEST_ROUNDS = 3  # of the sweep, which makes a third of the rounds
 ROOT = Path(__file__).resolve().parents[2]
+EVERY = tuple(contender.name for contender in CONTENDERS)
+
+Missing = dict[str, str]  # why a loop cannot be started, by its name
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,8 @@ def step_plan() -> Plan:
     """The lecture's training, in both dtypes, with all threads and with one."""
     return Plan(
         part="step",
-        contenders=tuple(contender.name for contender in CONTENDERS),
-        settings=tuple(Setting(dtype, 100, 50) for dtype in sorted(DTYPES)),
+        contenders=EVERY,
+        settings=tuple(Setting(dtype, 100, 50) for dtype in ("float32", "float64")),
         threads=tuple(dict.fromkeys([joblib.cpu_count(), 1])),
         steps=(50, 200),
     )
@@ -80,24 +82,27 @@ def sweep_plan() -> Plan:
     sizes += [(100, hidden) for hidden in (10, 200, 500, 2_000)]
     return Plan(
         part="sweep",
-        # One floor is enough for each framework.
-        contenders=tuple(c.name for c in CONTENDERS if c.name != NEW_ARRAYS),
+        contenders=EVERY,
         settings=tuple(Setting("float32", *size) for size in sizes),
         threads=(joblib.cpu_count(),),
     )
 
 
-def measure_steps(rounds: int, progress: Callable[[int], object]) -> list[Series]:
-    """Every loop on the lecture's network: µs per step, so many repeats of each.
+def measure_steps(
+    rounds: int, progress: Callable[[int], object]
+) -> tuple[list[Series], Missing]:
+    """Every loop on the lecture's network: µs per step, so many repeats of each; and why
+    any cannot be measured.
 
-    Loops whose framework is not there are left out. `progress` is called with 1,
-    `count_steps(rounds)` times. Raises ChildProcessError if a process is ended that
-    measures.
+    `progress` is called with 1, `count_steps(rounds)` times. Raises ChildProcessError if a
+    process is ended that measures.
     """
     return measure(step_plan(), rounds, progress)
 
 
-def measure_sweep(rounds: int, progress: Callable[[int], object]) -> list[Series]:
+def measure_sweep(
+    rounds: int, progress: Callable[[int], object]
+) -> tuple[list[Series], Missing]:
     """The loops over batch sizes and hidden sizes, with a third of the rounds; else as
     `measure_steps`.
     """
@@ -120,18 +125,21 @@ def _fewer(rounds: int) -> int:
 
 def measure(
     plan: Plan, rounds: int, progress: Callable[[int], object] = lambda done: None
-) -> list[Series]:
+) -> tuple[list[Series], Missing]:
     """As `measure_steps`, of any plan."""
     order = random.Random(0)
     found: list[Series] = []
+    missing: Missing = {}
     with ExitStack() as stack:
         workers = [stack.enter_context(started(count)) for count in plan.threads]
         for setting in plan.settings:
             taken = [
-                _prepare(each, plan, setting, rounds, progress) for each in workers
+                _prepare(each, plan, setting, rounds, progress, missing)
+                for each in workers
             ]
             for _ in range(rounds):
-                for worker, values in zip(workers, taken, strict=True):
+                pairs = [*zip(workers, taken, strict=True)]
+                for worker, values in order.sample(pairs, len(pairs)):
                     for name in order.sample([*values], len(values)):
                         seconds = worker.ask(do="measure", name=name)["seconds"]
                         values[name].append(MICROSECONDS * seconds)
@@ -142,7 +150,7 @@ def measure(
                     for contender in CONTENDERS
                     if contender.name in values
                 ]
-    return found
+    return found, missing
 
 
 def _prepare(
@@ -151,8 +159,11 @@ def _prepare(
     setting: Setting,
     rounds: int,
     progress: Callable[[int], object],
+    missing: Missing,
 ) -> dict[str, list[float]]:
-    """No values yet of every contender that can be measured here."""
+    """No values yet of every contender that can be measured here; why others cannot be is
+    added to `missing`.
+    """
     worker.ask(do="forget")
     values: dict[str, list[float]] = {}
     for seed, name in enumerate(plan.contenders):
@@ -166,6 +177,7 @@ def _prepare(
         )
         progress(1)
         if "missing" in answer:
+            missing[name] = answer["missing"]
             for _ in range(rounds):
                 progress(1)
         else:
@@ -215,20 +227,14 @@ class Worker:
             process.stdin.flush()
         answer = process.stdout.readline()
         if not answer.endswith("\n"):
-            raise ChildProcessError(
-                f"a process that measured was ended{self._why(process.wait())}"
-            )
+            raise ChildProcessError(self._why(process.wait()))
         return json.loads(answer)
 
     def _why(self, status: int) -> str:
-        """By which signal; or else the last that it said."""
-        if status < 0:
-            name = signal.Signals(-status).name
-            return f" by {name}: was there too little memory?"
-        self._said.seek(0)
-        lines = self._said.read().decode(errors="replace").splitlines()
-        told = [line for line in lines if line.strip()]
-        return f": {told[-1]}" if told else f" with status {status}"
+        """How it ended, and a guess or the last that it said."""
+        last = text(self._said).strip().splitlines()[-1:]
+        why = ["was there too little memory?"] if status < 0 else last
+        return ": ".join([f"a process that measured {how(status)}", *why])
 
 
 @contextmanager

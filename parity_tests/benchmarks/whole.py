@@ -34,6 +34,7 @@ from reference.cleanup import passing_folder
 
 REPORT, LECTURE = "gradparity report", "lecture's script"
 PEAK, COMPILING = f"{REPORT}, peak memory", f"{REPORT}, compiling JAX"
+COUNT = len(TRAINABLE) * len(DTYPES) + 2  # how often `measure` calls `progress`
 BATCH_SIZE = 100  # what `report` takes by default, and the lecture
 
 Found = Iterable[Series]
@@ -44,17 +45,11 @@ def training_name(implementation: str) -> str:
     return f"training, {implementation}"
 
 
-def count(repeats: int = 1) -> int:
-    """How often `measure` calls `progress`."""
-    return repeats * (len(TRAINABLE) * len(DTYPES) + 2)
-
-
 def measure(
     data_dir: str | os.PathLike[str] | None,
     progress: Callable[[int], object],
-    repeats: int = 1,
 ) -> Measured:
-    """All of it, so many times: the report in between the trainings of one dtype and those
+    """All of it, once: the report in between the trainings of one dtype and those
     of the other, so that a machine that grows slower meanwhile is slower for both.
 
     Without MNIST there is nothing but the reason, under "report" in `missing`. What fails
@@ -66,7 +61,7 @@ def measure(
     reason = why_not(data_dir)
     if reason is not None:
         found.missing["report"] = reason
-        progress(count(repeats))
+        progress(COUNT)
         return found
 
     def take(name: str, work: Callable[[], Found]) -> None:
@@ -78,12 +73,11 @@ def measure(
             take(training_name(name), partial(training, name, dtype, data_dir))
 
     first, *others = DTYPES
-    for _ in range(repeats):
-        take_trainings(first)
-        take(LECTURE, partial(lecture, data_dir))
-        take(REPORT, partial(report, data_dir))
-        for dtype in others:
-            take_trainings(dtype)
+    take_trainings(first)
+    take(LECTURE, partial(lecture, data_dir))
+    take(REPORT, partial(report, data_dir))
+    for dtype in others:
+        take_trainings(dtype)
     return found
 
 
@@ -100,7 +94,9 @@ def why_not(data_dir: str | os.PathLike[str] | None) -> str | None:
 
 
 def training(name: str, dtype: str, data_dir: str | os.PathLike[str] | None) -> Found:
-    """One training, as the report makes it; loading the data and importing not counted."""
+    """One training of the length of a report's; loading the data and importing not
+    counted.
+    """
     ended = run(
         f"{training_name(name)} in {dtype}",
         ("-m", "parity_tests.benchmarks.whole", name, dtype, *folder(data_dir)),
@@ -118,7 +114,7 @@ def lecture(data_dir: str | os.PathLike[str] | None) -> Found:
         ("-m", "parity_tests.benchmarks.lecture_script", *folder(data_dir)),
         environment=environment_without(WAITING),
     )
-    note = "in the lecture's style; loading verifies MNIST's checksums"
+    note = "without our settings of threads and memory; verifies MNIST's checksums"
     yield row(LECTURE, "lecture", ended.seconds, framework="numpy", note=note)
 
 
