@@ -127,7 +127,7 @@ def _flat(x: JaxArray, W: JaxArray, b: JaxArray) -> JaxArray:
     check_floats("Affine", x=x, W=W, b=b)
     check_rank("Affine", "W", W, 2)
     check_shape("Affine", "b", b, W.shape[1:])
-    check_rank("Affine", "x", x, *range(1, max(2, x.ndim) + 1))
+    check_rank("Affine", "x", x, 1, x.ndim or 2)  # any but 0
     flat = x.reshape(len(x), -1) if x.ndim > 1 else x
     if flat.shape[-1] != len(W):
         raise ValueError(

@@ -285,7 +285,7 @@ class Affine:
         check_floats("Affine", x=x, W=self.W, b=self.b)
         check_rank("Affine", "W", self.W, 2)
         check_shape("Affine", "b", self.b, self.W.shape[1:])
-        check_rank("Affine", "x", x, *range(1, max(2, x.ndim) + 1))
+        check_rank("Affine", "x", x, 1, x.ndim or 2)  # any but 0
         self.original_x_shape = x.shape
         self.x = x.reshape(1 if x.ndim == 1 else len(x), -1)
         if self.x.shape[1] != len(self.W):

@@ -86,7 +86,7 @@ def check_labels(layer: str, t: torch.Tensor, scores: torch.Tensor) -> torch.Ten
         raise TypeError(
             f"{layer}: t (labels) must be integers, got dtype {_name(t.dtype)}"
         )
-    low, high = (int(bound) for bound in t.aminmax())
+    low, high = map(int, t.aminmax())
     if low < 0 or high >= classes:
         raise ValueError(
             f"{layer}: t (labels) must lie in 0..{classes - 1}, "

@@ -128,8 +128,8 @@ def _flat(x: Tensor, W: Tensor, b: Tensor) -> Tensor:
     check_floats("Affine", x=x, W=W, b=b)
     check_rank("Affine", "W", W, 2)
     check_shape("Affine", "b", b, W.shape[1:])
-    check_rank("Affine", "x", x, *range(1, max(2, x.ndim) + 1))
-    flat = x.flatten(1) if x.ndim > 1 else x
+    check_rank("Affine", "x", x, 1, x.ndim or 2)  # any but 0
+    flat = x.flatten(1) if x.ndim > 2 else x
     if flat.shape[-1] != len(W):
         raise ValueError(
             f"Affine: x has {flat.shape[-1]} features, W expects {len(W)} "
