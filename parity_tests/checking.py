@@ -1,7 +1,7 @@
 """Runs the catalogue through the implementations: from cases to rows of checks."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -9,7 +9,13 @@ from typing import Any, Self
 import numpy as np
 
 from parity_tests.arithmetic import arithmetic
-from parity_tests.catalogue import LAYER_CASES, NETWORK_CASES, Case, NetworkCase
+from parity_tests.catalogue import (
+    LAYER_CASES,
+    LAYERS_AND_NETWORK,
+    NETWORK_CASES,
+    Case,
+    NetworkCase,
+)
 from parity_tests.comparison import Allowed, alike, compare, same_bits, truth_dtype
 from parity_tests.divergences import Seen, documented, table
 from parity_tests.implementations import (
@@ -20,12 +26,14 @@ from parity_tests.implementations import (
     load,
 )
 from parity_tests.own import Own
+from parity_tests.process import forget_programs
 from parity_tests.records import Check, Divergence, Verdict
 from parity_tests.spellings import SPELLINGS
 from reference.rounding import Arithmetic, Bounded, Bounds, bounds, network_bounds
 
 Loaded = Implementation | NotInstalled
 NOT_OFFERED = "not offered"
+AS_LONG = 100  # steps of a training, as a case through all implementations
 REFERENCE = load("reference")
 NETWORK_QUANTITIES = (
     *("Affine1", "Relu1", "Affine2", "loss", "y"),
@@ -377,3 +385,32 @@ class Run:
         names = self.implementations
         seen = sorted(self._seen, key=lambda s: (place[s.case.id], names.index(s.name)))
         return list(table(seen, names))
+
+
+@dataclass(frozen=True)
+class EveryCase:
+    """All layers and the network, as a task (`parallel.py`); by default in threads, as many
+    as a `Run` has.
+    """
+
+    dtypes: Sequence[str]
+    implementations: Sequence[str]
+    threads: int | None = None
+
+    @property
+    def total(self) -> int:
+        """In steps of trainings that take as long, as all tasks count."""
+        return AS_LONG * len(LAYER_CASES + NETWORK_CASES)
+
+    def run(
+        self, progress: Callable[[int], object]
+    ) -> tuple[list[Check], list[Divergence]]:
+        checks: list[Check] = []
+        run = Run(
+            LAYERS_AND_NETWORK, self.dtypes, self.implementations, threads=self.threads
+        )
+        for found in run:
+            checks += found
+            progress(AS_LONG)
+        forget_programs()
+        return checks, run.divergences()

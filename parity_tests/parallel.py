@@ -41,7 +41,7 @@ class Task(Protocol):
 
     @property
     def total(self) -> int:
-        """Of how many steps."""
+        """Of how many steps; about as long as those of trainings."""
 
     def run(self, progress: Callable[[int], object]) -> Any:
         """Do it; `progress` is told how many more steps are made."""
@@ -75,7 +75,6 @@ class Trainings:
         )
 
     def plan(self) -> Plan:
-        in_dtype.cache_clear()  # of what was done before in this process
         # From joblib they come as np.memmap, which takes longer to look samples up.
         x_train, x_test = map(np.asarray, (self.dataset.x_train, self.dataset.x_test))
         dataset = replace(self.dataset, x_train=x_train, x_test=x_test)
@@ -259,7 +258,10 @@ def _work(task: Task, done: np.ndarray, number: int) -> tuple[Any, float]:
         done[number] += steps
 
     before = compiling.seconds()
-    return task.run(count), compiling.seconds() - before
+    result = task.run(count)
+    in_dtype.cache_clear()
+    process.give_back_memory()
+    return result, compiling.seconds() - before
 
 
 @contextmanager

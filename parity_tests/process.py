@@ -40,11 +40,15 @@ def keep_memory() -> None:
 
 
 def give_back_memory() -> None:
-    """What JAX has compiled, a megabyte for each program, and what `keep_memory` keeps."""
+    """To the system, as far as it is no longer used: what `keep_memory` keeps."""
+    _glibc("malloc_trim", 0)
+
+
+def forget_programs() -> None:
+    """What JAX has compiled, a megabyte for each program."""
     jax = sys.modules.get("jax")
     if jax is not None:
         jax.clear_caches()
-    _glibc("malloc_trim", 0)
 
 
 def _glibc(name: str, *arguments: int) -> None:

@@ -26,6 +26,7 @@ from parity_tests.implementations import (
     differentiable,
     function_name,
 )
+from parity_tests.process import forget_programs
 from parity_tests.records import Check, Verdict
 from reference.rounding import Arithmetic, Bounds
 from reference.rounding_dual import network_tangent_bounds, tangent_bounds
@@ -144,6 +145,7 @@ def converted(tree: Any, convert: Callable[[np.ndarray], Any]) -> Any:
     return convert(tree)
 
 
+AS_LONG = 50  # steps of a training, as the products of a case
 RUN = {"reference": by_reference, "torch": by_torch, "jax": by_jax}
 
 
@@ -219,33 +221,41 @@ def check(prepared: Prepared, name: str) -> list[Check]:
     return found
 
 
-def count(dtypes: Sequence[str], implementations: Sequence[str]) -> int:
-    """How many times `run` tells of progress."""
-    return len(CASES) * len(dtypes) * sum(name in RUN for name in implementations)
-
-
-def run(
-    dtypes: Sequence[str],
-    implementations: Sequence[str],
-    progress: Callable[[], object] = lambda: None,
-    threads: int | None = None,
-) -> list[Check]:
-    """All rows, of those of the implementations that compute such products.
+@dataclass(frozen=True)
+class EveryProduct:
+    """All rows, of those of the implementations that compute such products, as a task
+    (`parallel.py`).
 
     Side by side in threads, since most of the time goes into compiling and importing; but
     torch in one thread alone, for torch.func.jvp cannot run twice at once.
     """
-    names = [name for name in implementations if name in RUN]
-    prepared = [Prepared.of(Moving.of(case), d) for case in CASES for d in dtypes]
-    many = threads or os.cpu_count()
-    with ThreadPoolExecutor(1) as alone, ThreadPoolExecutor(many) as pool:
-        pending = [
-            (alone if name == "torch" else pool).submit(check, each, name)
-            for each in prepared
-            for name in names
-        ]
-        rows = []
-        for future in pending:
-            rows += future.result()
-            progress()
+
+    dtypes: Sequence[str]
+    implementations: Sequence[str]
+    threads: int | None = None
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name in self.implementations if name in RUN]
+
+    @property
+    def total(self) -> int:
+        """In steps of trainings that take as long, as all tasks count."""
+        return AS_LONG * len(CASES) * len(self.dtypes) * len(self.names)
+
+    def run(self, progress: Callable[[int], object]) -> list[Check]:
+        prepared = [Prepared.of(Moving.of(c), d) for c in CASES for d in self.dtypes]
+        many = self.threads or os.cpu_count()
+        with ThreadPoolExecutor(1) as alone, ThreadPoolExecutor(many) as pool:
+            pending = [
+                (alone if name == "torch" else pool).submit(check, each, name)
+                for each in prepared
+                for name in self.names
+            ]
+            rows = []
+            for future in pending:
+                rows += future.result()
+                progress(AS_LONG)
+        compiled.cache_clear()
+        forget_programs()
         return rows

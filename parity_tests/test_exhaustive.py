@@ -476,18 +476,21 @@ def test_what_cannot_be_tried_gets_one_sentence(
 
 
 class NothingToDo:
-    """A task for another process."""
+    """A task for another process, and what comes of it."""
 
     total = 0
 
-    def run(self, progress: Any) -> list[Any]:
-        return []
+    def __init__(self, *found: list[Any]) -> None:
+        self.found = found
+
+    def run(self, progress: Any) -> Any:
+        return self.found
 
 
 def test_a_report_has_it_where_it_was_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exhaustive, "FLOATS", CHUNK)
-    monkeypatch.setattr(running, "check", lambda *_, **__: ([], []))
-    monkeypatch.setattr(running, "differentiate_twice", lambda *_: [])
+    nothing = [NothingToDo([], []), NothingToDo()]
+    monkeypatch.setattr(running, "comparisons", lambda *_: nothing)
     monkeypatch.setattr(running, "truth_task", lambda _: NothingToDo())
     nobody = SimpleNamespace(t_test=[])
     plan: Any = SimpleNamespace(seed=0, dataset=nobody)

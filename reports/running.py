@@ -8,11 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from threadpoolctl import threadpool_limits
-
 from parity_tests import (
     checking,
-    compiling,
     exhaustive,
     forensics,
     parallel,
@@ -22,7 +19,6 @@ from parity_tests import (
     truth,
 )
 from parity_tests.benchmarks import ROUNDS
-from parity_tests.catalogue import LAYERS_AND_NETWORK
 from parity_tests.checkpoints import Checkpoints
 from parity_tests.elementary import measured
 from parity_tests.implementations import (
@@ -31,7 +27,6 @@ from parity_tests.implementations import (
     NotInstalled,
 )
 from parity_tests.own import is_own
-from parity_tests.process import give_back_memory
 from parity_tests.records import (
     Bench,
     Check,
@@ -78,15 +73,6 @@ def sensitivity(
             found.append(examine(mutant))
             advance()
     return found
-
-
-def differentiate_twice(
-    dtypes: Sequence[str], implementations: Sequence[str], threads: int | None = None
-) -> list[Check]:
-    """Jacobian- and Hessian-vector products of all layers and the network."""
-    total = second_order.count(dtypes, implementations)
-    with bar("Differentiating twice", total) as advance:
-        return second_order.run(dtypes, implementations, advance, threads)
 
 
 @dataclass
@@ -222,6 +208,19 @@ def exhaust(run: exhaustive.Run) -> None:
             advance()
 
 
+def comparisons(
+    dtypes: Sequence[str], implementations: Sequence[str], jobs: int | None
+) -> list[parallel.Task]:
+    """Of all layers and the network: what they return, and Jacobian- and Hessian-vector
+    products. Beside others one thread is enough: several take more time in all.
+    """
+    threads = None if jobs == 1 else 1
+    return [
+        checking.EveryCase(dtypes, implementations, threads),
+        second_order.EveryProduct(dtypes, implementations, threads),
+    ]
+
+
 def outside_tasks(
     plan: training.Plan, dtypes: Sequence[str], outsiders: Sequence[str]
 ) -> list[parallel.Trainings]:
@@ -247,40 +246,31 @@ def report(
     """The whole run; if wanted, with every float32 through the element-wise layers, with
     trainings from several seeds, and with those parts of `bench`.
 
-    In `jobs` processes, which share the processors, it trains and checks the truth, beside
-    the comparison of layers in this one. What is timed comes when all of that has ended.
-    Outsiders train a tenth of the run; in float64 only, where they must come to the same
-    parameters.
+    In `jobs` processes, which share the processors, it trains, compares layers and checks
+    the truth. What is timed comes when all of that has ended. Outsiders train a tenth of
+    the run; in float64 only, where they must come to the same parameters.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     outsiders = [name for name in implementations if name in OUTSIDERS]
     layered = [name for name in implementations if name not in OUTSIDERS]
     kind = parallel.Investigations
     trainings = seeds.tasks(plan, 1, dtypes, trainable(layered), kind)
-    apart: list[parallel.Task] = [
-        *trainings,
-        *outside_tasks(plan, dtypes, outsiders),
-        truth_task(plan),
-    ]
-    share = parallel.threads(len(apart), jobs)
-    # NumPy's BLAS is loaded by now. Its threads wait for each other without sleeping, and
-    # where others have work as well, a product may take a hundred times as long.
+    outside = outside_tasks(plan, dtypes, outsiders)
+    cases, products = comparisons(dtypes, layered, jobs)
+    # What takes longest comes first.
+    tasks = [*trainings, cases, *outside, products, truth_task(plan)]
+    share = parallel.threads(len(tasks), jobs)
     with (
-        parallel.started(apart, jobs) as beside,
-        threadpool_limits(share, user_api="blas"),
+        bar("Training and comparing", sum(task.total for task in tasks)) as advance,
+        parallel.started(tasks, jobs) as running,
     ):
-        alone = None if jobs == 1 else 1
-        checks, divergences = check(LAYERS_AND_NETWORK, dtypes, layered, threads=alone)
-        give_back_memory()
-        checks += differentiate_twice(dtypes, layered, alone)
-        compiled = compiling.seconds()
-        give_back_memory()
-        total = sum(task.total for task in apart)
-        with bar("Training and checking the truth", total) as advance:
-            found = beside.wait(advance)
-        compiled += beside.compiled
-    investigated, outside = found[: len(trainings)], found[len(trainings) : -1]
-    trained = Trained.of(investigated)
+        environment = describe()  # which imports the frameworks, and others are at work
+        found = iter(running.wait(advance))
+    trained = Trained.of([next(found) for _ in trainings])
+    checks, divergences = next(found)
+    tenths = [training for _ in outside for training in next(found)]
+    twice, confirmed = found
+    checks += twice
     from_seeds: list[Training] = []
     if seed_count:
         from_seeds, _ = train_seeds(plan, seed_count, dtypes, layered, jobs)
@@ -289,12 +279,12 @@ def report(
         run = exhaustive.Run(exhaustive.LAYERS, load_present(layered)[0])
         exhaust(run)
         tried = run.rows()
-    environment, seconds = describe(), time.perf_counter() - clock
+    seconds = time.perf_counter() - clock
     timed = measure(bench, ROUNDS, data_dir) if bench else None
     environment = environment.model_copy(
         update={
             "threads": environment.threads | {"each process": share},
-            "jax_compile_seconds": round(compiled, 2) if compiled else None,
+            "jax_compile_seconds": round(running.compiled, 2) or None,
             "dataset": info,
             "command": " ".join(["gradparity", *sys.argv[1:]]),
             "seed": plan.seed,
@@ -306,11 +296,11 @@ def report(
         environment=environment,
         checks=checks,
         training=trained.trainings,
-        outsiders=[t for group in outside for t in group],
+        outsiders=tenths,
         partings=trained.partings,
         together=trained.together,
         divergences=divergences,
-        truth=found[-1],
+        truth=confirmed,
         exhaustive=tried,
         seeds=seeds.paired(from_seeds, len(plan.dataset.t_test)),
         bands=list(seeds.bands(from_seeds)),
