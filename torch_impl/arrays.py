@@ -12,8 +12,9 @@ def check_floats(layer: str, **arguments: Any) -> None:
         TypeError: an argument is no floating-point tensor, or the dtypes differ.
         ValueError: an argument is empty.
     """
+    dtypes = set()
     for name, value in arguments.items():
-        if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+        if not isinstance(value, torch.Tensor) or not value.dtype.is_floating_point:
             dtype = getattr(value, "dtype", None)
             came = type(value).__name__ if dtype is None else f"dtype {_name(dtype)}"
             raise TypeError(
@@ -23,7 +24,8 @@ def check_floats(layer: str, **arguments: Any) -> None:
             raise ValueError(
                 f"{layer}: {name} must not be empty, got shape {tuple(value.shape)}"
             )
-    if len({value.dtype for value in arguments.values()}) > 1:
+        dtypes.add(value.dtype)
+    if len(dtypes) > 1:
         came = ", ".join(f"{n}: {_name(v.dtype)}" for n, v in arguments.items())
         raise TypeError(f"{layer}: all arguments must have one dtype, got {came}")
 

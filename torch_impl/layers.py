@@ -130,9 +130,9 @@ def _flat(x: Tensor, W: Tensor, b: Tensor) -> Tensor:
     check_shape("Affine", "b", b, W.shape[1:])
     check_rank("Affine", "x", x, 1, x.ndim or 2)  # any but 0
     flat = x.flatten(1) if x.ndim > 2 else x
-    if flat.shape[-1] != len(W):
+    if flat.shape[-1] != W.shape[0]:
         raise ValueError(
-            f"Affine: x has {flat.shape[-1]} features, W expects {len(W)} "
+            f"Affine: x has {flat.shape[-1]} features, W expects {W.shape[0]} "
             f"(x: {tuple(x.shape)}, W: {tuple(W.shape)})"
         )
     return flat
