@@ -239,6 +239,28 @@ def trainable(trainable_name: str) -> object:
     return load_or_skip(trainable_name)
 
 
+class Nothing:
+    """A task with nothing to do, and what comes of that."""
+
+    total = 0
+
+    def __init__(self, *found: list[Any]) -> None:
+        self.found = found
+
+    def run(self, progress: object) -> object:
+        return self.found
+
+
+@pytest.fixture
+def only_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report neither compares layers nor checks the truth."""
+    from reports import running
+
+    nothing = [Nothing([], []), Nothing()]
+    monkeypatch.setattr(running, "comparisons", lambda *_: nothing)
+    monkeypatch.setattr(running, "truth_task", lambda _: Nothing())
+
+
 @pytest.fixture
 def without_shape_checks() -> Iterator[None]:
     """Bad input must be refused by the layers themselves, not by the checks in tests."""

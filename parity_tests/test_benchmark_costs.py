@@ -369,7 +369,7 @@ def series_of(named: Named, *values: float, threads: int = 2) -> Series:
     return Series(part, name, "ours", "numpy", dtype, *shape, "µs", values)
 
 
-def test_every_ratio_of_the_issue_is_there() -> None:
+def test_every_ratio_that_is_promised_is_there() -> None:
     assert {limit.name: limit.at_most for limit in LIMITS} == {
         "reference_over_floor_float32": 1.6,
         "reference_over_floor_float64": 1.4,

@@ -475,23 +475,9 @@ def test_what_cannot_be_tried_gets_one_sentence(
     assert "\n" not in str(refused.value)
 
 
-class NothingToDo:
-    """A task for another process, and what comes of it."""
-
-    total = 0
-
-    def __init__(self, *found: list[Any]) -> None:
-        self.found = found
-
-    def run(self, progress: Any) -> Any:
-        return self.found
-
-
+@pytest.mark.usefixtures("only_trainings")
 def test_a_report_has_it_where_it_was_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exhaustive, "FLOATS", CHUNK)
-    nothing = [NothingToDo([], []), NothingToDo()]
-    monkeypatch.setattr(running, "comparisons", lambda *_: nothing)
-    monkeypatch.setattr(running, "truth_task", lambda _: NothingToDo())
     nobody = SimpleNamespace(t_test=[])
     plan: Any = SimpleNamespace(seed=0, dataset=nobody)
     info = DatasetInfo(name="none", source="nowhere", train=1, test=1)

@@ -19,23 +19,7 @@ PLAN = Plan.of(load_dataset("digits"), steps=30)
 INFO = DatasetInfo(name="digits", source="scikit-learn")
 
 
-class Nothing:
-    """A task with nothing to do, and what comes of that."""
-
-    total = 0
-
-    def __init__(self, *found: list[Any]) -> None:
-        self.found = found
-
-    def run(self, progress: Any) -> Any:
-        return self.found
-
-
-@pytest.fixture(autouse=True)
-def _only_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
-    nothing = [Nothing([], []), Nothing()]
-    monkeypatch.setattr(running, "comparisons", lambda *_: nothing)
-    monkeypatch.setattr(running, "truth_task", lambda _: Nothing())
+pytestmark = pytest.mark.usefixtures("only_trainings")
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

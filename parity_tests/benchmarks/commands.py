@@ -28,8 +28,6 @@ SHARE = 20  # and at least so many times what a look takes: it slows what is loo
 KINDS = ("pss", "uss", "rss")  # of memory, the best that a system tells of comes first
 TRACEBACK = "Traceback (most recent call last)"
 PATIENCE = 5.0  # seconds in which a process that is asked to end may tidy up
-
-
 DISAGREES = "it ended with status 1: something disagrees"  # after all has been done
 
 

@@ -45,18 +45,20 @@ class Contender:
 # --- The floor ------------------------------------------------------------------------
 
 
+def products(x: Any, W1: Any, W2: Any) -> dict[str, Any]:
+    """The five of a step, of arrays of any framework; and what they are of."""
+    first = x @ W1
+    scores = first @ W2
+    dfirst = scores @ W2.T
+    found = {"x": x, "first": first, "scores": scores, "dfirst": dfirst}
+    return found | {"dW2": first.T @ scores, "dW1": x.T @ dfirst}
+
+
 def numpy_floor(work: Work) -> Loop:
     W1, W2 = work.params["W1"], work.params["W2"]
     for stretch in work.stretches:
         for batch in stretch:
-            x = work.images.take(batch, axis=0)
-            first = x @ W1
-            scores = first @ W2
-            dW2 = first.T @ scores
-            dfirst = scores @ W2.T
-            dW1 = x.T @ dfirst
-        held = {"x": x, "first": first, "scores": scores}
-        held |= {"dW2": dW2, "dfirst": dfirst, "dW1": dW1}
+            held = products(work.images.take(batch, axis=0), W1, W2)
         yield partial(dict, held)
 
 
@@ -66,19 +68,8 @@ def torch_floor(work: Work) -> Loop:
     W1, W2 = (torch.tensor(work.params[name]) for name in ("W1", "W2"))
     for stretch in work.stretches:
         for batch in torch.from_numpy(stretch):
-            x = images.index_select(0, batch)
-            first = x @ W1
-            scores = first @ W2
-            dW2 = first.T @ scores
-            dfirst = scores @ W2.T
-            dW1 = x.T @ dfirst
-        held = {"x": x, "first": first, "scores": scores}
-        held |= {"dW2": dW2, "dfirst": dfirst, "dW1": dW1}
-        yield partial(_from_torch, held)
-
-
-def _from_torch(tensors: Any) -> Arrays:
-    return {name: value.numpy() for name, value in tensors.items()}
+            held = products(images.index_select(0, batch), W1, W2)
+        yield partial(_to_numpy, held)
 
 
 def jax_floor(work: Work) -> Loop:
@@ -90,12 +81,8 @@ def jax_floor(work: Work) -> Loop:
     @jax.jit
     def run(W1: Any, W2: Any, images: Any, batches: Any) -> Any:
         def step(left: Any, batch: Any) -> Any:
-            x = images[batch]
-            first = x @ W1
-            scores = first @ W2
-            dW2 = first.T @ scores
-            dfirst = scores @ W2.T
-            return {"dW2": dW2, "dW1": x.T @ dfirst}, None
+            found = products(images[batch], W1, W2)
+            return {name: found[name] for name in left}, None
 
         left = {"dW2": jax.numpy.zeros_like(W2), "dW1": jax.numpy.zeros_like(W1)}
         return jax.lax.scan(step, left, batches)[0]
@@ -105,11 +92,11 @@ def jax_floor(work: Work) -> Loop:
     for stretch in work.stretches:
         with jax.enable_x64(True):  # not across a yield: that is the caller's time
             left = jax.block_until_ready(run(*given, stretch))
-        yield partial(_from_jax, left)
+        yield partial(_to_numpy, left)
 
 
-def _from_jax(arrays: Any) -> Arrays:
-    return {name: np.array(value) for name, value in arrays.items()}
+def _to_numpy(arrays: Any) -> Arrays:
+    return {name: np.asarray(value) for name, value in arrays.items()}
 
 
 # --- Ours -----------------------------------------------------------------------------
@@ -209,7 +196,7 @@ def jax_a_call_a_step(work: Work) -> Loop:
             jax.block_until_ready(params)
             np.array(losses)
             losses.clear()
-        yield partial(_from_jax, params)
+        yield partial(_to_numpy, params)
 
 
 def sklearn_classifier(work: Work) -> Loop:
