@@ -10,7 +10,7 @@ endif
 INSTALLED := $(VENV)/installed
 
 # NumPy's OpenBLAS lets its threads wait without sleeping, and others wait for them. The
-# command shortens that for itself (parity_tests/process.py); pytest is not the command. The
+# command shortens that for itself (parity_tests/processes/settings.py); pytest is not the command. The
 # tests share the processors among several processes, and wait still less.
 test test-deep test-browser: export OPENBLAS_THREAD_TIMEOUT ?= 18
 bench-layers: export OPENBLAS_THREAD_TIMEOUT ?= 20
@@ -31,7 +31,7 @@ test: $(INSTALLED) ## the parity suite
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not browser and not deep"
 
 test-deep: $(INSTALLED) ## 10,000 random cases a layer, and what else takes long (Chromium)
-	$(BIN)/python -m pytest -n auto --dist worksteal --hypothesis-profile=deep parity_tests/test_properties.py
+	$(BIN)/python -m pytest -n auto --dist worksteal --hypothesis-profile=deep parity_tests/suite/catalogue/test_properties.py
 	$(BIN)/python -m pytest -m deep
 
 test-browser: $(INSTALLED) ## the report and the pages in Chromium, which must be installed
@@ -51,7 +51,7 @@ bench: $(INSTALLED) ## speed, against the floor and against idiomatic loops
 
 # Without the options of the suite: shapes would be checked at run time, and that be timed.
 bench-layers: $(INSTALLED) ## speed of the layers one by one, under pytest-benchmark (a minute)
-	$(BIN)/python -m pytest -q -o addopts= parity_tests/bench_layers.py --benchmark-disable-gc \
+	$(BIN)/python -m pytest -q -o addopts= parity_tests/benchmarks/bench_layers.py --benchmark-disable-gc \
 	  --benchmark-max-time=0.1 --benchmark-min-rounds=10 --benchmark-time-unit=us \
 	  --benchmark-name=short --benchmark-columns=median,iqr,min,rounds
 
@@ -60,7 +60,7 @@ published: $(INSTALLED) ## renew reports/published/ from a run on the real MNIST
 	rm reports/published/report.html
 
 elementary: $(INSTALLED) ## measure exp and log anew, for the rounding bounds (half an hour)
-	$(BIN)/python -m parity_tests.elementary
+	$(BIN)/python -m gradparity.parity_tests.measuring.elementary
 
 # torch's CUDA libraries are left out: torch itself pins them, where its build needs any.
 lock: ## renew requirements.lock (needs uv)

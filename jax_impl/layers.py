@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array as JaxArray
 from jaxtyping import Float, Shaped
 
-from jax_impl.arrays import (
+from gradparity.jax_impl.arrays import (
     check_alike,
     check_floats,
     check_labels,

@@ -9,8 +9,13 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Shaped
 
-from jax_impl.arrays import check_floats, check_labels, check_rank, check_shape
-from jax_impl.layers import affine, relu, softmax, softmax_with_loss
+from gradparity.jax_impl.arrays import (
+    check_floats,
+    check_labels,
+    check_rank,
+    check_shape,
+)
+from gradparity.jax_impl.layers import affine, relu, softmax, softmax_with_loss
 
 Batch = Float[Array, "*batch in"]
 Scores = Float[Array, "*batch classes"]

@@ -10,8 +10,8 @@ from typing import Any
 
 import jax
 
-from jax_impl import networks
-from jax_impl.networks import Batch, Labels, Params
+from gradparity.jax_impl import networks
+from gradparity.jax_impl.networks import Batch, Labels, Params
 
 Arrays = dict[str, Any]
 

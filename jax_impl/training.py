@@ -12,7 +12,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
-from jax_impl.networks import Params, accuracy, from_params, loss
+from gradparity.jax_impl.networks import Params, accuracy, from_params, loss
 
 NumpyParams = dict[str, Float[np.ndarray, "..."]]
 Stop = tuple[int, NumpyParams, Float[np.ndarray, "steps"], tuple[float, float] | None]

@@ -17,7 +17,7 @@ import jaxtyping
 import pytest
 from hypothesis import HealthCheck, settings
 
-from parity_tests import DTYPES
+from gradparity.parity_tests import DTYPES
 
 # Always the same examples; and by `make test-deep`, others each time, and more of them.
 settings.register_profile(
@@ -99,7 +99,7 @@ def pytest_sessionstart() -> None:
 
     By now the run-time checking of shapes is installed.
     """
-    from parity_tests.control import negative_control
+    from gradparity.parity_tests.audit.control import negative_control
 
     # In the background, these are ignored, and so they would be in what the tests start;
     # a handler is not handed on.
@@ -124,26 +124,33 @@ def chosen(config: pytest.Config, option: str, valid: list[str]) -> list[str]:
 
 def chosen_implementations(config: pytest.Config) -> list[str]:
     """Those that are built in, and somebody's own."""
-    from parity_tests import own
-    from parity_tests.implementations import IMPLEMENTATIONS
+    from gradparity.parity_tests.implementations.registry import IMPLEMENTATIONS
+    from gradparity.parity_tests.implementations.user_supplied import (
+        UnusableImplementation,
+        is_own,
+    )
 
     names = str(config.getoption("--implementations")).split(",")
-    brought = [name for name in names if own.is_own(name)]
+    brought = [name for name in names if is_own(name)]
     try:
         for name in brought:
             loaded(name)
-    except own.UnusableImplementation as error:
+    except UnusableImplementation as error:
         raise pytest.UsageError(str(error)) from error
     return chosen(config, "--implementations", [*IMPLEMENTATIONS, *brought])
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes a case, a dtype or an implementation gets all that go together."""
-    from parity_tests.catalogue import LAYER_CASES, NETWORK_CASES, SHAPE_CASES
-    from parity_tests.checking import asked, offers
-    from parity_tests.edges import NETWORK_SHAPE_EDGES
-    from parity_tests.own import Own
-    from parity_tests.training import TRAINABLE
+    from gradparity.parity_tests.catalogue.cases import (
+        LAYER_CASES,
+        NETWORK_CASES,
+        SHAPE_CASES,
+    )
+    from gradparity.parity_tests.catalogue.edges import NETWORK_SHAPE_EDGES
+    from gradparity.parity_tests.checking.values import asked, offers
+    from gradparity.parity_tests.implementations.user_supplied import Own
+    from gradparity.parity_tests.training.run import TRAINABLE
 
     def valid(cases: list[Any], yes: bool = True) -> list[Any]:
         return [case for case in cases if (case.kind != "invalid") == yes]
@@ -182,7 +189,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             name
             for name in names
             if name in TRAINABLE
-            or (isinstance(own := loaded(name), Own) and own.train is not None)
+            or (isinstance(own := loaded(name), Own) and train is not None)
         ]
         metafunc.parametrize("trainable_name", trainable)
     if "dtype" in metafunc.fixturenames:
@@ -194,14 +201,14 @@ def loaded(name: str) -> Any:
     """The implementation, or why there is none: the same one for all tests, so that JAX
     compiles nothing twice.
     """
-    from parity_tests.checking import try_load
+    from gradparity.parity_tests.checking.values import try_load
 
     return try_load(name)
 
 
 def load_or_skip(name: str) -> Any:
     """The implementation, or a skip that says why it is missing."""
-    from parity_tests.implementations import NotInstalled
+    from gradparity.parity_tests.implementations.registry import NotInstalled
 
     found = loaded(name)
     if isinstance(found, NotInstalled):
@@ -211,7 +218,7 @@ def load_or_skip(name: str) -> Any:
 
 def skip_unless_built_in(implementation: Any) -> None:
     """For what only the project's own implementations promise."""
-    from parity_tests.own import Own
+    from gradparity.parity_tests.implementations.user_supplied import Own
 
     if isinstance(implementation, Own):
         pytest.skip(f"nobody expects this of {implementation.name}")
@@ -220,7 +227,7 @@ def skip_unless_built_in(implementation: Any) -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A Chromium, for all tests of a module."""
-    from parity_tests.browsing import chromium
+    from gradparity.parity_tests.suite.browsing import chromium
 
     try:
         with chromium() as launched:
@@ -254,7 +261,7 @@ class Nothing:
 @pytest.fixture
 def only_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A report neither compares layers nor checks the truth."""
-    from reports import running
+    from gradparity.reports import running
 
     nothing = [Nothing([], []), Nothing()]
     monkeypatch.setattr(running, "comparisons", lambda *_: nothing)

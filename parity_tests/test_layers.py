@@ -5,8 +5,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from parity_tests.asserting import sentence
-from parity_tests.catalogue import (
+from gradparity.parity_tests.catalogue.cases import (
     LAYER_CASES,
     LAYERS,
     LAYERS_AND_NETWORK,
@@ -14,9 +13,10 @@ from parity_tests.catalogue import (
     Case,
     NetworkCase,
 )
-from parity_tests.checking import Prepared, check, labels, refusal
-from parity_tests.implementations import Implementation
-from parity_tests.records import Verdict
+from gradparity.parity_tests.checking.assertions import sentence
+from gradparity.parity_tests.checking.values import Prepared, check, labels, refusal
+from gradparity.parity_tests.implementations.registry import Implementation
+from gradparity.parity_tests.measuring.records import Verdict
 
 
 @lru_cache(maxsize=16)  # those who are given the same case come one after another
@@ -75,7 +75,7 @@ def test_labels_may_be_any_integers(
 def test_the_catalogue_covers_every_layer_in_their_order() -> None:
     import inspect
 
-    from reference import layers
+    from gradparity.reference import layers
 
     defined = [
         name

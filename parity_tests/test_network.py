@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 
-from parity_tests.catalogue import NetworkCase
-from parity_tests.checking import Prepared, check
-from parity_tests.conftest import skip_unless_built_in
-from parity_tests.implementations import Arrays, Implementation, LectureStyle
-from parity_tests.records import Verdict
+from gradparity.parity_tests.catalogue.cases import NetworkCase
+from gradparity.parity_tests.checking.values import Prepared, check
+from gradparity.parity_tests.conftest import skip_unless_built_in
+from gradparity.parity_tests.implementations.registry import (
+    Arrays,
+    Implementation,
+    LectureStyle,
+)
+from gradparity.parity_tests.measuring.records import Verdict
 
 
 def test_network(
@@ -52,14 +56,14 @@ def loss_and_gradient(
 ) -> tuple[float, dict[str, np.ndarray]]:
     """Through each framework's own loss and gradient."""
     if name == "reference":
-        from reference.networks import TwoLayerNet
+        from gradparity.reference.networks import TwoLayerNet
 
         network = TwoLayerNet.from_params(params)
         return float(network.loss(x, t)), network.gradient(x, t)
     if name == "torch":
         import torch
 
-        from torch_impl.networks import TwoLayerNet as TorchNet
+        from gradparity.torch_impl.networks import TwoLayerNet as TorchNet
 
         tensors = {k: torch.tensor(v.copy()) for k, v in params.items()}
         xs, ts = torch.tensor(x.copy()), torch.tensor(t.copy())
@@ -68,7 +72,7 @@ def loss_and_gradient(
         return float(net.loss(xs, ts).detach()), gradients
     import jax
 
-    from jax_impl import networks
+    from gradparity.jax_impl import networks
 
     with jax.enable_x64(True):
         arrays = networks.from_params(params)
@@ -81,19 +85,19 @@ def loss_and_gradient(
 def accuracy(name: str, params: Arrays, x: np.ndarray, t: np.ndarray) -> float:
     """Through each framework's own accuracy."""
     if name == "reference":
-        from reference.networks import TwoLayerNet
+        from gradparity.reference.networks import TwoLayerNet
 
         return TwoLayerNet.from_params(params).accuracy(x, t)
     if name == "torch":
         import torch
 
-        from torch_impl.networks import TwoLayerNet as TorchNet
+        from gradparity.torch_impl.networks import TwoLayerNet as TorchNet
 
         net = TorchNet.from_params({k: torch.tensor(v) for k, v in params.items()})
         return net.accuracy(torch.tensor(x), torch.tensor(t))
     import jax
 
-    from jax_impl import networks
+    from gradparity.jax_impl import networks
 
     with jax.enable_x64(True):
         arrays = networks.from_params(params)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity_tests.implementations import Implementation, load
-from parity_tests.training import (
+from gradparity.parity_tests.implementations.registry import Implementation, load
+from gradparity.parity_tests.training.run import (
     FLOAT64_DRIFT,
     Plan,
     TrainingDiverged,
@@ -18,8 +18,8 @@ from parity_tests.training import (
     run_trainings,
     train,
 )
-from reference.datasets import Dataset, DatasetError
-from reference.datasets import load as load_dataset
+from gradparity.reference.datasets import Dataset, DatasetError
+from gradparity.reference.datasets import load as load_dataset
 
 # Before the first ReLU flips, parameters of size 1 differ by a few hundred roundings.
 DRIFT = {"float64": FLOAT64_DRIFT, "float32": 1e-5}
@@ -95,7 +95,7 @@ def test_training_is_reproducible(
 def test_torch_updates_as_its_own_optimizer_does(digits_plan: Plan, dtype: str) -> None:
     """To the last bit: both round once, where NumPy rounds the product and the sum."""
     torch = pytest.importorskip("torch")
-    from torch_impl.networks import TwoLayerNet
+    from gradparity.torch_impl.networks import TwoLayerNet
 
     _, ours = train(digits_plan, dtype, load("torch"), None)
     data = digits_plan.dataset.astype(dtype)

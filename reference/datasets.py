@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int, Num
 
-from reference.arrays import Float
-from reference.mirrors import Progress, fetch_mnist
-from reference.mnist_files import (
+from gradparity.reference.arrays import Float
+from gradparity.reference.mirrors import Progress, fetch_mnist
+from gradparity.reference.mnist_files import (
     CACHE,
     MNIST_FILES,
     DatasetError,

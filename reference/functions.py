@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from reference.arrays import Float, Number, check_floats, check_rank
+from gradparity.reference.arrays import Float, Number, check_floats, check_rank
 
 
 def sigmoid(x: Float[np.ndarray, "..."] | Number) -> Float[np.ndarray, "..."] | Number:

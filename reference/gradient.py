@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.arrays import Float, check_floats
+from gradparity.reference.arrays import Float, check_floats
 
 
 def numerical_gradient(

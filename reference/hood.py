@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from reference import functions, layers, networks, nodes, training
+from gradparity.reference import functions, layers, networks, nodes, training
 
 Arrays = dict[str, np.ndarray]
 Step = dict[str, Any]

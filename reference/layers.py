@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from reference.arrays import (
+from gradparity.reference.arrays import (
     Float,
     Number,
     check_alike,
@@ -25,7 +25,7 @@ from reference.arrays import (
     check_rank,
     check_shape,
 )
-from reference.functions import at_labels, sigmoid, softmax, to_labels
+from gradparity.reference.functions import at_labels, sigmoid, softmax, to_labels
 
 Array = Float[np.ndarray, "..."]
 Value = Array | Number

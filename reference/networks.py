@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from reference.arrays import Float, check_floats, check_rank, check_shape
-from reference.functions import to_labels
-from reference.gradient import numerical_gradient
-from reference.layers import Affine, Relu, SoftmaxWithLoss
+from gradparity.reference.arrays import Float, check_floats, check_rank, check_shape
+from gradparity.reference.functions import to_labels
+from gradparity.reference.gradient import numerical_gradient
+from gradparity.reference.layers import Affine, Relu, SoftmaxWithLoss
 
 Batch = Float[np.ndarray, "*batch in"]
 Scores = Float[np.ndarray, "*batch classes"]

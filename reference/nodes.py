@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from reference.arrays import (
+from gradparity.reference.arrays import (
     Float,
     Number,
     check_dout,
@@ -19,8 +19,8 @@ from reference.arrays import (
     check_rank,
     check_shape,
 )
-from reference.functions import at_labels, to_labels
-from reference.layers import Exp, Log, Value, ieee
+from gradparity.reference.functions import at_labels, to_labels
+from gradparity.reference.layers import Exp, Log, Value, ieee
 
 Rows = Float[np.ndarray, "*batch columns"]  # one sample, or a batch of them
 RowsIn = Float[np.ndarray, "*batch in"]

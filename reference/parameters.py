@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reference.cleanup import write_whole
-from reference.networks import Params, TwoLayerNet
+from gradparity.reference.cleanup import write_whole
+from gradparity.reference.networks import Params, TwoLayerNet
 
 NAMES = ("W1", "b1", "W2", "b2")
 DTYPES = ("float32", "float64")

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.rounding import (
+from gradparity.reference.rounding import (
     RULES,
     Arithmetic,
     Arrays,

@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from reference.arrays import check_shape
-from reference.functions import at_labels
-from reference.layers import (
+from gradparity.reference.arrays import check_shape
+from gradparity.reference.functions import at_labels
+from gradparity.reference.layers import (
     AddLayer,
     Affine,
     Array,
@@ -43,7 +43,7 @@ from reference.layers import (
     SoftmaxWithLoss,
     Value,
 )
-from reference.networks import Batch, Labels, Params
+from gradparity.reference.networks import Batch, Labels, Params
 
 
 class RAddLayer(AddLayer):

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from reference.arrays import Float
-from reference.networks import Params, TwoLayerNet
+from gradparity.reference.arrays import Float
+from gradparity.reference.networks import Params, TwoLayerNet
 
 Stop = tuple[int, Params, Float[np.ndarray, "steps"], tuple[float, float] | None]
 

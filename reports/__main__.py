@@ -4,13 +4,13 @@ The command itself is in `reports.cli`, which takes a moment to import; Ctrl-C i
 from before that moment on.
 """
 
-from reference.cleanup import obey_signals
+from gradparity.reference.cleanup import obey_signals
 
 
 def main() -> None:
     """Run the command."""
     obey_signals()
-    from reports import cli
+    from gradparity.reports import cli
 
     cli.main()
 

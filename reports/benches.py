@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mode
 
-from parity_tests.records import Bench, BenchRatio, BenchRow
-from reports.results import Environment
-from reports.tables import Table
+from gradparity.parity_tests.measuring.records import Bench, BenchRatio, BenchRow
+from gradparity.reports.results import Environment
+from gradparity.reports.tables import Table
 
 OVERHEAD = 1.5  # a step that takes less than so many times the shortest is bound by it
 LEGEND = (

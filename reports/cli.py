@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer import Argument, Option
 
-from parity_tests import DTYPES, process
-from parity_tests.benchmarks import ROUNDS
+from gradparity.parity_tests import DTYPES
+from gradparity.parity_tests.benchmarks import ROUNDS
+from gradparity.parity_tests.processes.settings import WAITING, keep_memory
 
 if TYPE_CHECKING:
-    from parity_tests.checkpoints import Checkpoints
-    from parity_tests.records import Bench
-    from parity_tests.training import Plan, Trained
-    from reference.datasets import Dataset
-    from reports.results import DatasetInfo
+    from gradparity.parity_tests.measuring.records import Bench
+    from gradparity.parity_tests.training.checkpoints import Checkpoints
+    from gradparity.parity_tests.training.run import Plan, Trained
+    from gradparity.reference.datasets import Dataset
+    from gradparity.reports.results import DatasetInfo
 
 DATASETS = ("auto", "mnist", "digits")
 BENCH_PARTS = ("step", "sweep", "suite", "report")
@@ -149,10 +150,10 @@ def check(
         check_exhaustively(layers, implementations or "all", dtype, stride, as_json)
     if stride > 1:
         raise Unusable("--stride goes with --exhaustive")
-    from parity_tests.catalogue import LAYERS_AND_NETWORK
-    from parity_tests.records import Summary
-    from reports import running, tables
-    from reports.console import output, say
+    from gradparity.parity_tests.catalogue.cases import LAYERS_AND_NETWORK
+    from gradparity.parity_tests.measuring.records import Summary
+    from gradparity.reports import running, tables
+    from gradparity.reports.console import output, say
 
     chosen = choose("layer", layers or LAYERS_AND_NETWORK, LAYERS_AND_NETWORK)
     dtypes = choose("dtype", dtype.split(","), DTYPES)
@@ -191,9 +192,9 @@ def check_sensitivity(
     layers: list[str], dtypes: list[str], implementations: list[str], as_json: bool
 ) -> None:
     """`check --sensitivity`: plant every mistake, and exit with 1 if one survives."""
-    from parity_tests.records import MutantSummary
-    from reports import running, tables
-    from reports.console import output, say
+    from gradparity.parity_tests.measuring.records import MutantSummary
+    from gradparity.reports import running, tables
+    from gradparity.reports.console import output, say
 
     if set(dtypes) != set(DTYPES):
         raise Unusable("--sensitivity tries both dtypes: leave --dtype out")
@@ -223,10 +224,10 @@ def check_exhaustively(
     as_json: bool,
 ) -> NoReturn:
     """Try every float32; and print what is known at the end, or when a signal comes."""
-    from parity_tests.exhaustive import LAYERS, Run
-    from reference.cleanup import at_end
-    from reports import running, tables
-    from reports.console import note, output, say
+    from gradparity.parity_tests.checking.exhaustive import LAYERS, Run
+    from gradparity.reference.cleanup import at_end
+    from gradparity.reports import running, tables
+    from gradparity.reports.console import note, output, say
 
     chosen = choose("element-wise layer", layers or LAYERS, LAYERS)
     if "float32" not in choose("dtype", dtype.split(","), DTYPES):
@@ -304,10 +305,10 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train every implementation side by side, on the same mini-batches."""
-    from parity_tests.training import Plan, disagreements, unexplained
-    from reports import running, tables, writing
-    from reports import trainings as said
-    from reports.console import note, output, say
+    from gradparity.parity_tests.training.run import Plan, disagreements, unexplained
+    from gradparity.reports import running, tables, writing
+    from gradparity.reports import trainings as said
+    from gradparity.reports.console import note, output, say
 
     dtypes = choose("dtype", dtype.split(","), DTYPES)
     names = choose_implementations(implementations, outsiders=True)
@@ -365,10 +366,10 @@ def train_seeds(
     as_json: bool,
 ) -> NoReturn:
     """`train --seeds`: the same from several seeds, compared in pairs."""
-    from parity_tests.seeds import bands, paired
-    from reports import running, tables
-    from reports import trainings as said
-    from reports.console import note, output, say
+    from gradparity.parity_tests.training.seeds import bands, paired
+    from gradparity.reports import running, tables
+    from gradparity.reports import trainings as said
+    from gradparity.reports.console import note, output, say
 
     tests = len(plan.dataset.t_test)
     trainings, missing = running.train_seeds(plan, count, dtypes, names, jobs=jobs)
@@ -423,10 +424,10 @@ def report(
     jobs: Jobs = None,
 ) -> None:
     """All of it, written to a directory: results.json, report.md, report.html, figures."""
-    from parity_tests import parallel
-    from parity_tests.training import Plan
-    from reports import running, tables, writing
-    from reports.console import say, working
+    from gradparity.parity_tests.processes import parallel
+    from gradparity.parity_tests.training.run import Plan
+    from gradparity.reports import running, tables, writing
+    from gradparity.reports.console import say, working
 
     dtypes = choose("dtype", dtype.split(","), DTYPES)
     names = choose_implementations(implementations, outsiders=True)
@@ -511,10 +512,10 @@ def explain(
     if output is not None and kind is None:
         kind = {".md": "md", ".html": "html", ".ipynb": "ipynb"}.get(output.suffix)
     (kind,) = choose("format", [kind or "text"], ("text", "md", "html", "ipynb"))
-    from reports import writing
-    from reports.console import working
-    from reports.explain import making
-    from reports.explain import output as placing
+    from gradparity.reports import writing
+    from gradparity.reports.console import working
+    from gradparity.reports.explain import making
+    from gradparity.reports.explain import output as placing
 
     if output is not None:
         if not output.parent.is_dir():
@@ -537,9 +538,9 @@ def explain(
 
 def explain_all(output: Path, data: "Dataset", dtype: str) -> None:
     """`explain --all`: the site."""
-    from reports import writing
-    from reports.console import bar, say
-    from reports.explain import output as placing
+    from gradparity.reports import writing
+    from gradparity.reports.console import bar, say
+    from gradparity.reports.explain import output as placing
 
     target = writing.check_target(output, placing.MARK, "site")
     with bar("Making pages", 2 * len(TOPICS)) as advance:
@@ -585,10 +586,10 @@ def grade(
     """Grade somebody else's layers, each submission in a process of its own, and name
     the mistakes.
     """
-    from parity_tests.grading import grade as grading
-    from parity_tests.grading import launching
-    from reports import grade_page, grades
-    from reports.console import bar, note
+    from gradparity.parity_tests.grading import grade as grading
+    from gradparity.parity_tests.grading import launching
+    from gradparity.reports import grade_page, grades
+    from gradparity.reports.console import bar, note
 
     try:
         paths, is_class = grading.submissions(path), grading.is_class(path)
@@ -633,9 +634,9 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Tell what changed between two runs. Exit status 1 if a verdict became FAIL."""
-    from reports import compare as comparing
-    from reports.console import output, say
-    from reports.results import Results
+    from gradparity.reports import compare as comparing
+    from gradparity.reports.console import output, say
+    from gradparity.reports.results import Results
 
     found = comparing.compare(Results.read(a), Results.read(b))
     if as_json:
@@ -675,9 +676,9 @@ def bench(
         raise Unusable(f"--data-dir is for the part report, got {', '.join(chosen)}")
     if figure is not None:
         check_picture(figure, chosen)
-    from reports import benches, running
-    from reports.console import output, say
-    from reports.environment import describe
+    from gradparity.reports import benches, running
+    from gradparity.reports.console import output, say
+    from gradparity.reports.environment import describe
 
     found = running.measure(chosen, rounds, data_dir)
     if as_json:
@@ -703,7 +704,7 @@ def bench(
 
 def check_picture(figure: Path, parts: list[str]) -> None:
     """Raise, before anything is measured, if the sweep cannot be drawn there."""
-    from reports.writing import check_file
+    from gradparity.reports.writing import check_file
 
     if "sweep" not in parts:
         raise Unusable(f"--figure draws the part sweep, got {', '.join(parts)}")
@@ -714,8 +715,8 @@ def check_picture(figure: Path, parts: list[str]) -> None:
 
 def draw_sweep(found: "Bench", path: Path) -> None:
     """Write the picture of the sweep."""
-    from reports.speed import speed  # matplotlib takes its time
-    from reports.writing import write_file
+    from gradparity.reports.speed import speed  # matplotlib takes its time
+    from gradparity.reports.writing import write_file
 
     drawn = speed(found)
     if drawn is None:
@@ -747,8 +748,8 @@ def verify(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 @data_app.command()
 def fetch() -> None:
     """Download MNIST into the user cache, where it is not there already."""
-    from reference.datasets import fetch_mnist
-    from reports.console import download_bars, say
+    from gradparity.reference.datasets import fetch_mnist
+    from gradparity.reports.console import download_bars, say
 
     with download_bars() as progress:
         folder = fetch_mnist(progress=progress, connect_timeout=10.0)
@@ -758,9 +759,9 @@ def fetch() -> None:
 @app.command()
 def env(as_json: AsJson = False) -> None:
     """Show versions, threads and the switches that change arithmetic."""
-    from reports.console import output
-    from reports.environment import describe
-    from reports.tables import environment_table
+    from gradparity.reports.console import output
+    from gradparity.reports.environment import describe
+    from gradparity.reports.tables import environment_table
 
     environment = describe()
     if as_json:
@@ -787,17 +788,18 @@ def choose_implementations(names: str | None, *, outsiders: bool = False) -> lis
     somebody's own are loaded here, and not later in threads: what is unusable is refused
     at once, and no two import the same framework at the same time.
     """
-    from parity_tests import own
-    from parity_tests.checking import try_load
-    from parity_tests.implementations import IMPLEMENTATIONS, OUTSIDERS
-    from reports.console import note
-
-    valid = [*IMPLEMENTATIONS, *own.announced(), *(OUTSIDERS if outsiders else ())]
-    wanted = (
-        [*THREE.split(","), *own.announced()] if names is None else names.split(",")
+    from gradparity.parity_tests.checking.values import try_load
+    from gradparity.parity_tests.implementations.registry import (
+        IMPLEMENTATIONS,
+        OUTSIDERS,
     )
+    from gradparity.parity_tests.implementations.user_supplied import announced, is_own
+    from gradparity.reports.console import note
+
+    valid = [*IMPLEMENTATIONS, *announced(), *(OUTSIDERS if outsiders else ())]
+    wanted = [*THREE.split(","), *announced()] if names is None else names.split(",")
     wanted = valid if names == "all" else wanted
-    brought = [name for name in wanted if own.is_own(name)]
+    brought = [name for name in wanted if is_own(name)]
     for name in brought:
         loaded = try_load(name)
         for helper in getattr(loaded, "helpers", ()):
@@ -817,9 +819,9 @@ def check_rate(learning_rate: float) -> None:
 
 def open_checkpoints(folder: Path, plan: "Plan", resume: bool) -> "Checkpoints":
     """To save the trainings in, and to resume them from."""
-    from parity_tests.checkpoints import Checkpoints
-    from reports.console import note
-    from reports.environment import describe
+    from gradparity.parity_tests.training.checkpoints import Checkpoints
+    from gradparity.reports.console import note
+    from gradparity.reports.environment import describe
 
     software = describe().model_dump(exclude_unset=True)
     for name, number in software.pop("threads").items():
@@ -831,7 +833,7 @@ def open_checkpoints(folder: Path, plan: "Plan", resume: bool) -> "Checkpoints":
 
 def save_parameters(folder: Path, networks: "dict[str, Trained]") -> None:
     """What all trainings end with, by dtype."""
-    from reference import parameters
+    from gradparity.reference import parameters
 
     folder.mkdir(parents=True, exist_ok=True)
     for dtype, trained in networks.items():
@@ -842,8 +844,8 @@ def save_parameters(folder: Path, networks: "dict[str, Trained]") -> None:
 
 def load_dataset(name: str, data_dir: Path | None) -> "Dataset":
     """The data set; says on standard error which one it is, and why."""
-    from reference.datasets import load
-    from reports.console import download_bars, note
+    from gradparity.reference.datasets import load
+    from gradparity.reports.console import download_bars, note
 
     choose("data set", [name], DATASETS)
     with download_bars() as progress:
@@ -854,7 +856,7 @@ def load_dataset(name: str, data_dir: Path | None) -> "Dataset":
 
 def describe_dataset(data: "Dataset") -> "DatasetInfo":
     """What the report says of it. MNIST is known by its checksums, not by its folder."""
-    from reports.results import DatasetInfo
+    from gradparity.reports.results import DatasetInfo
 
     is_mnist = data.name == "mnist"
     return DatasetInfo(
@@ -873,9 +875,9 @@ def list_files(
     data_dir: Path | None, as_json: bool, columns: list[str]
 ) -> list[dict[str, Any]]:
     """Print the state of MNIST's files in every place, in a table with these columns."""
-    from reference.datasets import verify_mnist
-    from reports.console import output
-    from reports.tables import Table
+    from gradparity.reference.datasets import verify_mnist
+    from gradparity.reports.console import output
+    from gradparity.reports.tables import Table
 
     rows = [
         {
@@ -909,9 +911,9 @@ def main() -> None:
     # Every refusal of bad input is an exception, and JAX takes its time over each
     # traceback to shorten it.
     os.environ.setdefault("JAX_TRACEBACK_FILTERING", "off")
-    for name, value in process.WAITING.items():
+    for name, value in WAITING.items():
         os.environ.setdefault(name, value)
-    process.keep_memory()
+    keep_memory()
     # An import makes many objects and hardly any garbage: PyTorch's and JAX's take a
     # fifth longer when it is looked for after every 700 of them.
     gc.set_threshold(100_000, 10, 10)
@@ -932,14 +934,16 @@ def is_refusal(error: Exception) -> bool:
     """Whether an exception is about the call, its input or the machine, and not a defect
     of ours.
     """
-    from parity_tests.checkpoints import CheckpointError
-    from parity_tests.own import UnusableImplementation
-    from parity_tests.training import TrainingDiverged
-    from reference.datasets import DatasetError
-    from reports.explain.making import UnusableInput
-    from reports.explain.own import UnusableFunction
-    from reports.results import UnreadableResults
-    from reports.writing import UnusableTarget
+    from gradparity.parity_tests.implementations.user_supplied import (
+        UnusableImplementation,
+    )
+    from gradparity.parity_tests.training.checkpoints import CheckpointError
+    from gradparity.parity_tests.training.run import TrainingDiverged
+    from gradparity.reference.datasets import DatasetError
+    from gradparity.reports.explain.making import UnusableInput
+    from gradparity.reports.explain.own import UnusableFunction
+    from gradparity.reports.results import UnreadableResults
+    from gradparity.reports.writing import UnusableTarget
 
     refusals = (
         Unusable,

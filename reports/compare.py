@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from parity_tests.records import Check, Training
-from reports.results import Results
-from reports.tables import Table, number
-from reports.trainings import which
+from gradparity.parity_tests.measuring.records import Check, Training
+from gradparity.reports.results import Results
+from gradparity.reports.tables import Table, number
+from gradparity.reports.trainings import which
 
 VERSIONS = ("gradparity", "python", "numpy", "torch", "jax", "platform", "cpu", "blas")
 

@@ -10,8 +10,8 @@ from types import ModuleType
 import numpy as np
 import threadpoolctl
 
-from parity_tests.own import announced
-from reports.results import Environment
+from gradparity.parity_tests.implementations.user_supplied import announced
+from gradparity.reports.results import Environment
 
 VARIABLES = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),

@@ -17,13 +17,19 @@ from matplotlib.offsetbox import AnchoredText
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from parity_tests.records import Band, Check, Disagreement, Training, Verdict
-from reports.looks import PURPLE, Pixels, handle, listed, look, unique
-from reports.partings import growth, parted
-from reports.results import Results
-from reports.speed import speed
-from reports.svg import INK, STYLE, Figure, blank, figure
-from reports.tables import LECTURE_ACCURACY
+from gradparity.parity_tests.measuring.records import (
+    Band,
+    Check,
+    Disagreement,
+    Training,
+    Verdict,
+)
+from gradparity.reports.looks import PURPLE, Pixels, handle, listed, look, unique
+from gradparity.reports.partings import growth, parted
+from gradparity.reports.results import Results
+from gradparity.reports.speed import speed
+from gradparity.reports.svg import INK, STYLE, Figure, blank, figure
+from gradparity.reports.tables import LECTURE_ACCURACY
 
 LOWEST, OVER = 1e-5, 6.0  # bound ratios are drawn between these
 MOST_DIGITS = 12

@@ -19,10 +19,10 @@ from markupsafe import Markup
 from markupsafe import escape as escaped
 from pydantic_core import to_json
 
-from parity_tests.grading.records import GradedFile
-from reports import grades, writing
-from reports.page import shown, sort_key
-from reports.templating import environment
+from gradparity.parity_tests.grading.records import GradedFile
+from gradparity.reports import grades, writing
+from gradparity.reports.page import shown, sort_key
+from gradparity.reports.templating import environment
 
 MARK = "grades.json"  # what makes a directory a graded class
 INDEX = "index.html"

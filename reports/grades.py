@@ -19,16 +19,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from parity_tests.grading.records import (
+from gradparity.parity_tests.grading.records import (
     Diagnosis,
     Graded,
     GradedClass,
     GradedFile,
     Warned,
 )
-from parity_tests.words import listed
-from reports import console, writing
-from reports.tables import Table
+from gradparity.parity_tests.measuring.wording import listed
+from gradparity.reports import console, writing
+from gradparity.reports.tables import Table
 
 output = Console(emoji=False)
 

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.lines import Line2D
 
-from parity_tests import words
-from reports.svg import INK
+from gradparity.parity_tests.measuring import wording
+from gradparity.reports.svg import INK
 
 PURPLE = "#BF6A9B"
 LOOKS = {  # marker, colour
@@ -41,7 +41,7 @@ def unique(names: Iterable[str]) -> list[str]:
 
 def listed(names: Iterable[str]) -> str:
     """`a, b and c`, each once."""
-    return words.listed(unique(names))
+    return wording.listed(unique(names))
 
 
 def power(value: float) -> str:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from reports import benches, tables, trainings
-from reports.benches import SPEED
-from reports.results import Results
-from reports.svg import Figure
+from gradparity.reports import benches, tables, trainings
+from gradparity.reports.benches import SPEED
+from gradparity.reports.results import Results
+from gradparity.reports.svg import Figure
 
 
 def render(results: Results, figures: Sequence[Figure]) -> str:

@@ -12,13 +12,13 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
-from parity_tests.records import Epoch, Training, Verdict
-from reports.benches import LEGEND as SPEED_LEGEND
-from reports.benches import SPEED, parts, sentences
-from reports.looks import unique
-from reports.results import Results
-from reports.svg import Figure
-from reports.tables import (
+from gradparity.parity_tests.measuring.records import Epoch, Training, Verdict
+from gradparity.reports.benches import LEGEND as SPEED_LEGEND
+from gradparity.reports.benches import SPEED, parts, sentences
+from gradparity.reports.looks import unique
+from gradparity.reports.results import Results
+from gradparity.reports.svg import Figure
+from gradparity.reports.tables import (
     ELEMENTARY,
     R_LEGEND,
     SEVERITY,
@@ -36,8 +36,8 @@ from reports.tables import (
     truth_tables,
     warnings,
 )
-from reports.templating import environment
-from reports.trainings import sections
+from gradparity.reports.templating import environment
+from gradparity.reports.trainings import sections
 
 SYMBOLS = {
     Verdict.IDENTICAL: "=",

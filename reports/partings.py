@@ -9,10 +9,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
-from parity_tests.records import Parting, Training
-from reports.looks import PURPLE, Pixels, handle, listed, look, power, unique
-from reports.svg import INK, Figure, blank, figure
-from reports.trainings import by_tensor, same_run, which
+from gradparity.parity_tests.measuring.records import Parting, Training
+from gradparity.reports.looks import PURPLE, Pixels, handle, listed, look, power, unique
+from gradparity.reports.svg import INK, Figure, blank, figure
+from gradparity.reports.trainings import by_tensor, same_run, which
 
 MOST_PARTINGS = 4
 FIRST, LEAP = "v", "*"  # marks on a curve

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from parity_tests.elementary import Measured
-from parity_tests.records import (
+from gradparity.parity_tests.measuring.elementary import Measured
+from gradparity.parity_tests.measuring.records import (
     Band,
     Bench,
     Check,

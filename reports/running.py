@@ -8,26 +8,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from parity_tests import (
-    checking,
-    exhaustive,
-    forensics,
-    parallel,
-    second_order,
-    seeds,
-    training,
-    truth,
-)
-from parity_tests.benchmarks import ROUNDS
-from parity_tests.checkpoints import Checkpoints
-from parity_tests.elementary import measured
-from parity_tests.implementations import (
+from gradparity.parity_tests.audit import truth
+from gradparity.parity_tests.benchmarks import ROUNDS
+from gradparity.parity_tests.checking import exhaustive
+from gradparity.parity_tests.checking.products import EveryProduct
+from gradparity.parity_tests.checking.values import EveryCase, Run, try_load
+from gradparity.parity_tests.implementations.registry import (
     OUTSIDERS,
     Implementation,
     NotInstalled,
 )
-from parity_tests.own import is_own
-from parity_tests.records import (
+from gradparity.parity_tests.implementations.user_supplied import is_own
+from gradparity.parity_tests.measuring.elementary import measured
+from gradparity.parity_tests.measuring.records import (
     Bench,
     Check,
     Divergence,
@@ -38,9 +31,12 @@ from parity_tests.records import (
     Together,
     Training,
 )
-from reports.console import bar
-from reports.environment import describe
-from reports.results import DatasetInfo, Results
+from gradparity.parity_tests.processes import parallel
+from gradparity.parity_tests.training import forensics, run, seeds
+from gradparity.parity_tests.training.checkpoints import Checkpoints
+from gradparity.reports.console import bar
+from gradparity.reports.environment import describe
+from gradparity.reports.results import DatasetInfo, Results
 
 
 def check(
@@ -52,7 +48,7 @@ def check(
 ) -> tuple[list[Check], list[Divergence]]:
     """All checks of these layers, and the divergences documented for them."""
     checks: list[Check] = []
-    run = checking.Run(layers, dtypes, implementations, edges_only, threads)
+    run = Run(layers, dtypes, implementations, edges_only, threads)
     with bar("Comparing layers", len(run.cases)) as advance:
         for found in run:
             checks += found
@@ -64,7 +60,7 @@ def sensitivity(
     layers: Sequence[str], implementations: Sequence[str]
 ) -> list[MutantResult]:
     """What the suite says of every mistake planted in these."""
-    from parity_tests.sensitivity import chosen, examine
+    from gradparity.parity_tests.audit.sensitivity import chosen, examine
 
     mutants = chosen(layers, implementations)
     found: list[MutantResult] = []
@@ -86,7 +82,7 @@ class Trained:
     partings: list[Parting] = field(default_factory=list)
     together: list[Together] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    networks: dict[str, training.Trained] = field(default_factory=dict)
+    networks: dict[str, run.Trained] = field(default_factory=dict)
 
     @classmethod
     def of(cls, groups: Sequence[parallel.Investigated]) -> Self:
@@ -99,7 +95,7 @@ class Trained:
 
 
 def train(
-    plan: training.Plan,
+    plan: run.Plan,
     dtypes: Sequence[str],
     implementations: Sequence[str],
     find_partings: bool = False,
@@ -126,9 +122,9 @@ def train(
         return replace(Trained.of(groups), missing=missing)
     if find_partings:
         present[0] = forensics.Watch()
-    networks: dict[str, training.Trained] = {}
+    networks: dict[str, run.Trained] = {}
     with bar("Training", plan.steps * len(present) * len(dtypes)) as advance:
-        found = training.run_trainings(
+        found = run.run_trainings(
             plan,
             dtypes,
             present,
@@ -148,7 +144,7 @@ def train(
 
 
 def train_seeds(
-    plan: training.Plan,
+    plan: run.Plan,
     count: int,
     dtypes: Sequence[str],
     implementations: Sequence[str],
@@ -179,10 +175,10 @@ def load_trained(
 def trainable(implementations: Sequence[str]) -> list[str]:
     """The reference and those of these that may train, if they are there."""
     wanted = dict.fromkeys(["reference", *implementations])
-    return [name for name in wanted if name in training.TRAINED or is_own(name)]
+    return [name for name in wanted if name in run.TRAINED or is_own(name)]
 
 
-def truth_task(plan: training.Plan) -> truth.EveryCheck:
+def truth_task(plan: run.Plan) -> truth.EveryCheck:
     """The reference against other mathematics; the lecture's check on its network."""
     first = slice(truth.IMAGES)
     data = plan.dataset
@@ -191,7 +187,7 @@ def truth_task(plan: training.Plan) -> truth.EveryCheck:
 
 def load_present(names: Sequence[str]) -> tuple[list[Implementation], list[str]]:
     """The implementations that there are; and why any of them is missing."""
-    loaded = [checking.try_load(name) for name in names]
+    loaded = [try_load(name) for name in names]
     missing = [str(reason) for reason in loaded if isinstance(reason, NotInstalled)]
     present: list[Implementation] = [
         implementation
@@ -216,24 +212,24 @@ def comparisons(
     """
     threads = None if jobs == 1 else 1
     return [
-        checking.EveryCase(dtypes, implementations, threads),
-        second_order.EveryProduct(dtypes, implementations, threads),
+        EveryCase(dtypes, implementations, threads),
+        EveryProduct(dtypes, implementations, threads),
     ]
 
 
 def outside_tasks(
-    plan: training.Plan, dtypes: Sequence[str], outsiders: Sequence[str]
+    plan: run.Plan, dtypes: Sequence[str], outsiders: Sequence[str]
 ) -> list[parallel.Trainings]:
     """The first tenth of the run, by the reference and by outsiders."""
     if not outsiders or "float64" not in dtypes:
         return []
     settings = plan.batches.shape[1], plan.learning_rate, plan.seed
-    tenth = training.Plan.of(plan.dataset, max(plan.steps // 10, 1), *settings)
+    tenth = run.Plan.of(plan.dataset, max(plan.steps // 10, 1), *settings)
     return seeds.tasks(tenth, 1, ["float64"], ["reference", *outsiders])
 
 
 def report(
-    plan: training.Plan,
+    plan: run.Plan,
     info: DatasetInfo,
     dtypes: Sequence[str],
     implementations: Sequence[str],
@@ -312,7 +308,7 @@ def report(
 
 def measure(parts: Sequence[str], rounds: int, data_dir: Path | None) -> Bench:
     """How fast it is: these parts of the benchmark, each repeated so often."""
-    from parity_tests.benchmarks import bench
+    from gradparity.parity_tests.benchmarks import bench
 
     with bar("Measuring", bench.count(parts, rounds)) as advance:
         return bench.run(parts, rounds, data_dir, advance)

@@ -11,10 +11,18 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from parity_tests.records import Bench, BenchRow
-from reports.benches import OVERHEAD, SPEED, WORDS, Sweep, overhead_end, short, sweeps
-from reports.looks import LOOKS, PURPLE, look
-from reports.svg import INK, STYLE, Figure, blank, figure
+from gradparity.parity_tests.measuring.records import Bench, BenchRow
+from gradparity.reports.benches import (
+    OVERHEAD,
+    SPEED,
+    WORDS,
+    Sweep,
+    overhead_end,
+    short,
+    sweeps,
+)
+from gradparity.reports.looks import LOOKS, PURPLE, look
+from gradparity.reports.svg import INK, STYLE, Figure, blank, figure
 
 FRAMEWORKS = {
     "numpy": "reference",

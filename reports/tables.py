@@ -16,10 +16,10 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 from tabulate import tabulate
 
-from parity_tests.elementary import Measured
-from parity_tests.exhaustive import FLOATS
-from parity_tests.implementations import IMPLEMENTATIONS, OUTSIDERS
-from parity_tests.records import (
+from gradparity.parity_tests.checking.exhaustive import FLOATS
+from gradparity.parity_tests.implementations.registry import IMPLEMENTATIONS, OUTSIDERS
+from gradparity.parity_tests.measuring.elementary import Measured
+from gradparity.parity_tests.measuring.records import (
     Among,
     Check,
     Divergence,
@@ -31,9 +31,9 @@ from parity_tests.records import (
     TruthCheck,
     Verdict,
 )
-from parity_tests.training import disagreements, unexplained
-from parity_tests.words import listed
-from reports.results import Environment, Results
+from gradparity.parity_tests.measuring.wording import listed
+from gradparity.parity_tests.training.run import disagreements, unexplained
+from gradparity.reports.results import Environment, Results
 
 # Accuracy on the training and on the test set as the lecture's script printed it, once
 # an epoch, on MNIST.

@@ -8,7 +8,7 @@ from itertools import groupby
 
 import numpy as np
 
-from parity_tests.records import (
+from gradparity.parity_tests.measuring.records import (
     Band,
     Disagreement,
     Drift,
@@ -17,8 +17,8 @@ from parity_tests.records import (
     Together,
     Training,
 )
-from reports.results import Results
-from reports.tables import (
+from gradparity.reports.results import Results
+from gradparity.reports.tables import (
     Table,
     lecture_accuracy,
     number,

@@ -6,11 +6,11 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from reference.cleanup import UNFINISHED, at_end, passing_folder, write_whole
-from reference.datasets import Dataset
+from gradparity.reference.cleanup import UNFINISHED, at_end, passing_folder, write_whole
+from gradparity.reference.datasets import Dataset
 
 if TYPE_CHECKING:
-    from reports.results import Results
+    from gradparity.reports.results import Results
 
 MARK = "results.json"  # what makes a directory a report
 PAGES = "gradparity-docs/index.html"  # beside a report, where `make` puts both
@@ -83,7 +83,7 @@ def write(results: "Results", data: Dataset, target: Path) -> None:
 
     Raises `UnusableTarget` if something cannot be written; what was there is there still.
     """
-    from reports import figures, markdown, page  # matplotlib takes its time
+    from gradparity.reports import figures, markdown, page  # matplotlib takes its time
 
     pixels = (x.reshape(-1, *data.image_shape) for x in (data.x_test, data.x_train))
     drawn = figures.draw(results, *pixels)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from torch_impl.arrays import (
+from gradparity.torch_impl.arrays import (
     check_alike,
     check_floats,
     check_labels,

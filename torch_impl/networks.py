@@ -6,8 +6,13 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from torch_impl.arrays import check_floats, check_labels, check_rank, check_shape
-from torch_impl.layers import affine, relu, softmax, softmax_with_loss
+from gradparity.torch_impl.arrays import (
+    check_floats,
+    check_labels,
+    check_rank,
+    check_shape,
+)
+from gradparity.torch_impl.layers import affine, relu, softmax, softmax_with_loss
 
 Batch = Float[Tensor, "*batch in"]
 Scores = Float[Tensor, "*batch classes"]

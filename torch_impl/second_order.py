@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from torch_impl.layers import softmax_with_loss
-from torch_impl.networks import Batch, Labels, Params, TwoLayerNet
+from gradparity.torch_impl.layers import softmax_with_loss
+from gradparity.torch_impl.networks import Batch, Labels, Params, TwoLayerNet
 
 Tensors = dict[str, Any]
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from torch_impl.networks import TwoLayerNet
+from gradparity.torch_impl.networks import TwoLayerNet
 
 NumpyParams = dict[str, Float[np.ndarray, "..."]]
 Stop = tuple[int, NumpyParams, Float[np.ndarray, "steps"], tuple[float, float] | None]

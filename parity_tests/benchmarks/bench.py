@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from parity_tests.benchmarks import costs, timing, whole
-from parity_tests.benchmarks.commands import Measured
-from parity_tests.benchmarks.ratios import ratios
-from parity_tests.benchmarks.series import Series
-from parity_tests.records import Bench
+from gradparity.parity_tests.benchmarks import costs, timing, whole
+from gradparity.parity_tests.benchmarks.commands import Measured
+from gradparity.parity_tests.benchmarks.ratios import ratios
+from gradparity.parity_tests.benchmarks.series import Series
+from gradparity.parity_tests.measuring.records import Bench
 
 Folder = str | os.PathLike[str]
 Progress = Callable[[int], object]

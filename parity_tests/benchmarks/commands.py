@@ -19,8 +19,8 @@ from typing import IO, Self
 
 import psutil
 
-from parity_tests.benchmarks.series import Series
-from reference.cleanup import at_end
+from gradparity.parity_tests.benchmarks.series import Series
+from gradparity.reference.cleanup import at_end
 
 GIB = 2**30
 OFTEN = 0.05  # seconds between two looks at the memory

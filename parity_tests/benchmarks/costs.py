@@ -2,7 +2,7 @@
 
 Everything is measured from outside, in processes that are started for it, in turn, round
 by round. It is apart from the training steps because it is about commands, not loops.
-As a program, `python -m parity_tests.benchmarks.costs jax` takes the time of the
+As a program, `python -m gradparity.parity_tests.benchmarks.costs jax` takes the time of the
 catalogue's cases in one implementation.
 """
 
@@ -13,19 +13,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from parity_tests import DTYPES, compiling
-from parity_tests.benchmarks.commands import (
+from gradparity.parity_tests import DTYPES
+from gradparity.parity_tests.benchmarks.commands import (
     DISAGREES,
     GIB,
     Ended,
     Measured,
     run,
 )
-from parity_tests.benchmarks.series import Series
-from parity_tests.catalogue import LAYER_CASES, NETWORK_CASES, Case, NetworkCase
-from parity_tests.checking import offers
-from parity_tests.checking import run as run_case
-from parity_tests.implementations import Implementation, NotInstalled, load
+from gradparity.parity_tests.benchmarks.series import Series
+from gradparity.parity_tests.catalogue.cases import (
+    LAYER_CASES,
+    NETWORK_CASES,
+    Case,
+    NetworkCase,
+)
+from gradparity.parity_tests.checking.values import offers
+from gradparity.parity_tests.checking.values import run as run_case
+from gradparity.parity_tests.implementations.registry import (
+    Implementation,
+    NotInstalled,
+    load,
+)
+from gradparity.parity_tests.processes import compiling
 
 PYTHON, HELP, CHECK = "python -c pass", "gradparity --help", "gradparity check"
 HELP_IMPORTS = "frameworks that --help imports"
@@ -36,7 +46,7 @@ FEW = 2  # rounds of what takes seconds
 HEAVY = ("torch", "jax", "matplotlib", "sklearn")
 COUNT_IMPORTS = f"""
 import sys
-from reports.__main__ import main
+from gradparity.reports.__main__ import main
 sys.argv = ["gradparity", "--help"]
 try:
     main()
@@ -144,7 +154,9 @@ LONGER = (
     Command(CHECK, ("-m", "reports", "check"), statuses=(0, 1), memory=True),
     *(
         Cases(
-            f"a case, {name}", ("-m", "parity_tests.benchmarks.costs", name), framework
+            f"a case, {name}",
+            ("-m", "gradparity.parity_tests.benchmarks.costs", name),
+            framework,
         )
         for name, framework in (
             ("reference", "numpy"),

@@ -2,15 +2,15 @@
 
 10,000 steps with seventeen rows of accuracy, in the form in which the lecture writes it
 (`loops.LectureNet`). It is a program, and apart, so that it imports no framework:
-`python -m parity_tests.benchmarks.lecture_script [DATA_DIR]`.
+`python -m gradparity.parity_tests.benchmarks.lecture_script [DATA_DIR]`.
 """
 
 import sys
 
 import numpy as np
 
-from parity_tests.benchmarks.loops import LectureNet
-from reference.datasets import load_mnist
+from gradparity.parity_tests.benchmarks.loops import LectureNet
+from gradparity.reference.datasets import load_mnist
 
 
 def main(data_dir: str | None = None, iters_num: int = 10_000) -> None:

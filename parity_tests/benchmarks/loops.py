@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from parity_tests.benchmarks.work import CLASSES, PIXELS, Work
-from parity_tests.implementations import Arrays, framework, load
+from gradparity.parity_tests.benchmarks.work import CLASSES, PIXELS, Work
+from gradparity.parity_tests.implementations.registry import Arrays, framework, load
 
 Loop = Iterator[Callable[[], Arrays]]
 
@@ -200,7 +200,7 @@ def jax_a_call_a_step(work: Work) -> Loop:
 
 
 def sklearn_classifier(work: Work) -> Loop:
-    """As it is driven where trainings are compared (`parity_tests/outsiders.py`)."""
+    """As it is driven where trainings are compared (`parity_tests/implementations/outsiders.py`)."""
     outsider: Any = load("sklearn")
     data = work.images, work.labels
     advance, look = outsider.begin(work.params, data, work.batches, work.rate)

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from parity_tests.benchmarks import costs, whole
-from parity_tests.benchmarks.series import Series, quartiles, ratio
-from parity_tests.records import BenchRatio
-from parity_tests.training import TRAINABLE
+from gradparity.parity_tests.benchmarks import costs, whole
+from gradparity.parity_tests.benchmarks.series import Series, quartiles, ratio
+from gradparity.parity_tests.measuring.records import BenchRatio
+from gradparity.parity_tests.training.run import TRAINABLE
 
 
 class Named(NamedTuple):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import quantiles
 from typing import Any
 
-from parity_tests.records import BenchRow
+from gradparity.parity_tests.measuring.records import BenchRow
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:

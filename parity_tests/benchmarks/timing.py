@@ -20,12 +20,12 @@ from typing import IO, Any
 
 import joblib
 
-from parity_tests.benchmarks.commands import how, text
-from parity_tests.benchmarks.loops import CONTENDERS, Contender
-from parity_tests.benchmarks.series import Series
-from parity_tests.benchmarks.work import SAMPLES
-from parity_tests.process import WAITING, threads
-from reference.cleanup import at_end
+from gradparity.parity_tests.benchmarks.commands import how, text
+from gradparity.parity_tests.benchmarks.loops import CONTENDERS, Contender
+from gradparity.parity_tests.benchmarks.series import Series
+from gradparity.parity_tests.benchmarks.work import SAMPLES
+from gradparity.parity_tests.processes.settings import WAITING, threads
+from gradparity.reference.cleanup import at_end
 
 MICROSECONDS = 1e6
 FEWEST_ROUNDS = 3  # of the sweep, which makes a third of the rounds
@@ -240,7 +240,7 @@ class Worker:
 @contextmanager
 def started(count: int) -> Iterator[Worker]:
     """A process with so many threads, which is gone when the block is left."""
-    command = [sys.executable, "-m", "parity_tests.benchmarks.worker"]
+    command = [sys.executable, "-m", "gradparity.parity_tests.benchmarks.worker"]
     with TemporaryFile() as said:
         process = subprocess.Popen(
             command,

@@ -2,7 +2,7 @@
 
 Each is a process of its own, with all threads, and runs while nothing else does. It is
 apart because it takes minutes and needs the real MNIST, which is never downloaded for it.
-As a program, `python -m parity_tests.benchmarks.whole torch float32 [DATA_DIR]` trains
+As a program, `python -m gradparity.parity_tests.benchmarks.whole torch float32 [DATA_DIR]` trains
 once and prints the seconds that it took.
 """
 
@@ -17,20 +17,20 @@ from typing import Any
 
 import joblib
 
-from parity_tests import DTYPES
-from parity_tests.benchmarks.commands import (
+from gradparity.parity_tests import DTYPES
+from gradparity.parity_tests.benchmarks.commands import (
     DISAGREES,
     GIB,
     Measured,
     environment_without,
     run,
 )
-from parity_tests.benchmarks.series import Series
-from parity_tests.implementations import NotInstalled, load
-from parity_tests.process import WAITING, keep_memory
-from parity_tests.training import HIDDEN, TRAINABLE, Plan, train
-from reference import datasets
-from reference.cleanup import passing_folder
+from gradparity.parity_tests.benchmarks.series import Series
+from gradparity.parity_tests.implementations.registry import NotInstalled, load
+from gradparity.parity_tests.processes.settings import WAITING, keep_memory
+from gradparity.parity_tests.training.run import HIDDEN, TRAINABLE, Plan, train
+from gradparity.reference import datasets
+from gradparity.reference.cleanup import passing_folder
 
 REPORT, LECTURE = "gradparity report", "lecture's script"
 PEAK, COMPILING = f"{REPORT}, peak memory", f"{REPORT}, compiling JAX"
@@ -99,7 +99,13 @@ def training(name: str, dtype: str, data_dir: str | os.PathLike[str] | None) -> 
     """
     ended = run(
         f"{training_name(name)} in {dtype}",
-        ("-m", "parity_tests.benchmarks.whole", name, dtype, *folder(data_dir)),
+        (
+            "-m",
+            "gradparity.parity_tests.benchmarks.whole",
+            name,
+            dtype,
+            *folder(data_dir),
+        ),
         environment={**WAITING, **os.environ},
     )
     framework = "numpy" if name == "reference" else name
@@ -111,7 +117,7 @@ def lecture(data_dir: str | os.PathLike[str] | None) -> Found:
     """The lecture's script, in the surroundings in which anybody would run it."""
     ended = run(
         LECTURE,
-        ("-m", "parity_tests.benchmarks.lecture_script", *folder(data_dir)),
+        ("-m", "gradparity.parity_tests.benchmarks.lecture_script", *folder(data_dir)),
         environment=environment_without(WAITING),
     )
     note = "without our settings of threads and memory; verifies MNIST's checksums"

@@ -20,10 +20,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from parity_tests.benchmarks.loops import CONTENDERS, Contender, Loop
-from parity_tests.benchmarks.work import Work
-from parity_tests.implementations import NotInstalled
-from parity_tests.process import keep_memory
+from gradparity.parity_tests.benchmarks.loops import CONTENDERS, Contender, Loop
+from gradparity.parity_tests.benchmarks.work import Work
+from gradparity.parity_tests.implementations.registry import NotInstalled
+from gradparity.parity_tests.processes.settings import keep_memory
 
 # PyTorch's threads look for more work for 8 ms, in which they slow down whoever is next.
 PAUSE = 0.03

@@ -3,13 +3,20 @@
 from collections.abc import Iterator
 from typing import Any
 
-from parity_tests.grading.diagnosis import Known, explains, known
-from parity_tests.grading.exercise import CLOSURE
-from parity_tests.grading.findings import Findings, Found
-from parity_tests.grading.outcomes import Ran
-from parity_tests.grading.records import Warned
-from parity_tests.grading.tasks import EXTREME, LABELS, MATRIX, ONE_HOT, SCALED, TENSORS
-from parity_tests.grading.wrong import CLOSE, close, listed
+from gradparity.parity_tests.grading.diagnosis import Known, explains, known
+from gradparity.parity_tests.grading.exercise import CLOSURE
+from gradparity.parity_tests.grading.findings import Findings, Found
+from gradparity.parity_tests.grading.outcomes import Ran
+from gradparity.parity_tests.grading.records import Warned
+from gradparity.parity_tests.grading.tasks import (
+    EXTREME,
+    LABELS,
+    MATRIX,
+    ONE_HOT,
+    SCALED,
+    TENSORS,
+)
+from gradparity.parity_tests.grading.wrong import CLOSE, close, listed
 
 # What a remark says, of the class, the quantity or argument, and what comes after it.
 REMARKS = {

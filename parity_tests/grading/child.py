@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from parity_tests.grading.confinement import (
+from gradparity.parity_tests.grading.confinement import (
     OPEN_FILES,
     Limits,
     confine,
@@ -32,7 +32,7 @@ RESERVE = 16 << 20  # bytes, so that it can be told that there are no more
 # How it is run: the path to all that it imports is that of the grader.
 START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1])['path']; "
-    "from parity_tests.grading.child import main; main()"
+    "from gradparity.parity_tests.grading.child import main; main()"
 )
 
 
@@ -104,9 +104,9 @@ def _prepared(
     tempfile.tempdir = str(working)  # to look for one, it would have to remove a file
     confine(limits, working, settings["without"])
     # From here on NumPy may be loaded.
-    from parity_tests.grading.exercise import exercise
-    from parity_tests.grading.loading import Submission
-    from parity_tests.grading.messages import (
+    from gradparity.parity_tests.grading.exercise import exercise
+    from gradparity.parity_tests.grading.loading import Submission
+    from gradparity.parity_tests.grading.messages import (
         NoNumbers,
         Reader,
         of_outcome,
@@ -115,7 +115,7 @@ def _prepared(
         short,
         to_task,
     )
-    from parity_tests.grading.outcomes import Outcome, Raised
+    from gradparity.parity_tests.grading.outcomes import Outcome, Raised
 
     content = Path(settings["tasks"]).read_bytes()
     tasks = [to_task(message) for message in Reader(len(content)).feed(content)]

@@ -12,14 +12,14 @@ from functools import cache
 from threading import RLock
 from typing import Any
 
-from parity_tests.grading.exercise import exercise
-from parity_tests.grading.findings import Findings, Found
-from parity_tests.grading.outcomes import NETWORK
-from parity_tests.grading.records import Diagnosis
-from parity_tests.grading.relations import relation
-from parity_tests.grading.tasks import LABELS, ONE_HOT, tasks_of
-from parity_tests.grading.truths import LOSSES
-from parity_tests.grading.wrong import (
+from gradparity.parity_tests.grading.exercise import exercise
+from gradparity.parity_tests.grading.findings import Findings, Found
+from gradparity.parity_tests.grading.outcomes import NETWORK
+from gradparity.parity_tests.grading.records import Diagnosis
+from gradparity.parity_tests.grading.relations import relation
+from gradparity.parity_tests.grading.tasks import LABELS, ONE_HOT, tasks_of
+from gradparity.parity_tests.grading.truths import LOSSES
+from gradparity.parity_tests.grading.wrong import (
     CLOSE,
     FORWARD,
     LOSS_CLOSE,
@@ -27,8 +27,8 @@ from parity_tests.grading.wrong import (
     close,
     listed,
 )
-from parity_tests.mutants import MUTANTS, Mutant
-from reference.networks import TwoLayerNet
+from gradparity.parity_tests.mutants import MUTANTS, Mutant
+from gradparity.reference.networks import TwoLayerNet
 
 BOOK = "K. Saitoh, Deep Learning from Scratch (O'Reilly Japan, 2016)"
 SECTIONS = {

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from parity_tests.grading.outcomes import (
+from gradparity.parity_tests.grading.outcomes import (
     FUNCTIONS,
     NETWORK,
     Arrays,

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from parity_tests.comparison import distance, share
-from parity_tests.grading.exercise import CLOSURE, UNFIT
-from parity_tests.grading.outcomes import Outcome, Raised
-from parity_tests.grading.tasks import (
+from gradparity.parity_tests.grading.exercise import CLOSURE, UNFIT
+from gradparity.parity_tests.grading.outcomes import Outcome, Raised
+from gradparity.parity_tests.grading.tasks import (
     DECLINABLE,
     LABELS,
     MATRIX,
@@ -23,8 +22,15 @@ from parity_tests.grading.tasks import (
     group,
     tasks_of,
 )
-from parity_tests.grading.truths import EPSILONS, LOSSES, Expected, Right, expected
-from parity_tests.records import Worst
+from gradparity.parity_tests.grading.truths import (
+    EPSILONS,
+    LOSSES,
+    Expected,
+    Right,
+    expected,
+)
+from gradparity.parity_tests.measuring.comparison import distance, share
+from gradparity.parity_tests.measuring.records import Worst
 
 NUMBERS = "fiub"  # the kinds of dtypes that can be measured
 OF_TYPE = "is of type "

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from parity_tests.grading.outcomes import NETWORK
+from gradparity.parity_tests.grading.outcomes import NETWORK
 
 # What the names mean that are not arguments.
 NAMES = {

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 
-from parity_tests.grading.confinement import Limits
-from parity_tests.grading.judging import judge
-from parity_tests.grading.launching import Stopped, Unusable, launch
-from parity_tests.grading.messages import short
-from parity_tests.grading.records import GradedFile
-from parity_tests.grading.submission_files import find, is_one
-from parity_tests.grading.tasks import all_tasks
-from reference.cleanup import at_end
+from gradparity.parity_tests.grading.confinement import Limits
+from gradparity.parity_tests.grading.judging import judge
+from gradparity.parity_tests.grading.launching import Stopped, Unusable, launch
+from gradparity.parity_tests.grading.messages import short
+from gradparity.parity_tests.grading.records import GradedFile
+from gradparity.parity_tests.grading.submission_files import find, is_one
+from gradparity.parity_tests.grading.tasks import all_tasks
+from gradparity.reference.cleanup import at_end
 
 __all__ = ["Limits", "Unusable", "grade", "grade_all", "is_class", "submissions"]
 

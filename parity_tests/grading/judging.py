@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from parity_tests.grading.cautions import cautions, of_the_whole
-from parity_tests.grading.diagnosis import diagnose
-from parity_tests.grading.findings import UNANSWERED, Findings, Found
-from parity_tests.grading.outcomes import GRADED, Raised, Ran
-from parity_tests.grading.records import Graded, GradedClass, GradedFile
-from parity_tests.words import listed
+from gradparity.parity_tests.grading.cautions import cautions, of_the_whole
+from gradparity.parity_tests.grading.diagnosis import diagnose
+from gradparity.parity_tests.grading.findings import UNANSWERED, Findings, Found
+from gradparity.parity_tests.grading.outcomes import GRADED, Raised, Ran
+from gradparity.parity_tests.grading.records import Graded, GradedClass, GradedFile
+from gradparity.parity_tests.measuring.wording import listed
 
 
 def judge(path: str, ran: Ran) -> GradedFile:

@@ -22,13 +22,13 @@ from secrets import token_hex
 from tempfile import gettempdir
 from typing import Any
 
-from parity_tests.grading import messages
-from parity_tests.grading.child import DISTURBED, START, amount
-from parity_tests.grading.confinement import LACKING, Limits
-from parity_tests.grading.messages import Malformed, Message, Reader
-from parity_tests.grading.outcomes import GRADED, Outcome, Raised, Ran, Task
-from parity_tests.grading.submission_files import Unusable, find
-from reference.cleanup import at_end
+from gradparity.parity_tests.grading import messages
+from gradparity.parity_tests.grading.child import DISTURBED, START, amount
+from gradparity.parity_tests.grading.confinement import LACKING, Limits
+from gradparity.parity_tests.grading.messages import Malformed, Message, Reader
+from gradparity.parity_tests.grading.outcomes import GRADED, Outcome, Raised, Ran, Task
+from gradparity.parity_tests.grading.submission_files import Unusable, find
+from gradparity.reference.cleanup import at_end
 
 __all__ = ["Limits", "Stopped", "Unusable", "lacking_here", "launch"]
 
@@ -102,7 +102,7 @@ def lacking_here() -> list[str]:
     code = (
         "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
         "from pathlib import Path; "
-        "from parity_tests.grading.confinement import Limits, confine; "
+        "from gradparity.parity_tests.grading.confinement import Limits, confine; "
         "print(json.dumps(confine(Limits(), Path())))"
     )
     with _folder() as folder:

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, ModuleType, TracebackType
 from typing import Any
 
-from parity_tests.grading.outcomes import GRADED, Raised
+from gradparity.parity_tests.grading.outcomes import GRADED, Raised
 
 # A submission that forgot to rename an import must not be graded for what is ours.
 ROOMS = ("reference", "torch_impl", "jax_impl", "parity_tests", "reports")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from parity_tests.grading.outcomes import Call, Outcome, Raised, Remark, Task
+from gradparity.parity_tests.grading.outcomes import Call, Outcome, Raised, Remark, Task
 
 LENGTHS = struct.Struct(">II")
 MOST_HEADER = 1 << 16

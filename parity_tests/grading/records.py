@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from parity_tests.records import Record, Worst
+from gradparity.parity_tests.measuring.records import Record, Worst
 
 
 class Graded(Record):

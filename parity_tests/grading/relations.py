@@ -4,11 +4,11 @@ A relation is a test that must hold in all cases, and a phrase for what it found
 first that holds is taken, so the narrower ones come before the wider ones.
 """
 
-from parity_tests.grading import relations_of_cases as cases
-from parity_tests.grading import relations_of_formulas as formulas
-from parity_tests.grading import relations_of_values as values
-from parity_tests.grading.findings import Findings
-from parity_tests.grading.wrong import Relation, Test, Wrong
+from gradparity.parity_tests.grading import relations_of_cases as cases
+from gradparity.parity_tests.grading import relations_of_formulas as formulas
+from gradparity.parity_tests.grading import relations_of_values as values
+from gradparity.parity_tests.grading.findings import Findings
+from gradparity.parity_tests.grading.wrong import Relation, Test, Wrong
 
 PRECISE: dict[str, Test] = {
     "two-objects": cases.beside_another,

@@ -7,11 +7,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from parity_tests.grading.exercise import BESIDE, PARAMS, UNFIT
-from parity_tests.grading.findings import OF_TYPE, UNANSWERED, Found, described
-from parity_tests.grading.outcomes import FUNCTIONS, NETWORK, Remark
-from parity_tests.grading.tasks import LABELS, ONE_HOT
-from parity_tests.grading.wrong import (
+from gradparity.parity_tests.grading.exercise import BESIDE, PARAMS, UNFIT
+from gradparity.parity_tests.grading.findings import (
+    OF_TYPE,
+    UNANSWERED,
+    Found,
+    described,
+)
+from gradparity.parity_tests.grading.outcomes import FUNCTIONS, NETWORK, Remark
+from gradparity.parity_tests.grading.tasks import LABELS, ONE_HOT
+from gradparity.parity_tests.grading.wrong import (
     CLOSE,
     FORWARD,
     Wrong,

@@ -4,12 +4,12 @@ was added, a part of the batch.
 
 import numpy as np
 
-from parity_tests.grading.exercise import PARAMS
-from parity_tests.grading.findings import Found
-from parity_tests.grading.formulas import FORMULAS, evaluated, note
-from parity_tests.grading.outcomes import NETWORK
-from parity_tests.grading.truths import LOSSES
-from parity_tests.grading.wrong import (
+from gradparity.parity_tests.grading.exercise import PARAMS
+from gradparity.parity_tests.grading.findings import Found
+from gradparity.parity_tests.grading.formulas import FORMULAS, evaluated, note
+from gradparity.parity_tests.grading.outcomes import NETWORK
+from gradparity.parity_tests.grading.truths import LOSSES
+from gradparity.parity_tests.grading.wrong import (
     ARGUMENTS,
     CLOSE,
     Wrong,

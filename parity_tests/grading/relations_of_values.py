@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from parity_tests.grading.exercise import PARAMS
-from parity_tests.grading.findings import Found
-from parity_tests.grading.wrong import (
+from gradparity.parity_tests.grading.exercise import PARAMS
+from gradparity.parity_tests.grading.findings import Found
+from gradparity.parity_tests.grading.wrong import (
     ARGUMENTS,
     CLOSE,
     Wrong,

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from parity_tests import DTYPES
-from parity_tests.grading.exercise import BESIDE, CLOSURE
-from parity_tests.grading.outcomes import NETWORK, Arrays, Call, Task
+from gradparity.parity_tests import DTYPES
+from gradparity.parity_tests.grading.exercise import BESIDE, CLOSURE
+from gradparity.parity_tests.grading.outcomes import NETWORK, Arrays, Call, Task
 
 EXTREME, SCALED, TENSORS = "extreme", "scaled dout", "tensors"
 LABELS, ONE_HOT, MATRIX = "labels", "one-hot", "matrix"

@@ -12,15 +12,15 @@ from threading import RLock
 
 import numpy as np
 
-from parity_tests.arithmetic import arithmetic
-from parity_tests.cases import Case, NetworkCase
-from parity_tests.checking import Prepared
-from parity_tests.comparison import truth_dtype
-from parity_tests.grading.outcomes import NETWORK, Arrays, Call, Task
-from parity_tests.grading.tasks import tasks_of
-from reference.functions import at_labels, softmax, to_labels
-from reference.networks import TwoLayerNet
-from reference.rounding import (
+from gradparity.parity_tests.catalogue.case import Case, NetworkCase
+from gradparity.parity_tests.checking.values import Prepared
+from gradparity.parity_tests.grading.outcomes import NETWORK, Arrays, Call, Task
+from gradparity.parity_tests.grading.tasks import tasks_of
+from gradparity.parity_tests.measuring.arithmetic import arithmetic
+from gradparity.parity_tests.measuring.comparison import truth_dtype
+from gradparity.reference.functions import at_labels, softmax, to_labels
+from gradparity.reference.networks import TwoLayerNet
+from gradparity.reference.rounding import (
     Arithmetic,
     Bounded,
     Bounds,
@@ -29,7 +29,7 @@ from reference.rounding import (
     network_bounds,
     picked,
 )
-from reference.rounding import shifted as shifted_rows
+from gradparity.reference.rounding import shifted as shifted_rows
 
 # A function is the output of a layer.
 LAYER_OF = {

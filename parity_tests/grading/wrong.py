@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity_tests import words
-from parity_tests.grading.findings import Findings, Found
+from gradparity.parity_tests.grading.findings import Findings, Found
+from gradparity.parity_tests.measuring import wording
 
 # How near a value must be to what it is taken for, relative to the largest element.
 CLOSE = {"float64": 1e-9, "float32": 1e-4}
@@ -88,7 +88,7 @@ PLURAL = {"is": "are", "has": "have", "does": "do", "one": "ones"}
 
 def listed(quantities: Sequence[str]) -> str:
     """`dW`, `db` and `dx`, each as code."""
-    return words.listed(f"`{quantity}`" for quantity in quantities)
+    return wording.listed(f"`{quantity}`" for quantity in quantities)
 
 
 def value(found: Found) -> np.ndarray:

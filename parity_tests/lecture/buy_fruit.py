@@ -1,6 +1,6 @@
 """The bill: two apples at 100, three oranges at 150, and 10 % tax."""
 
-from reference.layers import AddLayer, MulLayer
+from gradparity.reference.layers import AddLayer, MulLayer
 
 apple = 100
 apple_num = 2

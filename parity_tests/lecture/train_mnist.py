@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from reference.datasets import load_mnist
-from reference.networks import TwoLayerNet
+from gradparity.reference.datasets import load_mnist
+from gradparity.reference.networks import TwoLayerNet
 
 (x_train, t_train), (x_test, t_test) = load_mnist(normalize=True, one_hot_label=True)
 

@@ -1,12 +1,12 @@
 """Mistakes that people really make, each a small variant of something that is right.
 
-They are what the suite is tried on (`parity_tests.sensitivity`): one that is not caught
+They are what the suite is tried on (`parity_tests.audit.sensitivity`): one that is not caught
 is a case that is missing. A mutant is written down in one place, as a class or function
 that says in its docstring what is wrong and what comes of it; the mistake is the
 difference to what it is derived from. The frameworks are imported when one is used.
 """
 
-from parity_tests.mutants import (  # noqa: F401
+from gradparity.parity_tests.mutants import (  # noqa: F401
     functions,
     jax_layers,
     networks,
@@ -14,5 +14,5 @@ from parity_tests.mutants import (  # noqa: F401
     torch_layers,
     training,
 )
-from parity_tests.mutants.mutant import MUTANTS as MUTANTS
-from parity_tests.mutants.mutant import Mutant as Mutant
+from gradparity.parity_tests.mutants.mutant import MUTANTS as MUTANTS
+from gradparity.parity_tests.mutants.mutant import Mutant as Mutant

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from parity_tests.mutants.mutant import mistakes
-from parity_tests.mutants.numpy_layers import BOOK, GITHUB
-from reference.functions import at_labels, to_labels
-from reference.functions import cross_entropy_error as right_loss
-from reference.functions import sigmoid as right_sigmoid
-from reference.functions import softmax as right_softmax
+from gradparity.parity_tests.mutants.mutant import mistakes
+from gradparity.parity_tests.mutants.numpy_layers import BOOK, GITHUB
+from gradparity.reference.functions import at_labels, to_labels
+from gradparity.reference.functions import cross_entropy_error as right_loss
+from gradparity.reference.functions import sigmoid as right_sigmoid
+from gradparity.reference.functions import softmax as right_softmax
 
 mistake = mistakes("reference", "function")
 Function = Callable[[Any], Any]

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from parity_tests.mutants.lazily import jax, jnp
-from parity_tests.mutants.mutant import mistakes
+from gradparity.parity_tests.mutants.lazily import jax, jnp
+from gradparity.parity_tests.mutants.mutant import mistakes
 
 mistake = mistakes("jax-jit")  # compiled as a whole, which is faster to try
 JAX = "https://github.com/jax-ml/jax/issues/"

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from parity_tests.implementations import Arrays
-from parity_tests.loops import NumpyLoop
-from parity_tests.mutants.lazily import Lazily, jax, torch
+from gradparity.parity_tests.implementations.loop import NumpyLoop
+from gradparity.parity_tests.implementations.registry import Arrays
+from gradparity.parity_tests.mutants.lazily import Lazily, jax, torch
 
-torch_networks = Lazily("torch_impl.networks")
-jax_networks = Lazily("jax_impl.networks")
+torch_networks = Lazily("gradparity.torch_impl.networks")
+jax_networks = Lazily("gradparity.jax_impl.networks")
 
 
 class TorchLoop(NumpyLoop):

@@ -6,8 +6,12 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, Literal, TypeVar
 
-from parity_tests.implementations import Implementation, function_name, load
-from parity_tests.loops import run
+from gradparity.parity_tests.implementations.loop import run
+from gradparity.parity_tests.implementations.registry import (
+    Implementation,
+    function_name,
+    load,
+)
 
 Scope = Literal["function", "layer", "network", "training"]
 Definition = TypeVar("Definition")

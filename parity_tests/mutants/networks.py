@@ -4,9 +4,16 @@ from typing import Any
 
 import numpy as np
 
-from parity_tests.mutants.mutant import mistakes
-from reference.layers import Affine, Negate, Relu, Sigmoid, Softmax, SoftmaxWithLoss
-from reference.networks import TwoLayerNet
+from gradparity.parity_tests.mutants.mutant import mistakes
+from gradparity.reference.layers import (
+    Affine,
+    Negate,
+    Relu,
+    Sigmoid,
+    Softmax,
+    SoftmaxWithLoss,
+)
+from gradparity.reference.networks import TwoLayerNet
 
 mistake = mistakes("reference", "network")
 

@@ -4,9 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from parity_tests.mutants.mutant import mistakes
-from reference.functions import cross_entropy_error, sigmoid, softmax, to_labels
-from reference.layers import (
+from gradparity.parity_tests.mutants.mutant import mistakes
+from gradparity.reference.functions import (
+    cross_entropy_error,
+    sigmoid,
+    softmax,
+    to_labels,
+)
+from gradparity.reference.layers import (
     AddLayer,
     Affine,
     BuyFruit,

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from parity_tests.mutants.lazily import F, torch
-from parity_tests.mutants.mutant import mistakes
+from gradparity.parity_tests.mutants.lazily import F, torch
+from gradparity.parity_tests.mutants.mutant import mistakes
 
 mistake = mistakes("torch")
 TORCH = "https://github.com/pytorch/pytorch/issues/"

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from parity_tests.implementations import Arrays
-from parity_tests.loops import NumpyLoop
-from parity_tests.mutants.lazily import F, jax, jnp, torch
-from parity_tests.mutants.loops import JaxLoop, TorchLoop, jax_networks
-from parity_tests.mutants.mutant import mistakes
-from reference.networks import TwoLayerNet
+from gradparity.parity_tests.implementations.loop import NumpyLoop
+from gradparity.parity_tests.implementations.registry import Arrays
+from gradparity.parity_tests.mutants.lazily import F, jax, jnp, torch
+from gradparity.parity_tests.mutants.loops import JaxLoop, TorchLoop, jax_networks
+from gradparity.parity_tests.mutants.mutant import mistakes
+from gradparity.reference.networks import TwoLayerNet
 
 GITHUB = "https://github.com/"
 CROSS_ENTROPY = (

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from reports.explain.looking import Seen
+from gradparity.reports.explain.looking import Seen
 
 Step = dict[str, Any]
 RELATIVE = 1e-9  # in float64, of numbers that differ by a hundredth at least

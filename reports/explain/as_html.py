@@ -15,12 +15,12 @@ from latex2mathml.converter import convert
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from reports.explain import drawing, walk
-from reports.explain.as_text import kept, total_rows
-from reports.explain.blocks import Block, Formula, Loop, Page, Picture, Prose
-from reports.explain.inline import parse, parser
-from reports.explain.words import ui
-from reports.templating import environment
+from gradparity.reports.explain import drawing, walk
+from gradparity.reports.explain.as_text import kept, total_rows
+from gradparity.reports.explain.blocks import Block, Formula, Loop, Page, Picture, Prose
+from gradparity.reports.explain.inline import parse, parser
+from gradparity.reports.explain.words import ui
+from gradparity.reports.templating import environment
 
 LOW, HIGH = "₀-₉ₐ-ₜᵢᵣᵤᵥⱼ", "⁰-⁹⁺⁻ⁱⁿˣᵀ"
 WORD = re.compile(

@@ -7,9 +7,9 @@ from functools import singledispatch
 
 from tabulate import tabulate
 
-from reports.explain import walk
-from reports.explain.as_text import kept, total_rows
-from reports.explain.blocks import (
+from gradparity.reports.explain import walk
+from gradparity.reports.explain.as_text import kept, total_rows
+from gradparity.reports.explain.blocks import (
     Aligned,
     Block,
     Code,
@@ -24,7 +24,7 @@ from reports.explain.blocks import (
     Picture,
     Prose,
 )
-from reports.explain.words import ui
+from gradparity.reports.explain.words import ui
 
 Address = Callable[[str], str]
 

@@ -20,9 +20,9 @@ import numpy as np
 from jinja2 import Environment
 from nbformat import v4
 
-from parity_tests.mutants import MUTANTS, Mutant
-from reports.explain import as_markdown, checks, walk
-from reports.explain.blocks import (
+from gradparity.parity_tests.mutants import MUTANTS, Mutant
+from gradparity.reports.explain import as_markdown, checks, walk
+from gradparity.reports.explain.blocks import (
     Block,
     Code,
     Exercise,
@@ -32,12 +32,12 @@ from reports.explain.blocks import (
     Prose,
     Section,
 )
-from reports.explain.looking import reference_class
-from reports.explain.page import anonymous
-from reports.explain.topics import TOPICS
-from reports.explain.training_page import DTYPE, LONGER
-from reports.explain.words import ui
-from reports.templating import environment
+from gradparity.reports.explain.looking import reference_class
+from gradparity.reports.explain.page import anonymous
+from gradparity.reports.explain.topics import TOPICS
+from gradparity.reports.explain.training_page import DTYPE, LONGER
+from gradparity.reports.explain.words import ui
+from gradparity.reports.templating import environment
 
 LETTERS = "abcdefgh"
 CELL = re.compile(r"^# %% ([\w-]+)(?:: (.*))?\n", re.MULTILINE)

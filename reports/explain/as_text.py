@@ -19,8 +19,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from reports.explain import walk
-from reports.explain.blocks import (
+from gradparity.reports.explain import walk
+from gradparity.reports.explain.blocks import (
     Aligned,
     Block,
     Code,
@@ -35,9 +35,9 @@ from reports.explain.blocks import (
     Picture,
     Prose,
 )
-from reports.explain.inline import parse
-from reports.explain.words import ui
-from reports.tables import widths
+from gradparity.reports.explain.inline import parse
+from gradparity.reports.explain.words import ui
+from gradparity.reports.tables import widths
 
 PROSE = 80  # columns: longer lines are hard to read
 STYLES = {"strong": "bold", "em": "italic"}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from reports.explain.aligned import Row, Total
+from gradparity.reports.explain.aligned import Row, Total
 
 
 @dataclass(frozen=True)

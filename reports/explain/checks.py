@@ -13,14 +13,18 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
-from parity_tests import DTYPES
-from parity_tests.cases import Case, NetworkCase
-from parity_tests.catalogue import LAYER_CASES, NETWORK_CASES, SHAPE_CASES
-from parity_tests.checking import Prepared, check
-from parity_tests.implementations import Implementation, load
-from parity_tests.records import Check, Verdict
-from reports.explain import words
-from reports.explain.walk import tidy
+from gradparity.parity_tests import DTYPES
+from gradparity.parity_tests.catalogue.case import Case, NetworkCase
+from gradparity.parity_tests.catalogue.cases import (
+    LAYER_CASES,
+    NETWORK_CASES,
+    SHAPE_CASES,
+)
+from gradparity.parity_tests.checking.values import Prepared, check
+from gradparity.parity_tests.implementations.registry import Implementation, load
+from gradparity.parity_tests.measuring.records import Check, Verdict
+from gradparity.reports.explain import words
+from gradparity.reports.explain.walk import tidy
 
 NETWORK = "TwoLayerNet"
 COLUMNS = ("owner", "name", "dtype", "shape", "bytes", "same_as")

@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Float
 from markupsafe import Markup
 
-from reports.explain.walk import (
+from gradparity.reports.explain.walk import (
     Graph,
     backward_order,
     block,

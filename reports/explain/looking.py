@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from parity_tests.implementations import NotInstalled, framework
-from reports.explain.topics import Example
+from gradparity.parity_tests.implementations.registry import NotInstalled, framework
+from gradparity.reports.explain.topics import Example
 
 Arrays = dict[str, np.ndarray]
 ROOMS = {"reference": "reference", "torch": "torch_impl", "jax": "jax_impl"}
@@ -142,7 +142,7 @@ def see_example(
 def drawn(example: Example, inputs: Arrays, dout: np.ndarray) -> dict[str, Any]:
     """The graph of the picture."""
     kind = reference_class(example.drawn)
-    return import_module("reference.hood").graph(kind, inputs, dout)
+    return import_module("gradparity.reference.hood").graph(kind, inputs, dout)
 
 
 def see(
@@ -212,12 +212,12 @@ def torch_function(name: str) -> Any:
     """A layer of `torch_impl.layers`, or the network's loss as a function of all."""
     if name == "loss":
         return _torch_loss
-    return getattr(import_module("torch_impl.layers"), name)
+    return getattr(import_module("gradparity.torch_impl.layers"), name)
 
 
 def _torch_loss(x: Any, t: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
     """The methods of `torch_impl.networks.TwoLayerNet`, on tensors that are inputs."""
-    kind = import_module("torch_impl.networks").TwoLayerNet
+    kind = import_module("gradparity.torch_impl.networks").TwoLayerNet
     network = SimpleNamespace(W1=W1, b1=b1, W2=W2, b2=b2)
     network.predict = partial(kind.predict, network)
     return kind.loss(network, x, t)
@@ -227,9 +227,9 @@ def jax_function(name: str) -> Any:
     """A layer of `jax_impl.layers`, or the network's loss as a function of all."""
     if name == "loss":
         return _jax_loss
-    return getattr(import_module("jax_impl.layers"), name)
+    return getattr(import_module("gradparity.jax_impl.layers"), name)
 
 
 def _jax_loss(x: Any, t: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
     params = {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
-    return import_module("jax_impl.networks").loss(params, x, t)
+    return import_module("gradparity.jax_impl.networks").loss(params, x, t)

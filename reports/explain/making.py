@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from reference.datasets import Dataset
-from reports.explain import own, training_page
-from reports.explain import page as layer_page
-from reports.explain.blocks import Page
-from reports.explain.looking import reference_class
-from reports.explain.topics import TOPICS, Example, Topic
-from reports.explain.words import ui
+from gradparity.reference.datasets import Dataset
+from gradparity.reports.explain import own, training_page
+from gradparity.reports.explain import page as layer_page
+from gradparity.reports.explain.blocks import Page
+from gradparity.reports.explain.looking import reference_class
+from gradparity.reports.explain.topics import TOPICS, Example, Topic
+from gradparity.reports.explain.words import ui
 
 
 class UnusableInput(ValueError):
@@ -97,7 +97,7 @@ def given(
 
 def forward(example: Example, inputs: Mapping[str, np.ndarray]) -> Any:
     """What the reference makes of these inputs, or `UnusableInput` in its own words."""
-    from reference import hood
+    from gradparity.reference import hood
 
     try:
         layer, arguments = hood.build(reference_class(example.reference), dict(inputs))
@@ -142,7 +142,7 @@ def plain(value: Any) -> Any:
 
 def produced(command: str, lang: str) -> str:
     """The line that says what made a page."""
-    from reports.environment import describe
+    from gradparity.reports.environment import describe
 
     e = describe()
     versions = {"Python": e.python, "NumPy": e.numpy, "PyTorch": e.torch, "JAX": e.jax}

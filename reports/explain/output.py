@@ -13,15 +13,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from reference.cleanup import write_whole
-from reference.datasets import Dataset
-from reports import writing
-from reports.console import Advance
-from reports.console import output as terminal
-from reports.explain import as_markdown, as_text, drawing, making
-from reports.explain.blocks import Loop, Page, Picture
-from reports.explain.topics import TOPICS
-from reports.explain.words import LANGUAGES
+from gradparity.reference.cleanup import write_whole
+from gradparity.reference.datasets import Dataset
+from gradparity.reports import writing
+from gradparity.reports.console import Advance
+from gradparity.reports.console import output as terminal
+from gradparity.reports.explain import as_markdown, as_text, drawing, making
+from gradparity.reports.explain.blocks import Loop, Page, Picture
+from gradparity.reports.explain.topics import TOPICS
+from gradparity.reports.explain.words import LANGUAGES
 
 MARK = "pages.json"  # what makes a directory a site
 REPORT = "gradparity-report/report.html"  # beside the site, where `make` puts both
@@ -61,10 +61,10 @@ def rendered(page: Page, kind: str, command: str, report: str = "") -> str:
     if kind == "md":
         return as_markdown.render(page)
     if kind == "ipynb":
-        from reports.explain import as_notebook
+        from gradparity.reports.explain import as_notebook
 
         return as_notebook.render(page)
-    from reports.explain import as_html
+    from gradparity.reports.explain import as_html
 
     links = dict.fromkeys(("index", "other", "notebook"), "") | {"report": report}
     return as_html.render(page, links, making.produced(command, page.lang))
@@ -97,7 +97,7 @@ def write_site(target: Path, data: Dataset, dtype: str, advance: Advance) -> Non
 
     Raises `UnusableTarget` if something cannot be written; what was there is there still.
     """
-    from reports.explain import as_html, as_notebook
+    from gradparity.reports.explain import as_html, as_notebook
 
     report = writing.beside(target, REPORT)
     files: dict[str, str] = {}

@@ -11,13 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from parity_tests.implementations import NotInstalled, framework
-from parity_tests.own import import_target
-from reports.explain import aligned
-from reports.explain.blocks import Aligned, Block, Page, Picture, Prose, Section
-from reports.explain.looking import Look, Seen, generic, see
-from reports.explain.page import jax_blocks, torch_blocks
-from reports.explain.words import ui
+from gradparity.parity_tests.implementations.registry import NotInstalled, framework
+from gradparity.parity_tests.implementations.user_supplied import import_target
+from gradparity.reports.explain import aligned
+from gradparity.reports.explain.blocks import (
+    Aligned,
+    Block,
+    Page,
+    Picture,
+    Prose,
+    Section,
+)
+from gradparity.reports.explain.looking import Look, Seen, generic, see
+from gradparity.reports.explain.page import jax_blocks, torch_blocks
+from gradparity.reports.explain.words import ui
 
 Arrays = dict[str, np.ndarray]
 Function = Callable[..., Any]

@@ -15,12 +15,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from parity_tests import DTYPES, checking
-from parity_tests.mutants import MUTANTS, Mutant
-from parity_tests.records import Check, Divergence, Summary
-from reports import tables
-from reports.explain import aligned, words
-from reports.explain.blocks import (
+from gradparity.parity_tests import DTYPES
+from gradparity.parity_tests.checking import values
+from gradparity.parity_tests.measuring.records import Check, Divergence, Summary
+from gradparity.parity_tests.mutants import MUTANTS, Mutant
+from gradparity.reports import tables
+from gradparity.reports.explain import aligned, words
+from gradparity.reports.explain.blocks import (
     Aligned,
     Block,
     Code,
@@ -33,10 +34,10 @@ from reports.explain.blocks import (
     Prose,
     Section,
 )
-from reports.explain.looking import Given, Look, Seen, drawn, look
-from reports.explain.topics import Example, Topic
-from reports.explain.walk import tidy
-from reports.explain.words import Words, ui
+from gradparity.reports.explain.looking import Given, Look, Seen, drawn, look
+from gradparity.reports.explain.topics import Example, Topic
+from gradparity.reports.explain.walk import tidy
+from gradparity.reports.explain.words import Words, ui
 
 Arrays = dict[str, np.ndarray]
 Said = Mapping[str, Any]  # what all pages of a language share
@@ -61,7 +62,7 @@ class Run:
     @classmethod
     def of(cls, topic: Topic, given: Sequence[Given]) -> Self:
         """Run it."""
-        run = checking.Run(topic.layers, DTYPES, THREE)
+        run = values.Run(topic.layers, DTYPES, THREE)
         checks: list[Check] = []
         large = [at_scale(*one) for one in given if one[0].function == "loss"]
         looks = look(given, large, lambda: checks.extend(chain(*run)))

@@ -13,14 +13,24 @@ from typing import Any
 
 import numpy as np
 
-from parity_tests import DTYPES, checking, training
-from parity_tests.implementations import Implementation, NotInstalled
-from reference import hood
-from reference import training as by_hand
-from reference.datasets import Dataset
-from reports.explain import words
-from reports.explain.aligned import values
-from reports.explain.blocks import (
+from gradparity.parity_tests import DTYPES
+from gradparity.parity_tests.checking.values import try_load
+from gradparity.parity_tests.implementations.registry import (
+    Implementation,
+    NotInstalled,
+)
+from gradparity.parity_tests.training.run import (
+    Plan,
+    disagreements,
+    in_dtype,
+    run_trainings,
+)
+from gradparity.reference import hood
+from gradparity.reference import training as by_hand
+from gradparity.reference.datasets import Dataset
+from gradparity.reports.explain import words
+from gradparity.reports.explain.aligned import values
+from gradparity.reports.explain.blocks import (
     Block,
     Code,
     Grid,
@@ -31,10 +41,10 @@ from reports.explain.blocks import (
     Prose,
     Section,
 )
-from reports.explain.looking import ROOMS, torch_function
-from reports.explain.page import THREE, Said, steps_grid, written
-from reports.explain.walk import tidy
-from reports.explain.words import ui
+from gradparity.reports.explain.looking import ROOMS, torch_function
+from gradparity.reports.explain.page import THREE, Said, steps_grid, written
+from gradparity.reports.explain.walk import tidy
+from gradparity.reports.explain.words import ui
 
 STEPS = 3
 MADE = (
@@ -50,18 +60,18 @@ class Run:
     """The first steps of every implementation that is there, and what they came to."""
 
     def __init__(self, data: Dataset) -> None:
-        self.plan = training.Plan.of(data, STEPS)
-        self.data = training.in_dtype(data, DTYPE)
+        self.plan = Plan.of(data, STEPS)
+        self.data = in_dtype(data, DTYPE)
         self.params = {k: v.astype(DTYPE) for k, v in self.plan.params.items()}
-        self.found = {name: checking.try_load(name) for name in THREE}
+        self.found = {name: try_load(name) for name in THREE}
         self.stops = {
             name: list(self.train(each.train))
             for name, each in self.found.items()
             if not isinstance(each, NotInstalled)
         }
 
-        longer = training.Plan.of(data, LONGER)
-        self.longer = training.run_trainings(longer, DTYPES, self.there)
+        longer = Plan.of(data, LONGER)
+        self.longer = run_trainings(longer, DTYPES, self.there)
 
     @property
     def there(self) -> list[Implementation]:
@@ -201,7 +211,7 @@ def mini_batch_steps(run: Run) -> dict[str, list[dict[str, Any]]]:
     images = import_module("torch").from_numpy(run.data.x_train[batch])
     loss = partial(torch_function("loss"), images)
     inputs = {"t": run.data.t_train[batch], **run.params}
-    looks = import_module("torch_impl.hood")
+    looks = import_module("gradparity.torch_impl.hood")
     return looks.steps(loss, inputs, np.array(1, DTYPE))
 
 
@@ -213,7 +223,9 @@ def jax_blocks(run: Run, said: Said) -> Iterator[Block]:
         return
     yield Code("".join(source_of("jax")[0]).rstrip(), "python")
     jax = import_module("jax")
-    run_steps = partial(import_module("jax_impl.training").run_steps.__wrapped__)
+    run_steps = partial(
+        import_module("gradparity.jax_impl.training").run_steps.__wrapped__
+    )
     data = run.data
     program = jax.make_jaxpr(run_steps)(
         run.params, data.x_train, data.t_train, run.plan.batches, np.float32(0.1)
@@ -277,7 +289,7 @@ def agreement(run: Run, said: Said) -> Iterator[Block]:
         )
     heads = [text.format(LONGER) for text in said["training"]["apart_heads"]]
     yield Grid(said["training"]["apart"], heads, rows)
-    wrong = training.disagreements(found, len(run.data.t_test))
+    wrong = disagreements(found, len(run.data.t_test))
     yield Prose(
         "\n".join(f"- {sentence}." for sentence in wrong) or said["training"]["agreed"]
     )

@@ -15,11 +15,18 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from reports.explain.blocks import Block, Choice, Code, Exercise, Formula, Prose
-from reports.explain.walk import tidy
+from gradparity.reports.explain.blocks import (
+    Block,
+    Choice,
+    Code,
+    Exercise,
+    Formula,
+    Prose,
+)
+from gradparity.reports.explain.walk import tidy
 
 LANGUAGES = ("en", "ja")
-FOLDER = files("reports.explain") / "words"
+FOLDER = files("gradparity.reports.explain") / "words"
 FIELDS = re.compile(r"^(answer|hint|mistake|why):[ \t]*", re.MULTILINE)
 CHOICE = re.compile(r"^- \[([ x])\] (.*(?:\n  +\S.*)*)\n?", re.MULTILINE)
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```\n?", re.MULTILINE | re.DOTALL)

@@ -1,0 +1,531 @@
+"""Every float32 there is through the element-wise layers, against the float64 truth.
+
+A function of one float32 has 2**32 inputs and no more: here its values and derivatives
+are not sampled but known. What is special is counted apart, so that it does not hide
+what happens among normal numbers: NaN, infinite, zero and subnormal inputs, and normal
+inputs whose true result is infinite, zero or subnormal in float32.
+
+An error passes if rounding explains it (`ALLOWED`) or a reason that is written down here
+(`DOCUMENTED` and the flushing of subnormals); any other has failed.
+"""
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+
+from gradparity.parity_tests.implementations.registry import Arrays, Implementation
+from gradparity.parity_tests.measuring.elementary import MEASURED, ulps
+from gradparity.parity_tests.measuring.records import Among, Exhaustive, Verdict
+from gradparity.reference import layers
+
+FLOATS = 2**32
+CHUNK = 2**19  # inputs at a time: few for the caches, many for what each call costs
+FORGETTING = 256  # chunks, see `let_jax_forget`
+WORKERS = min(os.cpu_count() or 1, 2)  # more would take more than a gibibyte
+QUANTITIES = ("out", "dx")
+
+# The bits of a float32, its sign taken off, are in the order of its magnitude: a class
+# begins where the one before it ends.
+CLASSES = ("zero", "subnormal", "normal", "infinite", "NaN")
+BEGIN = np.array([0, 1, 0x00800000, 0x7F800000, 0x7F800001], np.uint32)
+SUBNORMAL, NORMAL = CLASSES.index("subnormal"), CLASSES.index("normal")
+# Normal inputs are told apart by their true result, and the others by their class.
+KINDS = [*(f"{name} result" for name in CLASSES), *CLASSES]
+KINDS[NORMAL] = "normal"
+
+U = 2.0**-24  # unit roundoff
+HALF_SUBNORMAL = 2.0**-150  # the most that rounding to a subnormal does
+SMALLEST_NORMAL = 2.0**-126
+OVERFLOW = 2.0**128
+ULPS = 2**23  # of a number, in the power of two that it begins with
+
+
+def inputs(first: int, last: int, stride: int = 1) -> np.ndarray:
+    """One float32 from each of these slots of `stride` neighbours.
+
+    With stride 1 that is every float32, in the order of their bits. Else a slot gives
+    now this one and now that, so that low bits vary as high ones do; but a power of two,
+    a zero and an infinity that begin a slot are always taken.
+    """
+    bits = np.arange(first, last, dtype=np.uint64)
+    if stride > 1:
+        bits *= np.uint64(stride)
+        mantissa, exponent = bits % np.uint64(2**23), bits // np.uint64(2**23)
+        bits += spread(mantissa * (2 * exponent + 1)) * np.uint64(stride) >> np.uint64(
+            32
+        )
+    return bits.astype(np.uint32).view(np.float32)
+
+
+def spread(number: Any) -> Any:
+    """Into 0..2**32-1, neighbours far apart: multiples of 2**32 / golden ratio."""
+    return number * 2654435769 % 2**32
+
+
+def classify(values: np.ndarray) -> np.ndarray:
+    """The place of every float32 in `CLASSES`; a single one where all are alike, as
+    neighbours nearly always are.
+    """
+    bits = values.view(np.uint32) & 0x7FFFFFFF
+    least, largest = np.searchsorted(BEGIN, (bits.min(), bits.max()), "right") - 1
+    return least if least == largest else np.searchsorted(BEGIN, bits, "right") - 1
+
+
+def one_nan(values: np.ndarray) -> np.ndarray:
+    """All NaN count as one: the same bits for each."""
+    if np.isnan(values.max()):
+        return np.where(np.isnan(values), np.float32(np.nan), values)
+    return values
+
+
+def distance(value: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """How far apart they are. An infinity stands for the number that would come next,
+    and for all beyond.
+    """
+    wide = value.astype(np.float64)
+    clipped = np.clip(wide, -OVERFLOW, OVERFLOW) - np.clip(truth, -OVERFLOW, OVERFLOW)
+    return np.abs(np.where(np.isinf(wide), clipped, wide - truth))
+
+
+def truth_of(layer: str, x: np.ndarray) -> Arrays:
+    """`out`, and `dx` for a dout of 1, in float64."""
+    x = x.astype(np.float64)
+    if layer in ("Sigmoid", "SigmoidGraph"):
+        return sigmoid(x)
+    return of_reference(layer, x)
+
+
+def of_reference(layer: str, x: np.ndarray) -> Arrays:
+    """The same in the dtype of x: `run_layer` would see to it as well that nothing is
+    kept of an earlier batch, at twice the cost.
+    """
+    node = getattr(layers, layer)()
+    out = node.forward(x)
+    return {"out": out, "dx": node.backward(ones(x.size, x.dtype))}
+
+
+@lru_cache(maxsize=4)  # all chunks but the last are of one size
+def ones(size: int, dtype: Any) -> np.ndarray:
+    return np.ones(size, dtype)
+
+
+def sigmoid(x: np.ndarray) -> Arrays:
+    """The sigmoid and its derivative without the reference's y * (1 - y), which cancels
+    in float64 as well: 1 - y is the sigmoid of -x.
+    """
+    e = np.abs(x)
+    np.exp(np.negative(e, out=e), out=e)  # in place: new memory costs more than exp
+    large = e + 1
+    np.divide(1, large, out=large)
+    small = np.multiply(e, large, out=e)
+    return {"out": np.where(x < 0, small, large), "dx": small * large}
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """The error that rounding can explain.
+
+    A rounding is off by u in proportion, or by half a subnormal; n of them by
+    gamma(n) |truth| + n 2**-150, with gamma(n) = n u / (1 - n u) (Higham, *Accuracy and
+    Stability of Numerical Algorithms*, 2nd ed., section 3.1). `more` is added to that:
+    what an intermediate value does, given x and the truth in float64.
+    """
+
+    roundings: float
+    more: Callable[[np.ndarray, np.ndarray], Any] = lambda x, truth: 0.0
+
+    def error(self, x: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        n = self.roundings
+        rounding = n * U / (1 - n * U) * np.abs(truth) + n * HALF_SUBNORMAL
+        return rounding + self.more(x.astype(np.float64), truth)
+
+
+def roundings(function: str) -> float:
+    """As how many an elementary function counts: at its least accurate, of all."""
+    return 2 * max(ulps(function, "float32", name) for name in MEASURED)
+
+
+EXP, LOG = roundings("exp"), roundings("log")
+EXP_NEAR_OVERFLOW = roundings("exp near overflow")
+# 1 / (1 + e) or e / (1 + e): an error of e reaches it no larger than it is; to that come
+# a sum, a quotient and, in the reference, a product.
+SIGMOID = EXP + 3
+
+
+def _near_overflow(x: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    more = max(EXP_NEAR_OVERFLOW - EXP, 0) * U * truth
+    return np.where(truth >= OVERFLOW / 2, more, 0)
+
+
+def _cancelling(x: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Of a y that is off by h, y * (1 - y) is off by h * (1 - 2 * y) - h**2: by up to
+    SIGMOID * u, however small the derivative is.
+    """
+    y = sigmoid(x)["out"]
+    h = SIGMOID * (U * y + HALF_SUBNORMAL)
+    return h * np.abs(1 - 2 * y) + h**2
+
+
+def _underflowing(x: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """y**2 underflows before it is multiplied by exp(-x)."""
+    return SMALLEST_NORMAL * np.exp(-x)
+
+
+# The element-wise layers, and what rounding may do to out and to dx.
+ALLOWED = {
+    "Relu": (Allowed(0), Allowed(0)),
+    "Negate": (Allowed(0), Allowed(0)),
+    "Exp": (Allowed(EXP, _near_overflow), Allowed(EXP, _near_overflow)),
+    "Log": (Allowed(LOG), Allowed(1)),
+    "PlusOne": (Allowed(1), Allowed(0)),
+    "Reciprocal": (Allowed(1), Allowed(3)),  # twice that of out, and the square's
+    # y**2 * exp(-x): two for each y, two products. As a function of exp(-x) it changes,
+    # in proportion, by no more than that does.
+    "SigmoidGraph": (Allowed(EXP + 2), Allowed(EXP + 6, _underflowing)),
+    "Sigmoid": (Allowed(SIGMOID), Allowed(2, _cancelling)),
+}
+LAYERS = [*ALLOWED]
+
+
+@dataclass(frozen=True)
+class Documented:
+    """What is returned, where x is so, in place of a number near the truth."""
+
+    layer: str
+    quantity: str
+    where: Callable[[np.ndarray], np.ndarray]
+    value: float
+    why: str
+
+
+DOCUMENTED = [
+    Documented("Relu", "dx", np.isnan, 0, "NaN > 0 is false"),
+    Documented(
+        "Reciprocal", "dx", lambda x: np.abs(x) < 2.0**-63, -np.inf, "x * x underflows"
+    ),
+    Documented("SigmoidGraph", "dx", lambda x: x < -88.72, np.nan, "exp(-x) overflows"),
+]
+# JAX has the processor flush subnormals, both as results and as inputs. A sigmoid also
+# is 0 in place of a subnormal when exp(-x) overflows.
+RESULT_FLUSHED, INPUT_FLUSHED = "0 for a subnormal", "a subnormal taken for 0"
+ROUNDING, FAILED, DIFFERING = "rounding", "failed", "differing"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What was found of some inputs; `documented` counts by reason."""
+
+    inputs: int = 0
+    differing: int = 0
+    failed: int = 0
+    documented: Counter[str] = field(default_factory=Counter)
+    max_ulp: float = 0.0
+    at: float | None = None
+    value: float | None = None
+    truth: float | None = None
+
+    def __add__(self, other: "Tally") -> "Tally":
+        worst = other if other.max_ulp > self.max_ulp else self
+        return Tally(
+            self.inputs + other.inputs,
+            self.differing + other.differing,
+            self.failed + other.failed,
+            self.documented + other.documented,
+            *(worst.max_ulp, worst.at, worst.value, worst.truth),
+        )
+
+
+Tallies = Mapping[str, Tally]  # by kind
+Key = tuple[str, str, str]  # layer, quantity, implementation
+
+
+class Yardstick:
+    """What one quantity of a layer is measured by, at these x."""
+
+    def __init__(
+        self,
+        layer: str,
+        quantity: str,
+        x: np.ndarray,
+        of_x: np.ndarray,
+        truth: np.ndarray,
+        reference: np.ndarray,
+    ) -> None:
+        self.layer, self.quantity = layer, quantity
+        self.x, self.truth = x, truth
+        self.reference = one_nan(reference).view(np.uint32)
+        self.allowed = ALLOWED[layer][QUANTITIES.index(quantity)]
+        rounded = truth.astype(np.float32)
+        kinds = np.where(of_x == NORMAL, classify(rounded), of_x + len(CLASSES))
+        present, numbers = np.unique(kinds, return_counts=True)
+        numbers *= len(x) // kinds.size  # one kind may stand for all
+        self.numbers = dict(zip(present.tolist(), numbers.tolist(), strict=True))
+        self.kinds = np.broadcast_to(kinds, x.shape)
+        power = (rounded.view(np.uint32) & 0x7F800000).view(np.float32)
+        self.power = np.clip(power, SMALLEST_NORMAL, OVERFLOW / 2, out=power)
+        self._measured: list[tuple[np.ndarray, Tallies]] = []
+
+    def measure(self, value: np.ndarray) -> Tallies:
+        """What is found of an implementation's float32; once for all who agree on every
+        bit.
+        """
+        tallies = self._known(value) or self._known(value := one_nan(value))
+        if tallies:
+            return tallies
+        bits = value.view(np.uint32)
+        error = self._error(value)
+        worst = self._worst(error)
+        found = {DIFFERING: np.flatnonzero(bits != self.reference)}
+        always = self.allowed.roundings / 2 / ULPS  # what n roundings explain anywhere
+        if max(error[at] for at in worst.values()) > always:
+            found |= self._explain(value, np.flatnonzero(error > always))
+        tallies = {
+            KINDS[kind]: self._tally(kind, at, value, error, found)
+            for kind, at in worst.items()
+        }
+        self._measured.append((bits, tallies))
+        return tallies
+
+    def _known(self, value: np.ndarray) -> Tallies | None:
+        """What was found of the same bits before."""
+        bits = value.view(np.uint32)
+        for known, tallies in self._measured:
+            if (bits == known).all():
+                return tallies
+        return None
+
+    def _error(self, value: np.ndarray) -> np.ndarray:
+        """In units of `ULPS` ulps; infinite where one of value and truth is NaN."""
+        error = value - self.truth
+        np.abs(error, out=error)
+        if error.max() == 0:
+            return error
+        error /= self.power
+        if not np.isfinite(error.max()):
+            error = distance(value, self.truth) / self.power
+            error[np.isnan(value) & np.isnan(self.truth)] = 0
+            error[np.isnan(error)] = np.inf
+        return error
+
+    def _worst(self, error: np.ndarray) -> dict[int, int]:
+        """By kind, where the largest error is."""
+        if len(self.numbers) == 1:
+            return dict.fromkeys(self.numbers, int(error.argmax()))
+        places = {kind: np.flatnonzero(self.kinds == kind) for kind in self.numbers}
+        return {kind: int(at[error[at].argmax()]) for kind, at in places.items()}
+
+    def _explain(self, value: np.ndarray, left: np.ndarray) -> dict[str, np.ndarray]:
+        """By reason, the places whose error it explains, of those that are left."""
+        found = {}
+        for why, explains in self._reasons():
+            if left.size:
+                holds = explains(self.x[left], self.truth[left], value[left])
+                found[why], left = left[holds], left[~holds]
+        found.pop(ROUNDING, None)
+        return found | {FAILED: left}
+
+    def _reasons(self) -> Iterator[tuple[str, Callable[..., np.ndarray]]]:
+        """What may explain an error, in the order in which it is asked."""
+        for entry in DOCUMENTED:
+            if (entry.layer, entry.quantity) == (self.layer, self.quantity):
+                yield entry.why, partial(self._is_documented, entry)
+        yield ROUNDING, self._is_rounded
+        yield RESULT_FLUSHED, self._is_flushed
+        yield INPUT_FLUSHED, self._is_of_zero
+
+    def _is_documented(
+        self, entry: Documented, x: np.ndarray, truth: np.ndarray, value: np.ndarray
+    ) -> np.ndarray:
+        same = np.isnan(value) if np.isnan(entry.value) else value == entry.value
+        return entry.where(x) & same
+
+    def _is_rounded(
+        self, x: np.ndarray, truth: np.ndarray, value: np.ndarray
+    ) -> np.ndarray:
+        return distance(value, truth) <= self.allowed.error(x, truth)
+
+    def _is_flushed(
+        self, x: np.ndarray, truth: np.ndarray, value: np.ndarray
+    ) -> np.ndarray:
+        least = np.abs(truth) - self.allowed.error(x, truth)
+        return (value == 0) & (least < SMALLEST_NORMAL)
+
+    def _is_of_zero(
+        self, x: np.ndarray, truth: np.ndarray, value: np.ndarray
+    ) -> np.ndarray:
+        zero = np.copysign(np.float32(0), x)
+        of_zero = truth_of(self.layer, zero)[self.quantity]
+        return (classify(x) == SUBNORMAL) & self._is_rounded(zero, of_zero, value)
+
+    def _tally(
+        self,
+        kind: int,
+        worst: int,
+        value: np.ndarray,
+        error: np.ndarray,
+        found: Mapping[str, np.ndarray],
+    ) -> Tally:
+        """What was found where inputs are of this kind."""
+        counts = Counter(
+            {why: int((self.kinds[at] == kind).sum()) for why, at in found.items()}
+        )
+        arrays = (self.x, value, self.truth) if error[worst] else ()
+        return Tally(
+            self.numbers[kind],
+            counts.pop(DIFFERING),
+            counts.pop(FAILED, 0),
+            +counts,
+            float(error[worst]) * ULPS,
+            *(float(array[worst]) for array in arrays),
+        )
+
+
+@contextmanager
+def one_thread_in_torch() -> Iterator[None]:
+    """The chunks are shared out among threads already."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def let_jax_forget() -> None:
+    """To differentiate relu, not jitted, takes JAX 0.10.2 longer each time: after 8,000
+    times, five times as long, for something is kept of every call.
+    """
+    jax = sys.modules.get("jax")
+    if jax is not None:
+        jax.clear_caches()
+
+
+class Run:
+    """Every float32, or one in `stride`, through these layers of these implementations.
+
+    Iterating runs it and yields after every chunk. `rows` may be called at any moment,
+    from a signal's handler too, for what is known by then.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[str],
+        implementations: Sequence[Implementation],
+        stride: int = 1,
+    ) -> None:
+        self.layers, self.implementations = layers, implementations
+        self.stride, self.slots = stride, FLOATS // stride
+        # From everywhere at once, so that a part of the run tells of the whole range.
+        self.chunks = sorted(range(0, self.slots, CHUNK), key=spread)
+        self._found: dict[Key, Tallies] = {}
+        self._seconds: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self.layers) * len(self.chunks)
+
+    def __iter__(self) -> Iterator[None]:
+        pool = ThreadPoolExecutor(WORKERS)
+        try:
+            with one_thread_in_torch():
+                for layer in self.layers:
+                    started = time.perf_counter()
+                    chunks = pool.map(partial(self._chunk, layer), self.chunks)
+                    for number, found in enumerate(chunks):
+                        if number % FORGETTING == 0:
+                            let_jax_forget()
+                        self._seconds[layer] = time.perf_counter() - started
+                        self._found = merged(self._found, found)
+                        yield
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _chunk(self, layer: str, first: int) -> dict[Key, Tallies]:
+        x = inputs(first, min(first + CHUNK, self.slots), self.stride)
+        dout = ones(x.size, x.dtype)
+        found = {}
+        with np.errstate(all="ignore"):
+            reference = of_reference(layer, x)
+            of_x = classify(x)
+            yardsticks = {
+                quantity: Yardstick(
+                    layer, quantity, x, of_x, truth, reference[quantity]
+                )
+                for quantity, truth in truth_of(layer, x).items()
+            }
+            for implementation in self.implementations:
+                if not implementation.offers(layer):
+                    continue
+                results = reference  # which need not be computed twice
+                if implementation.name != "reference":
+                    results = implementation.run_layer(layer, {"x": x}, dout)
+                for quantity, yardstick in yardsticks.items():
+                    key = (layer, quantity, implementation.name)
+                    found[key] = yardstick.measure(results[quantity])
+        return found
+
+    def rows(self) -> list[Exhaustive]:
+        """A row for each quantity of each implementation."""
+        found, seconds = self._found, self._seconds
+        by_quantity = sorted(
+            found, key=lambda key: (self.layers.index(key[0]), QUANTITIES.index(key[1]))
+        )
+        return [row(key, found[key], seconds[key[0]]) for key in by_quantity]
+
+
+def merged(
+    found: Mapping[Key, Tallies], more: Mapping[Key, Tallies]
+) -> dict[Key, Tallies]:
+    """Both together; neither is changed, so that either can still be read."""
+    result = dict(found)
+    for key, tallies in more.items():
+        old = result.get(key, {})
+        result[key] = {
+            **old,
+            **{k: old.get(k, Tally()) + t for k, t in tallies.items()},
+        }
+    return result
+
+
+def row(key: Key, tallies: Tallies, seconds: float) -> Exhaustive:
+    """What came of one quantity of one implementation."""
+    layer, quantity, implementation = key
+    total = sum(tallies.values(), Tally())
+    normal = tallies.get("normal", Tally())
+    if total.failed:
+        verdict = Verdict.FAIL
+    elif total.documented:
+        verdict = Verdict.DOCUMENTED
+    elif total.differing or total.max_ulp > 0.5:
+        verdict = Verdict.WITHIN_BOUND
+    else:
+        verdict = Verdict.IDENTICAL
+    return Exhaustive(
+        layer=layer,
+        quantity=quantity,
+        implementation=implementation,
+        inputs=total.inputs,
+        differing=total.differing,
+        max_ulp=normal.max_ulp,
+        at=normal.at,
+        documented=total.documented,
+        failed=total.failed,
+        verdict=verdict,
+        seconds=round(seconds, 1),
+        kinds=[
+            Among(kind=kind, **vars(tallies[kind]))
+            for kind in sorted(tallies, key=["normal", *KINDS].index)
+        ],
+    )

@@ -1,0 +1,428 @@
+"""Runs the catalogue through the implementations: from cases to rows of checks."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+
+from gradparity.parity_tests.catalogue.cases import (
+    LAYER_CASES,
+    LAYERS_AND_NETWORK,
+    NETWORK_CASES,
+    Case,
+    NetworkCase,
+)
+from gradparity.parity_tests.catalogue.divergences import Seen, documented, table
+from gradparity.parity_tests.catalogue.spellings import SPELLINGS
+from gradparity.parity_tests.implementations.registry import (
+    Arrays,
+    Implementation,
+    NotInstalled,
+    differentiable,
+    load,
+)
+from gradparity.parity_tests.implementations.user_supplied import Own
+from gradparity.parity_tests.measuring.arithmetic import arithmetic
+from gradparity.parity_tests.measuring.comparison import (
+    Allowed,
+    alike,
+    compare,
+    same_bits,
+    truth_dtype,
+)
+from gradparity.parity_tests.measuring.records import Check, Divergence, Verdict
+from gradparity.parity_tests.processes.settings import forget_programs
+from gradparity.reference.rounding import (
+    Arithmetic,
+    Bounded,
+    Bounds,
+    bounds,
+    network_bounds,
+)
+
+Loaded = Implementation | NotInstalled
+NOT_OFFERED = "not offered"
+AS_LONG = 100  # steps of a training, as a case through all implementations
+REFERENCE = load("reference")
+NETWORK_QUANTITIES = (
+    *("Affine1", "Relu1", "Affine2", "loss", "y"),
+    *("dAffine2", "dRelu1", "dW2", "db2", "dAffine1", "dx", "dW1", "db1"),
+)
+
+
+def try_load(name: str) -> Loaded:
+    """The implementation, or why there is none."""
+    try:
+        return load(name)
+    except NotInstalled as reason:
+        return reason
+
+
+def offers(implementation: Loaded, case: Case | NetworkCase) -> bool:
+    """Whether there is anything to compare; what is not installed counts as offered."""
+    if isinstance(implementation, NotInstalled):
+        return True
+    if isinstance(case, NetworkCase):
+        return implementation.run_network is not None
+    if case.spelled:
+        return implementation.spelled is not None
+    return implementation.offers(case.layer)
+
+
+def asked(implementation: Loaded, case: Case | NetworkCase) -> bool:
+    """Whether it has to answer. Somebody's own need not refuse bad input, and other
+    spellings than its own are none of its business.
+    """
+    if not isinstance(implementation, Own):
+        return True
+    return case.kind != "invalid" and not (isinstance(case, Case) and case.spelled)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A case in a dtype, and what its results are held against."""
+
+    case: Case | NetworkCase
+    dtype: str
+    truth: Arrays
+    reference: Arrays
+    truth_bounds: Bounds
+    refusal: str | None = None  # the reference's, of bad input
+    by_arithmetic: dict[Arithmetic, dict[str, Allowed]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, case: Case | NetworkCase, dtype: str) -> Self:
+        case = case.to(dtype)
+        if case.kind == "invalid":
+            return cls(case, dtype, {}, {}, {}, refusal(case, REFERENCE))
+        wide = truth_dtype(dtype)
+        bounded = error_bounds(case, arithmetic("reference", dtype))
+        truth = {
+            quantity: trusted(value, bounded[quantity])
+            for quantity, value in run(case.to(wide), REFERENCE).items()
+        }
+        of_truth = error_bounds(case, arithmetic("reference", wide))
+        return cls(case, dtype, truth, run(case, REFERENCE), of_truth)
+
+    def allowed(self, *implementations: str) -> dict[str, Allowed]:
+        """How far results may be from the truth, with the arithmetic of any of these."""
+        first, *others = (self._allowed(name) for name in implementations)
+        for other in others:
+            first = {
+                quantity: a.or_of(other[quantity]) for quantity, a in first.items()
+            }
+        return first
+
+    def _allowed(self, implementation: str) -> dict[str, Allowed]:
+        own = arithmetic(implementation, self.dtype)
+        if own not in self.by_arithmetic:  # several have the same
+            certain, probable = (error_bounds(self.case, a) for a in (own, own.likely))
+            self.by_arithmetic[own] = {
+                quantity: Allowed.of(certain[quantity], probable[quantity], truth)
+                for quantity, truth in self.truth_bounds.items()
+            }
+        return self.by_arithmetic[own]
+
+
+def trusted(truth: np.ndarray, bounded: Bounded) -> np.ndarray:
+    """The truth; or the value that goes with its bound, where the two cannot both be.
+
+    They come from formulas written down twice, in `layers.py` and in `rounding.py`. If
+    the reference is what is wrong, it is the reference that must fail the comparison,
+    and not everybody else.
+    """
+    value = bounded.value.astype(truth.dtype)
+    with np.errstate(invalid="ignore", over="ignore"):
+        agree = (truth == value) | (np.isnan(truth) & np.isnan(value))
+        # Either may be off by the bound where no dtype is wider than the one under test.
+        agree |= np.abs(truth - value) <= 2 * bounded.error
+        if truth.dtype != np.float64:
+            # Bounds are computed in float64: beyond it there is nothing to compare.
+            agree |= ~np.isfinite(value + bounded.error)
+    return truth if agree.all() else value
+
+
+def check(
+    prepared: Prepared, name: str, implementation: Loaded
+) -> tuple[list[Check], Arrays]:
+    """The rows of one case in one dtype for one implementation, and its results."""
+    case, dtype = prepared.case, prepared.dtype
+    row: dict[str, Any] = {
+        "scope": "network" if isinstance(case, NetworkCase) else "layer",
+        "case": case.id,
+        "kind": case.kind,
+        "layer": case.layer,
+        "dtype": dtype,
+        "implementation": name,
+    }
+    if isinstance(implementation, NotInstalled):
+        missing: dict[str, Any] = {
+            "verdict": Verdict.MISSING,
+            "note": str(implementation),
+        }
+        return [Check(**row, quantity=q, **missing) for q in labels(case)], {}
+    if not asked(implementation, case):
+        return [], {}
+    if not offers(implementation, case):
+        absent: dict[str, Any] = {"verdict": Verdict.MISSING, "note": NOT_OFFERED}
+        named = labels(case) if isinstance(implementation, Own) else ()
+        return [Check(**row, quantity=q, **absent) for q in named], {}
+    if case.kind == "invalid":
+        found = check_refusal(prepared, implementation)
+        return [Check(**row, quantity="refusal", **found)], {}
+    given = case.to(dtype)  # arrays of its own, for it may write into them
+    try:
+        results = run(given, implementation)
+    except Exception as error:  # whatever it is, the other rows are still wanted
+        raised: dict[str, Any] = {"verdict": Verdict.FAIL, "note": raised_by(error)}
+        return [Check(**row, quantity=q, **raised) for q in labels(case)], {}
+    judged_as = implementation.judged_as(case.layer)
+    allowed = prepared.allowed(*judged_as)
+    blame = written_into(given, case)
+    return [
+        Check(
+            **row,
+            quantity=label,
+            **(verdict(prepared, name, q, results, allowed[q], judged_as) | blame),
+        )
+        for q, label in zip(quantities(case), labels(case), strict=True)
+    ], results
+
+
+def written_into(given: Case | NetworkCase, case: Case | NetworkCase) -> dict[str, Any]:
+    """A verdict, if any argument that an implementation was given is no longer that of the
+    case; else nothing.
+    """
+    before = case.arguments
+    spoilt = [n for n, v in given.arguments.items() if not same_bits(v, before[n])]
+    if not spoilt:
+        return {}
+    return {"verdict": Verdict.FAIL, "note": f"wrote into {' and '.join(spoilt)}"}
+
+
+def raised_by(error: Exception) -> str:
+    return f"raised {type(error).__name__}: {error}"
+
+
+def verdict(
+    prepared: Prepared,
+    name: str,
+    quantity: str,
+    results: Arrays,
+    allowed: Allowed,
+    judged_as: Sequence[str] = (),
+) -> dict[str, Any]:
+    """What comes of one quantity, documented divergences included.
+
+    A divergence is asserted of an implementation that is built in. Somebody's own may
+    have those that are documented for any of `judged_as`, and need not.
+    """
+    names = tuple(judged_as) or (name,)
+    own = names != (name,)
+    if quantity not in results:
+        if own and isinstance(prepared.case, NetworkCase):
+            return {"verdict": Verdict.MISSING, "note": NOT_OFFERED}
+        return {"verdict": Verdict.FAIL, "note": f"{quantity} was not returned"}
+    value, truth = results[quantity], prepared.truth[quantity]
+    reference = None if name == "reference" else prepared.reference[quantity]
+    found = compare(value, truth, allowed, prepared.dtype, reference)
+    if value.shape != truth.shape or value.dtype != prepared.dtype:
+        return found
+    with np.errstate(over="ignore"):
+        right = truth.astype(value.dtype)
+    different = np.zeros(value.shape, bool)
+    seen = []
+    entries = [
+        (entry, each)
+        for each in names
+        for entry in documented(prepared.case, quantity, prepared.dtype, each)
+    ]
+    for entry, each in entries:
+        here, expected = entry.at(prepared.case, results, each)
+        if own:
+            here = here & alike(value, expected)
+        unlike = np.argwhere(here & ~alike(value, expected))
+        if len(unlike):
+            at = tuple(unlike[0])
+            note = f"{entry.id}: expected {expected[at]}, got {value[at]}"
+            return found | {"verdict": Verdict.FAIL, "note": note}
+        if (here & ~alike(value, right)).any():
+            different |= here
+            seen.append(entry.id)
+    if not seen:
+        return found
+    rest, allowed = np.where(different, right, value), allowed.but_for(different)
+    others = compare(rest, truth, allowed, prepared.dtype, reference)
+    if others["verdict"] == Verdict.FAIL:
+        return others
+    ids = ", ".join(dict.fromkeys(seen))
+    return found | {"verdict": Verdict.DOCUMENTED, "note": ids}
+
+
+def quantities(case: Case | NetworkCase) -> Sequence[str]:
+    """What is compared of a case, in the order in which it is computed."""
+    if case.kind == "invalid":
+        return ("refusal",)
+    if isinstance(case, NetworkCase):
+        return NETWORK_QUANTITIES
+    gradients = ["d" + name for name in differentiable(case.inputs)]
+    return gradients if case.spelled else ["out", *gradients]
+
+
+def labels(case: Case | NetworkCase) -> Sequence[str]:
+    """What the rows call these quantities."""
+    if isinstance(case, Case) and case.spelled:
+        return [f"{quantity} of {case.spelled}" for quantity in quantities(case)]
+    return quantities(case)
+
+
+def run(case: Case | NetworkCase, implementation: Implementation) -> Arrays:
+    """The results of a case."""
+    if isinstance(case, NetworkCase):
+        assert implementation.run_network is not None
+        return implementation.run_network(case.params, case.x, case.t)
+    if case.spelled and implementation.spelled is not None:
+        implementation = implementation.spelled(SPELLINGS[case.spelled])
+    return implementation.run_layer(case.layer, case.inputs, case.dout)
+
+
+def error_bounds(case: Case | NetworkCase, arithmetic: Arithmetic) -> Bounds:
+    """What rounding in this arithmetic can do to every quantity of a case, as long as
+    nothing overflows on the way: where something does, and it shows, that is a
+    divergence to be documented.
+    """
+    return limited_bounds(case, arithmetic.unlimited)
+
+
+def limited_bounds(case: Case | NetworkCase, arithmetic: Arithmetic) -> Bounds:
+    """The same, and none where something may overflow on the way."""
+    if isinstance(case, NetworkCase):
+        return network_bounds(case.params, case.x, case.t, arithmetic)
+    return bounds(case.layer, case.inputs, case.dout, arithmetic)
+
+
+def refusal(case: Case | NetworkCase, implementation: Implementation) -> str | None:
+    """The sentence that an implementation refuses a case with, or None if it does not.
+
+    Only ValueError and TypeError are refusals; anything else is a crash.
+    """
+    try:
+        run(case, implementation)
+    except (ValueError, TypeError) as error:
+        return str(error)
+    except Exception as error:
+        return raised_by(error)
+    return None
+
+
+def check_refusal(prepared: Prepared, implementation: Implementation) -> dict[str, Any]:
+    """Whether bad input is refused, and in the reference's own words."""
+    case, expected = prepared.case, prepared.refusal
+    came = refusal(case, implementation)
+    if came is not None and all(part in came for part in case.refusal):
+        verdict = Verdict.IDENTICAL if came == expected else Verdict.FAIL
+        note = came if came == expected else f"expected {expected!r}, got {came!r}"
+    else:
+        verdict = Verdict.FAIL
+        said = "was accepted" if came is None else f"was refused with {came!r}"
+        note = f"the error must name {', '.join(case.refusal)}; the input {said}"
+    return {"verdict": verdict, "note": note}
+
+
+class Run:
+    """The catalogue's cases of some layers, through some implementations.
+
+    Iterating gives the rows of one case at a time: all dtypes and implementations of
+    it. They run side by side in threads, since most of the time goes into compiling and
+    importing, and those let go of Python's lock. Where other processes are at work, one
+    thread is enough: several take a quarter more of the processors' time in all.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[str],
+        dtypes: Sequence[str],
+        implementations: Sequence[str],
+        edges_only: bool = False,
+        threads: int | None = None,
+    ) -> None:
+        self.dtypes, self.implementations = dtypes, implementations
+        self.threads = threads or (os.cpu_count() or 1) + 1
+        everything: list[Case | NetworkCase] = [*LAYER_CASES, *NETWORK_CASES]
+        self.cases = [
+            case
+            for case in everything
+            if case.layer in layers and (case.kind == "edge" or not edges_only)
+        ]
+        self._seen: list[Seen] = []
+
+    def __iter__(self) -> Iterator[list[Check]]:
+        pool = ThreadPoolExecutor(self.threads)
+        try:
+            # An import is work like any other: the reference need not wait for JAX's.
+            loaded = {n: pool.submit(try_load, n) for n in self.implementations}
+            pending = []
+            for case in self.cases:
+                prepared = [Prepared.of(case, dtype) for dtype in self.dtypes]
+                pairs = [(p, n) for p in prepared for n in self.implementations]
+                pending.append(
+                    [pool.submit(self._check, p, n, loaded[n]) for p, n in pairs]
+                )
+            for futures in pending:
+                yield [row for future in futures for row in future.result()]
+        finally:  # who stops early does not want to wait for the rest
+            pool.shutdown(cancel_futures=True)
+
+    def _check(
+        self, prepared: Prepared, name: str, implementation: Future[Loaded]
+    ) -> list[Check]:
+        rows, results = check(prepared, name, implementation.result())
+        case = prepared.case
+        if isinstance(case, Case) and case.kind == "edge":
+            if name == "reference":  # beside other spellings, stands what it returns
+                results = prepared.reference
+            seen = Seen(case, prepared.dtype, name, results, prepared.truth)
+            self._seen.append(seen)
+        return rows
+
+    def divergences(self) -> list[Divergence]:
+        """The documented divergences, with what every implementation returned.
+
+        The examples are those of the first cases, in whatever order the threads ended.
+        """
+        place = {case.id: index for index, case in enumerate(self.cases)}
+        names = self.implementations
+        seen = sorted(self._seen, key=lambda s: (place[s.case.id], names.index(s.name)))
+        return list(table(seen, names))
+
+
+@dataclass(frozen=True)
+class EveryCase:
+    """All layers and the network, as a task (`parallel.py`); by default in threads, as many
+    as a `Run` has.
+    """
+
+    dtypes: Sequence[str]
+    implementations: Sequence[str]
+    threads: int | None = None
+
+    @property
+    def total(self) -> int:
+        """In steps of trainings that take as long, as all tasks count."""
+        return AS_LONG * len(LAYER_CASES + NETWORK_CASES)
+
+    def run(
+        self, progress: Callable[[int], object]
+    ) -> tuple[list[Check], list[Divergence]]:
+        checks: list[Check] = []
+        run = Run(
+            LAYERS_AND_NETWORK, self.dtypes, self.implementations, threads=self.threads
+        )
+        for found in run:
+            checks += found
+            progress(AS_LONG)
+        forget_programs()
+        return checks, run.divergences()

@@ -1,0 +1,447 @@
+"""Implementations of somebody's own: a module or a file that offers some of the layers.
+
+For each layer it may have, under the layer's name,
+
+- a class of the lecture's style, `Relu`, with `forward` and `backward`;
+- a function that returns its gradients itself: `relu(x, dout)` -> `out, dx`, or a dict
+  with these names;
+- a plain function, `relu(x)`, to be differentiated: by a `vjp` that stands beside it, and
+  otherwise by PyTorch or JAX, whichever its module imports.
+
+Arguments are passed by position, in the catalogue's order: `affine(x, W, b)`,
+`softmax_with_loss(x, t)`. A network, and its training, is put together from the layers;
+a class `TwoLayerNet` takes its place if there is one. What is not there is missing.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from gradparity.parity_tests.implementations.loop import NumpyLoop
+from gradparity.parity_tests.implementations.loop import run as run_loop
+from gradparity.parity_tests.implementations.registry import (
+    IMPLEMENTATIONS,
+    OUTSIDERS,
+    Arrays,
+    JaxStyle,
+    NotInstalled,
+    TorchStyle,
+    differentiable,
+    function_name,
+    run_class,
+)
+from gradparity.parity_tests.implementations.registry import (
+    framework as import_framework,
+)
+from gradparity.reference import layers
+
+GROUP = "gradparity.implementations"  # of entry points
+FRAMEWORKS = ("torch", "jax")
+Ways = tuple[str, ...]  # whose arithmetic and divergences a layer may have
+WAYS: dict[str | None, Ways] = {  # by the framework that differentiates it, if one does
+    None: ("own", "own-composed", "reference"),
+    "torch": ("torch", "torch-composed"),
+    "jax": ("jax", "jax-composed", "jax-jit"),
+}
+NETWORK = "TwoLayerNet"
+PARTS = ("Affine", "Relu", "SoftmaxWithLoss")  # of the network
+# (inputs to differentiate with respect to, dout) -> (out, their gradients)
+Vjp = Callable[[Callable[..., Any], tuple[Any, ...], Any], tuple[Any, Sequence[Any]]]
+Run = Callable[[Arrays, np.ndarray], Arrays]
+
+
+class UnusableImplementation(ValueError):
+    """What was named is no implementation, or cannot be imported."""
+
+
+# --- By what name ---------------------------------------------------------------------
+
+
+@cache
+def announced() -> dict[str, str]:
+    """What installed packages announce: a name, and the module that it stands for.
+
+    None of them can take the place of an implementation that is built in.
+    """
+    built_in = {*IMPLEMENTATIONS, *OUTSIDERS}
+    found = entry_points(group=GROUP)
+    return {each.name: each.value for each in found if each.name not in built_in}
+
+
+def is_own(name: str) -> bool:
+    """Whether the name is that of a module or a file; or one that is announced."""
+    if name in IMPLEMENTATIONS or name in OUTSIDERS:
+        return False
+    return name in announced() or name.endswith(".py") or "." in name
+
+
+@cache
+def load(name: str) -> "Own":
+    """The implementation in this module or file, or of this announced name.
+
+    Raises:
+        NotInstalled: it is announced and cannot be imported.
+        UnusableImplementation: it was named and cannot be, or offers nothing.
+    """
+    target = announced().get(name)
+    if target is None:
+        return Own(name, vars(import_target(name)))
+    try:
+        return Own(name, vars(import_target(target)))
+    except UnusableImplementation as error:
+        raise NotInstalled(str(error)) from error
+
+
+def import_target(target: str) -> ModuleType:
+    """The module, or that in the file; modules of the current folder count.
+
+    Raises `UnusableImplementation`.
+    """
+    try:
+        if target.endswith(".py"):
+            return _import_file(Path(target))
+        _make_importable(Path.cwd())
+        return importlib.import_module(target)
+    except (Exception, SystemExit) as error:  # whatever it raises when it is imported
+        raise UnusableImplementation(
+            f"{target} cannot be imported: {type(error).__name__}: {error}{line(error)}"
+        ) from error
+
+
+def line(error: BaseException) -> str:
+    """Where somebody's module raised it, if it did; a SyntaxError says so itself."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    if last.filename.startswith("<") or last.filename == importlib.util.__file__:
+        return ""
+    if isinstance(error, OSError) or last.filename in (__file__, importlib.__file__):
+        return ""
+    return f" ({Path(last.filename).name}, line {last.lineno})"
+
+
+def _import_file(path: Path) -> ModuleType:
+    """Its neighbours can be imported from it, as when it is run as a script; and another
+    file may have neighbours of the same names.
+    """
+    path = path.resolve(strict=True)
+    spec = importlib.util.spec_from_file_location(f"{path.stem} of {path.parent}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickle look there
+    before = {*sys.modules}
+    _make_importable(path.parent)
+    spec.loader.exec_module(module)
+    for name in {*sys.modules} - before:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file and Path(file).is_relative_to(path.parent):
+            del sys.modules[name]
+    return module
+
+
+def _make_importable(folder: Path) -> None:
+    """What lies in a folder can be imported, from now on and first of all."""
+    sys.path[:] = [str(folder), *(each for each in sys.path if each != str(folder))]
+
+
+# --- A layer, in whichever style ------------------------------------------------------
+
+
+class Own:
+    """An `Implementation` over the names of somebody's module.
+
+    Functions that nobody can differentiate are helpers, and no layers.
+
+    Raises `UnusableImplementation` if there is no layer among them.
+    """
+
+    spelled = None
+
+    def __init__(self, name: str, names: Mapping[str, Any]) -> None:
+        from gradparity.parity_tests.catalogue.cases import LAYERS
+
+        self.name = name
+        self.network = names.get(NETWORK)
+        self.layers: dict[str, tuple[Ways, Run]] = {}
+        self.helpers: list[str] = []  # what might have been layers
+        for layer in LAYERS:
+            for called in (layer, function_name(layer)):
+                offered = names.get(called)
+                if layer in self.layers or not callable(offered):
+                    continue
+                found = styled(name, layer, offered, names.get("vjp"))
+                if found is None:
+                    self.helpers.append(called)
+                else:
+                    self.layers[layer] = found
+        if not self.layers and self.network is None:
+            why = ""
+            if self.helpers:
+                why = (
+                    f"; nobody can tell how to differentiate {', '.join(self.helpers)}"
+                )
+            raise UnusableImplementation(
+                f"{name} offers no layer{why}: expected a class such as {LAYERS[0]}, with "
+                f"forward and backward; a function such as {function_name(LAYERS[0])} "
+                "that uses torch or jax, or has a vjp beside it; or one with a parameter "
+                "dout, that returns its gradients too"
+            )
+        whole = self.network is not None or all(part in self.layers for part in PARTS)
+        self.run_network = self._run_network if whole else None
+        self.predict = self._predict if whole else None
+        self.train = partial(run_loop, partial(OwnLoop, self)) if whole else None
+
+    def offers(self, layer: str) -> bool:
+        return layer in self.layers
+
+    def judged_as(self, layer: str) -> tuple[str, ...]:
+        """Nobody knows how it is spelled, nor by whom exp and log are computed."""
+        if layer == NETWORK:
+            layer = PARTS[-1]
+        ways, _ = self.layers.get(layer, (WAYS[None], None))
+        return ways
+
+    def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
+        _, run = self.layers[layer]
+        with np.errstate(all="ignore"):
+            return run(inputs, dout)
+
+    def _run_network(self, params: Arrays, x: np.ndarray, t: np.ndarray) -> Arrays:
+        if self.network is not None:
+            return run_network_class(self.network, params, x, t)
+        return self._run_parts(params, x, t)
+
+    def _run_parts(self, params: Arrays, x: np.ndarray, t: np.ndarray) -> Arrays:
+        """Forward once for what comes out of each layer, with any `dout`; and again on
+        the way back, with the right one.
+        """
+        first = {"x": x, "W": params["W1"], "b": params["b1"]}
+        flow = {"Affine1": self._forward("Affine", first)}
+        flow["Relu1"] = self._forward("Relu", {"x": flow["Affine1"]})
+        second = {"x": flow["Relu1"], "W": params["W2"], "b": params["b2"]}
+        flow["Affine2"] = self._forward("Affine", second)
+        scores = {"x": flow["Affine2"], "t": t}
+        last = self.run_layer("SoftmaxWithLoss", scores, np.ones((), x.dtype))
+        flow["loss"], flow["dAffine2"] = last["out"], last["dx"]
+        back = self.run_layer("Affine", second, flow["dAffine2"])
+        flow |= {"dRelu1": back["dx"], "dW2": back["dW"], "db2": back["db"]}
+        relu = self.run_layer("Relu", {"x": flow["Affine1"]}, flow["dRelu1"])
+        flow["dAffine1"] = relu["dx"]
+        back = self.run_layer("Affine", first, flow["dAffine1"])
+        return flow | {"dx": back["dx"], "dW1": back["dW"], "db1": back["db"]}
+
+    def _forward(self, layer: str, inputs: Arrays) -> np.ndarray:
+        x = inputs["x"]
+        shape = (len(x), *inputs["W"].shape[1:]) if "W" in inputs else x.shape
+        return self.run_layer(layer, inputs, np.ones(shape, x.dtype))["out"]
+
+    def _predict(self, params: Arrays, x: np.ndarray) -> np.ndarray:
+        if self.network is not None:
+            return np.asarray(network_of(self.network, params).predict(x))
+        first = {"x": x, "W": params["W1"], "b": params["b1"]}
+        hidden = self._forward("Relu", {"x": self._forward("Affine", first)})
+        second = {"x": hidden, "W": params["W2"], "b": params["b2"]}
+        return self._forward("Affine", second)
+
+
+class OwnLoop(NumpyLoop):
+    """Gradient descent with somebody's own gradients."""
+
+    def __init__(self, own: Own, params: Arrays, rate: float) -> None:
+        self.own = own
+        super().__init__(params, rate)
+
+    def build(self, params: Arrays) -> Any:
+        return SimpleNamespace(params=params)
+
+    def step(self, x: np.ndarray, t: np.ndarray) -> float:
+        assert self.own.run_network is not None
+        flow = self.own.run_network(self.network.params, x, t)
+        self.update({name: flow["d" + name] for name in self.network.params})
+        return float(flow["loss"])
+
+    def accuracy(self, x: np.ndarray, t: np.ndarray) -> float:
+        assert self.own.predict is not None
+        scores = self.own.predict(self.network.params, x)
+        return float(np.mean(scores.argmax(axis=-1) == t))
+
+
+def styled(
+    name: str, layer: str, offered: Any, vjp: Vjp | None
+) -> tuple[Ways, Run] | None:
+    """What a layer is judged by, and how it is run. None if it has no gradients and nobody
+    can tell how to come by them.
+
+    Raises `NotInstalled` if its framework is missing.
+    """
+    if inspect.isclass(offered):
+        if not hasattr(offered, "backward"):
+            return None
+        return in_arrays(offered, partial(run_class, offered))
+    if "dout" in parameters(offered):
+        return in_arrays(offered, partial(run_with_gradients, offered))
+    if vjp is not None:
+        return in_arrays(offered, partial(run_with_vjp, offered, vjp))
+    framework = framework_of(offered) or framework_around(offered)
+    if framework is None:
+        return None
+    style: Any = {"torch": TorchStyle, "jax": JaxStyle}[framework](name)
+    # By position: what somebody calls the inputs is their own affair. And JAX hands on
+    # dictionaries in the order of the alphabet.
+    names = input_names(layer)
+    style.function = lambda layer: lambda **given: offered(*map(given.get, names))
+    return WAYS[framework], partial(style.run_layer, layer)
+
+
+def input_names(layer: str) -> list[str]:
+    """In the catalogue's order: those of forward, then what the constructor takes."""
+    kind = getattr(layers, layer)
+    _, *forward = inspect.signature(kind.forward).parameters
+    return [*forward, *inspect.signature(kind).parameters]
+
+
+def in_arrays(offered: Any, run: Run) -> tuple[Ways, Run]:
+    """Of what is given NumPy arrays, whatever it does with them. JAX makes float32 of
+    float64, unless it is told not to.
+    """
+    framework = framework_of(offered)
+    ways = WAYS[None] + (WAYS[framework] if framework else ())
+    if framework != "jax":
+        return ways, run
+    jax = import_framework("jax")
+
+    def in_64_bits(inputs: Arrays, dout: np.ndarray) -> Arrays:
+        with jax.enable_x64(True):
+            return run(inputs, dout)
+
+    return ways, in_64_bits
+
+
+def parameters(function: Any) -> Collection[str]:
+    """Their names; none of what is written in C and does not tell."""
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return ()
+
+
+def framework_of(function: Any) -> str | None:
+    """The one that a function or class uses, PyTorch or JAX."""
+    while isinstance(function, partial):
+        function = function.func
+    used_by_it = [function, getattr(function, "__self__", None), *used_by(function)]
+    return first_of(packages(used_by_it))
+
+
+def framework_around(function: Any) -> str | None:
+    """That of its module: what uses none itself, x * y, runs on the arrays of any."""
+    return first_of(packages(names_around(function).values()))
+
+
+def first_of(found: Collection[str]) -> str | None:
+    return next((each for each in FRAMEWORKS if each in found), None)
+
+
+def used_by(function: Any) -> Iterator[Any]:
+    """What the code of a function names, and that of the functions that it calls."""
+    waiting, seen = [function], set[int]()
+    while waiting:
+        each = inspect.unwrap(waiting.pop())
+        if inspect.isclass(each) and id(each) not in seen:
+            seen.add(id(each))
+            waiting += filter(inspect.isfunction, vars(each).values())
+        code = getattr(each, "__code__", None)
+        if code is None or id(code) in seen:
+            continue
+        seen.add(id(code))
+        around = {**sys.modules, **names_around(each)}  # some import where they use it
+        names = (*code.co_names, *code.co_freevars)
+        named = [around[name] for name in names if name in around]
+        yield from named
+        waiting += named
+
+
+def names_around(function: Any) -> Mapping[str, Any]:
+    """The names of the module that a function stands in, and those that it closes over."""
+    function = inspect.unwrap(function)
+    module = inspect.getmodule(function)
+    known = getattr(function, "__globals__", vars(module) if module else {})
+    if not inspect.isfunction(function):
+        return known
+    return {**known, **inspect.getclosurevars(function).nonlocals}
+
+
+def packages(values: Iterable[Any]) -> set[str]:
+    """From which packages these modules, classes and functions are."""
+    places = (
+        value.__name__
+        if isinstance(value, ModuleType)
+        else getattr(value, "__module__", None) or type(value).__module__
+        for value in values
+    )
+    return {str(place).partition(".")[0] for place in places}
+
+
+def run_with_gradients(
+    function: Callable[..., Any], inputs: Arrays, dout: np.ndarray
+) -> Arrays:
+    """Of a function that returns `out` and the gradients in their order, or by name."""
+    found = function(*inputs.values(), dout=dout)
+    if not isinstance(found, Mapping):
+        names = ["out", *("d" + name for name in differentiable(inputs))]
+        if not isinstance(found, tuple | list) or len(found) != len(names):
+            came = len(found) if isinstance(found, tuple | list) else "one thing"
+            raise TypeError(f"expected a tuple of {', '.join(names)}, got {came}")
+        found = dict(zip(names, found, strict=True))
+    return {name: np.asarray(value) for name, value in found.items()}
+
+
+def run_with_vjp(
+    function: Callable[..., Any], vjp: Vjp, inputs: Arrays, dout: np.ndarray
+) -> Arrays:
+    """Of a plain function, which somebody's own `vjp` differentiates."""
+    names = differentiable(inputs)
+    labels = [value for name, value in inputs.items() if name not in names]
+    primals = tuple(inputs[name] for name in names)
+    out, gradients = vjp(lambda *primals: function(*primals, *labels), primals, dout)
+    results = {"out": out}
+    for name, gradient in zip(names, gradients, strict=True):
+        results["d" + name] = gradient
+    return {name: np.asarray(value) for name, value in results.items()}
+
+
+def network_of(kind: Any, params: Arrays) -> Any:
+    """A network of the lecture's style on copies of these parameters. Its layers, too, are
+    handed them: they may have been given others when it was made.
+    """
+    params = {name: value.copy() for name, value in params.items()}
+    if hasattr(kind, "from_params"):
+        return kind.from_params(params)
+    (inputs, hidden), classes = params["W1"].shape, len(params["b2"])
+    network = kind(inputs, hidden, classes)
+    network.params.update(params)
+    for i in ("1", "2"):
+        layer = getattr(network, "layers", {}).get("Affine" + i)
+        if layer is not None:
+            layer.W, layer.b = params["W" + i], params["b" + i]
+    return network
+
+
+def run_network_class(
+    kind: Any, params: Arrays, x: np.ndarray, t: np.ndarray
+) -> Arrays:
+    """What can be seen of a `TwoLayerNet` from outside."""
+    network = network_of(kind, params)
+    gradients = network.gradient(x, t)
+    flow = {"Affine2": network.predict(x), "loss": network.loss(x, t)}
+    flow |= {"d" + name: gradients[name] for name in params}
+    return {name: np.asarray(value) for name, value in flow.items()}

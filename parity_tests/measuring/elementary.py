@@ -1,0 +1,211 @@
+"""How well exp and log are computed: measured, and kept as data in `elementary.json`.
+
+No library promises how its exponential is rounded. Which one runs depends on the layer
+(PyTorch's softmax has another than `torch.exp`) and on the instructions that the
+processor has. So the rounding bounds allow each framework the largest error that was
+seen of it, in ulps, over all float32 and a fine grid of float64. `make elementary` renews
+the data; the suite looks at a coarser grid each time.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from gradparity.parity_tests.implementations.registry import Implementation, load
+from gradparity.parity_tests.measuring.comparison import truth_dtype
+from gradparity.parity_tests.measuring.records import Record
+
+DATA = Path(__file__).with_name("elementary.json")
+MEASURED = ("reference", "torch", "jax", "jax-jit")
+CHUNK = 2**18
+CLASSES = 1000
+GRID = {"float32": 2**32, "float64": 2**26}  # points at most; of float32, all there are
+
+# What makes the libraries do without the instructions that a processor has.
+NO_AVX512 = {"NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR"}
+NO_AVX512 |= {"ATEN_CPU_CAPABILITY": "avx2", "XLA_FLAGS": "--xla_cpu_max_isa=AVX2"}
+NO_AVX = {"NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR"}
+NO_AVX |= {"ATEN_CPU_CAPABILITY": "default", "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2"}
+INSTRUCTIONS = {"AVX-512": {}, "AVX2": NO_AVX512, "SSE4.2": NO_AVX}
+
+
+class Measured(Record):
+    """The largest error of a function that was seen in a layer, among so many inputs."""
+
+    function: str
+    layer: str
+    dtype: str
+    implementation: str
+    instructions: str
+    inputs: int
+    ulps: float
+    at: float
+
+
+def elementwise(
+    implementation: Implementation, layer: str, x: np.ndarray
+) -> np.ndarray:
+    """What a layer that is the function makes of x."""
+    return implementation.run_layer(layer, {"x": x}, np.ones_like(x))["out"]
+
+
+def exp_in_softmax(
+    implementation: Implementation, layer: str, x: np.ndarray
+) -> np.ndarray:
+    """The softmax of (x, 0) for an x so far below 0 that the sum of the exps is 1."""
+    pair = np.stack([x, np.zeros_like(x)], axis=-1)
+    results = implementation.run_layer(layer, {"x": pair}, np.ones_like(pair))
+    return results["out"][:, 0]
+
+
+def log_in_loss(
+    implementation: Implementation, layer: str, x: np.ndarray
+) -> np.ndarray:
+    """The loss of one among n scores of 0, the others being out of sight: log(n)."""
+    losses = []
+    for n in x:
+        scores = np.where(np.arange(CLASSES) < n, 0, -1e4).astype(x.dtype)[np.newaxis]
+        given = {"x": scores, "t": np.zeros(1, np.int64)}
+        losses.append(implementation.run_layer(layer, given, np.ones((), x.dtype)))
+    return np.array([results["out"] for results in losses])
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a function can be seen: `compute` isolates it in a layer.
+
+    `ends` gives the ranges to look at in a dtype, each with the sign of its numbers and
+    as sizes from low to high: those whose result is not known beforehand and far enough
+    from the subnormal numbers not to be taken for one.
+    """
+
+    function: str
+    layer: str
+    compute: Callable[[Implementation, str, np.ndarray], np.ndarray]
+    ends: Callable[[Any], list[tuple[int, Any, Any]]]
+
+
+TRUTHS: dict[str, Any] = {"exp": np.exp, "exp near overflow": np.exp, "log": np.log}
+PLACES = [
+    Place("exp", "Exp", elementwise, lambda f: [
+        (1, f.eps / 4, np.log(f.max / 2)), (-1, f.eps / 4, -np.log(2 * f.smallest_normal)),
+    ]),
+    # Where the result lies in the last binade, XLA is less accurate: its scaling by
+    # powers of 2 ends at the one before.
+    Place("exp near overflow", "Exp", elementwise, lambda f: [
+        (1, np.nextafter(np.log(f.max / 2), f.max), np.nextafter(np.log(f.max), 0)),
+    ]),
+    Place("exp", "Softmax", exp_in_softmax, lambda f: [
+        (-1, -np.log(f.eps / 4), -np.log(2 * f.smallest_normal)),
+    ]),
+    Place("log", "Log", elementwise, lambda f: [(1, f.smallest_normal, f.max)]),
+    Place("log", "SoftmaxWithLoss", log_in_loss, lambda f: []),
+]  # fmt: skip
+
+
+def grid(place: Place, dtype: str, points: int) -> Iterator[np.ndarray]:
+    """Chunks of every k-th number, by their bit patterns: evenly spaced in each octave."""
+    integers: Any = np.dtype(dtype).str.replace("f", "i")
+    ranges = place.ends(np.finfo(dtype))
+    for sign, low, high in ranges:
+        first, last = (int(np.array(end, dtype).view(integers)) for end in (low, high))
+        # An odd step, so that the last bits of the patterns take all values.
+        step = max((last - first) * len(ranges) // points, 1) | 1
+        for start in range(first, last + 1, CHUNK * step):
+            stop = min(start + CHUNK * step, last + 1)
+            patterns = np.arange(start, stop, step, dtype=integers)
+            yield sign * patterns.view(dtype)
+    if not ranges:  # each of these takes a run of its own
+        yield np.arange(1, CLASSES + 1, max(2**20 // points, 1), dtype=dtype)
+
+
+def measure(
+    implementation: Implementation, place: Place, dtype: str, points: int
+) -> tuple[int, float, float]:
+    """How many inputs were tried, the largest error in ulps, and the input it is at."""
+    inputs, worst, at = 0, 0.0, 0.0
+    wide = truth_dtype(dtype)
+    for x in grid(place, dtype, points):
+        value = place.compute(implementation, place.layer, x)
+        truth = TRUTHS[place.function](x.astype(wide))
+        ulp = np.spacing(np.abs(truth).astype(dtype)).astype(wide)
+        errors = np.nan_to_num(np.abs(value - truth) / ulp, nan=np.inf)
+        k = int(np.argmax(errors))
+        if errors[k] > worst:
+            worst, at = float(errors[k]), float(x[k])
+        inputs += len(x)
+    return inputs, worst, at
+
+
+@cache
+def measured() -> list[Measured]:
+    """The data."""
+    return TypeAdapter(list[Measured]).validate_json(DATA.read_bytes())
+
+
+@cache
+def ulps(function: str, dtype: str, implementation: str) -> float:
+    """The largest error of a framework's exp or log, in any layer, with any instructions.
+
+    All float32 were tried: it cannot be larger. Among float64 it can, so that the next
+    half is taken. A framework that was not measured gets the largest of all.
+    """
+    framework = implementation.split("-")[0]
+    rows = [r for r in measured() if (r.function, r.dtype) == (function, dtype)]
+    own = [r for r in rows if r.implementation.split("-")[0] == framework] or rows
+    largest = max(row.ulps for row in own)
+    return largest if dtype == "float32" else np.ceil(2 * largest) / 2
+
+
+def main() -> None:
+    """Measure with these instructions; or, without an argument, with all in turn."""
+    if len(sys.argv) == 1:
+        print(f"on {platform.processor() or platform.machine()}", file=sys.stderr)
+        rows: list[Any] = []
+        for name, switches in INSTRUCTIONS.items():
+            found = subprocess.run(
+                [
+                    sys.executable,
+                    "-m",
+                    "gradparity.parity_tests.measuring.elementary",
+                    name,
+                ],
+                env=os.environ | switches,
+                stdout=subprocess.PIPE,
+                check=True,
+            )
+            rows += json.loads(found.stdout)
+        DATA.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        return
+    found_here = []
+    for name in MEASURED:
+        for dtype, points in GRID.items():
+            for place in PLACES:
+                tried, worst, at = measure(load(name), place, dtype, points)
+                row = Measured(
+                    function=place.function,
+                    layer=place.layer,
+                    dtype=dtype,
+                    implementation=name,
+                    instructions=sys.argv[1],
+                    inputs=tried,
+                    ulps=worst,
+                    at=at,
+                )
+                print(row, file=sys.stderr)
+                found_here.append(row.model_dump())
+    print(json.dumps(found_here))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,311 @@
+"""What can be done side by side: in processes that share the processors among them.
+
+Matrix products as small as the lecture's gain little from a second thread; a second
+training gains all of it. So there are as many processes as processors, with one thread
+each for their arithmetic; or fewer, with more.
+"""
+
+import multiprocessing.resource_tracker
+import os
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any, NamedTuple, Protocol
+
+import joblib
+import numpy as np
+from joblib.externals.loky import get_reusable_executor, process_executor
+from joblib.externals.loky.backend import resource_tracker
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from gradparity.parity_tests.checking.values import try_load
+from gradparity.parity_tests.implementations.registry import (
+    Implementation,
+    NotInstalled,
+)
+from gradparity.parity_tests.measuring.records import Parting, Together, Training
+from gradparity.parity_tests.processes import compiling, settings
+from gradparity.parity_tests.training import forensics
+from gradparity.parity_tests.training.run import Plan, Trained, in_dtype, run_trainings
+from gradparity.reference.cleanup import passing_folder
+from gradparity.reference.datasets import Dataset
+
+OFTEN = 0.2  # seconds between two looks
+QUIET = "ignore:resource_tracker:UserWarning"
+
+
+class Task(Protocol):
+    """Something to be done in a process of its own."""
+
+    @property
+    def total(self) -> int:
+        """Of how many steps; about as long as those of trainings."""
+
+    def run(self, progress: Callable[[int], object]) -> Any:
+        """Do it; `progress` is told how many more steps are made."""
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """Those of one seed in one dtype, by those implementations that there are; the first is
+    the reference.
+    """
+
+    dataset: Dataset
+    steps: int
+    batch_size: int
+    learning_rate: float
+    seed: int
+    dtype: str
+    implementations: tuple[str, ...]
+
+    @property
+    def total(self) -> int:
+        """The steps of all trainings."""
+        return self.steps * len(self.implementations)
+
+    def run(self, progress: Callable[[int], object]) -> list[Training]:
+        return run_trainings(
+            self.plan(),
+            [self.dtype],
+            self.loaded(progress),
+            lambda name, dtype, steps: progress(steps),
+        )
+
+    def plan(self) -> Plan:
+        # From joblib they come as np.memmap, which takes longer to look samples up.
+        x_train, x_test = map(np.asarray, (self.dataset.x_train, self.dataset.x_test))
+        dataset = replace(self.dataset, x_train=x_train, x_test=x_test)
+        settings = self.steps, self.batch_size, self.learning_rate, self.seed
+        return Plan.of(dataset, *settings)
+
+    def loaded(self, progress: Callable[[int], object]) -> list[Implementation]:
+        """Those that there are; the steps of the others count as made."""
+        found = [try_load(name) for name in self.implementations]
+        present = [each for each in found if not isinstance(each, NotInstalled)]
+        trained = [each for each in present if each.train is not None]
+        progress(self.steps * (len(found) - len(trained)))
+        return trained
+
+
+class Investigated(NamedTuple):
+    """Trainings in one dtype, and where they part."""
+
+    trainings: list[Training]
+    partings: list[Parting]
+    together: list[Together]
+
+
+class Investigations(Trainings):
+    """The same, and then where they part and why.
+
+    In one process, for steps are taken again to find that out: with another number of
+    threads they would not have the same bits.
+    """
+
+    def run(self, progress: Callable[[int], object]) -> Any:
+        trained: Trained = {}
+        plan = self.plan()
+        trainings = run_trainings(
+            plan,
+            [self.dtype],
+            [forensics.Watch(), *self.loaded(progress)[1:]],
+            lambda name, dtype, steps: progress(steps),
+            inspect=lambda dtype, group: trained.update(group),
+        )
+        found = forensics.investigate(plan, self.dtype, trained)
+        return Investigated(trainings, *found)
+
+
+class Running:
+    """Tasks that are being worked on. `compiled` is for how many seconds JAX compiled, of
+    those that have been waited for.
+    """
+
+    def __init__(self, results: Iterator[tuple[Any, float]], done: np.ndarray) -> None:
+        self._results, self._done = results, done
+        self.compiled = 0.0
+
+    def wait(self, progress: Callable[[int], object] = lambda steps: None) -> list[Any]:
+        """What every task returns, in their order.
+
+        Args:
+            progress: called, from another thread, with the number of steps that all
+                have done since it was last called.
+
+        Raises:
+            TrainingDiverged: a loss is infinite or NaN.
+            ChildProcessError: a process was ended by somebody else.
+        """
+        ended = threading.Event()
+        teller = threading.Thread(target=self._tell, args=(progress, ended))
+        teller.start()
+        try:
+            found = list(self._results)
+            self.compiled = sum(seconds for _, seconds in found)
+            return [result for result, _ in found]
+        except TerminatedWorkerError as error:
+            raise ChildProcessError(
+                "a process that trained was ended: was there too little memory?"
+            ) from error
+        finally:
+            ended.set()
+            teller.join()
+
+    def _tell(self, progress: Callable[[int], object], ended: threading.Event) -> None:
+        told, last = 0, False
+        while not last:
+            last = ended.wait(OFTEN)
+            done = int(self._done.sum())
+            progress(done - told)
+            told = done
+
+
+@contextmanager
+def sharing(dataset: Dataset) -> Iterator[Dataset]:
+    """The same, with its images in files that all processes share as their memory."""
+    with passing_folder(Path(gettempdir()), "gradparity-") as folder:
+        # From here on, nothing holds on to the arrays that came.
+        dataset = _shared(dataset, folder)
+        yield dataset
+
+
+def _shared(dataset: Dataset, folder: Path) -> Dataset:
+    """The images begin at a multiple of 64 bytes, so that JAX needs no copy of its own.
+
+    Raises OSError: there is no room for them.
+    """
+
+    def mapped(name: str) -> np.ndarray:
+        path = folder / f"{name}.npy"
+        np.save(path, getattr(dataset, name))
+        return np.asarray(np.load(path, mmap_mode="c"))
+
+    folder.mkdir(exist_ok=True)
+    try:
+        return replace(dataset, x_train=mapped("x_train"), x_test=mapped("x_test"))
+    except OSError as error:
+        raise OSError(
+            f"the images cannot be put where other processes find them ({error}); "
+            f"TMPDIR can name another folder than {gettempdir()}"
+        ) from error
+
+
+def _with_shared_images(tasks: Sequence[Task], folder: Path) -> Iterator[Task]:
+    """Those that train in another dtype than their images have are given them in it."""
+    found: dict[tuple[int, str], Dataset] = {}
+    for task in tasks:
+        if isinstance(task, Trainings) and task.dataset.x_train.dtype != task.dtype:
+            key = id(task.dataset), task.dtype
+            if key not in found:
+                narrow = task.dataset.astype(task.dtype)
+                found[key] = _shared(narrow, folder / f"images-{len(found)}")
+            task = replace(task, dataset=found[key])
+        yield task
+
+
+def threads(tasks: int, jobs: int | None = None) -> int:
+    """How many each process gets for its arithmetic, where there are so many tasks."""
+    processors = joblib.cpu_count()
+    return max(processors // max(min(jobs or processors, tasks), 1), 1)
+
+
+@contextmanager
+def started(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Running]:
+    """Start the tasks; whatever of them still runs when the block is left is ended.
+
+    Args:
+        tasks: their data sets are handed on as files that all processes share.
+        jobs: the number of processes; by default as there are processors. Each gets its
+            share of the processors for its arithmetic. One process is this one, in which
+            the tasks run when they are waited for.
+    """
+    wanted = jobs or joblib.cpu_count()
+    with passing_folder(Path(gettempdir()), "gradparity-") as folder:
+        done = np.memmap(folder / "steps", np.int64, "w+", shape=len(tasks))
+        if wanted == 1:
+            yield Running((_work(task, done, i) for i, task in enumerate(tasks)), done)
+            return
+        share = threads(len(tasks), jobs)
+        # Of arrays that cannot be written to, torch warns.
+        settings = {"n_jobs": max(min(wanted, len(tasks)), 2), "mmap_mode": "c"}
+        settings |= {"initializer": _settle, "initargs": (os.getpid(), share)}
+        with joblib.parallel_config("loky", inner_max_num_threads=share, **settings):
+            parallel = joblib.Parallel(return_as="generator", batch_size=1)
+        calls = (
+            joblib.delayed(_work)(task, done, number)
+            for number, task in enumerate([*_with_shared_images(tasks, folder)])
+        )
+        with _children_without_interrupts():
+            results = parallel(calls)
+        try:
+            yield Running(results, done)
+        finally:
+            with warnings.catch_warnings():  # that not all has been waited for
+                warnings.simplefilter("ignore")
+                results.close()
+            get_reusable_executor(reuse=True).shutdown(kill_workers=True)
+
+
+def _work(task: Task, done: np.ndarray, number: int) -> tuple[Any, float]:
+    """What it returns, and for how many seconds JAX compiled; counts the steps that are
+    made in done[number].
+    """
+
+    def count(steps: int) -> None:
+        done[number] += steps
+
+    before = compiling.seconds()
+    result = task.run(count)
+    in_dtype.cache_clear()
+    settings.give_back_memory()
+    return result, compiling.seconds() - before
+
+
+@contextmanager
+def _children_without_interrupts() -> Iterator[None]:
+    """Ctrl-C does not reach the processes that are started in here, which would each say
+    something; nor what joblib leaves to clean up behind us, which would warn of it.
+
+    A process inherits which signals are blocked. This one gets its own afterwards.
+    """
+    said = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [said, QUIET]))
+    for tracker in (resource_tracker, multiprocessing.resource_tracker):
+        tracker.ensure_running()  # which would unblock them again
+    if os.name != "nt":
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        if os.name != "nt":
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if said is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = said
+
+
+def _settle(parent: int, share: int) -> None:
+    """In a new process: no life after the parent's, and so many threads.
+
+    Of BLAS and torch, joblib sees to that; XLA obeys other variables.
+    """
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    os.environ |= settings.threads(share)
+    settings.keep_memory()
+    # Who holds 300 MB more than after its first task would count as leaking, and be
+    # replaced with a warning. MNIST's images alone are more than that.
+    process_executor._USE_PSUTIL = False
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(OFTEN)
+    os._exit(1)

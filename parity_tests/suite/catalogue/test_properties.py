@@ -1,0 +1,191 @@
+"""Whatever goes in: every result lies within its bound, or is documented.
+
+Hypothesis draws shapes, dtypes, magnitudes, special numbers and memory layouts, 60
+times a layer and always the same; `make test-deep` draws 10,000 others each time. Where
+something may overflow on the way there is no bound, and such elements are skipped; it
+is counted that they are the lesser part.
+"""
+
+from collections import Counter
+from dataclasses import asdict
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from gradparity.parity_tests.catalogue.case import Case, Corners, NetworkCase
+from gradparity.parity_tests.catalogue.cases import LAYERS_AND_NETWORK
+from gradparity.parity_tests.catalogue.divergences import documented
+from gradparity.parity_tests.catalogue.edges import backwards, broadcast, strided
+from gradparity.parity_tests.checking.values import (
+    Prepared,
+    limited_bounds,
+    offers,
+    quantities,
+    run,
+    verdict,
+    written_into,
+)
+from gradparity.parity_tests.conftest import DTYPES, chosen_implementations, loaded
+from gradparity.parity_tests.implementations.registry import (
+    IMPLEMENTATIONS,
+    Arrays,
+    NotInstalled,
+)
+from gradparity.parity_tests.measuring.arithmetic import arithmetic
+from gradparity.parity_tests.measuring.comparison import Allowed
+from gradparity.parity_tests.measuring.records import Verdict
+
+Draw = Any
+Shape = tuple[int, ...]
+
+# JAX compiles every operation anew for each shape: it gets these, and the others get any.
+SHAPES: list[Shape] = [(), (5,), (3, 4)]
+ROWS: list[Shape] = [(4,), (3, 4), (2, 1)]
+AFFINE: list[tuple[Shape, int]] = [((4,), 3), ((3, 4), 2), ((2, 3, 2), 1)]
+MAGNITUDES = st.sampled_from([1e-3, 1.0, 10.0, 100.0, 1e4])
+INPUTS = {
+    "AddLayer": ["x", "y"],
+    "MulLayer": ["x", "y"],
+    "BuyFruit": ["apple", "apple_num", "orange", "orange_num", "tax"],
+}
+LAYOUTS = [np.asarray, np.asfortranarray, strided, backwards, broadcast]
+
+
+def numbers(
+    dtype: str, magnitude: float, least: float = -1.0, tame: bool = False
+) -> st.SearchStrategy[float]:
+    """Ordinary ones up to a magnitude, and among them any number and the corners; among
+    tame ones rarely, and none that are infinite or NaN.
+    """
+    width: Any = np.dtype(dtype).itemsize * 8
+    most = float(np.dtype(dtype).type(magnitude))
+    ordinary = st.floats(least * most, most, width=width, allow_subnormal=False)
+    corners = [0.0, *map(float, asdict(Corners.of(dtype)).values())]
+    special = st.sampled_from([*corners, *(-c for c in corners)])
+    other = st.floats(width=width, allow_nan=not tame, allow_infinity=not tame)
+    return st.one_of(*[ordinary] * (50 if tame else 6), special, other)
+
+
+@st.composite
+def arrays(draw: Draw, dtype: str, shape: Shape, **limits: Any) -> np.ndarray:
+    """An array of some magnitude in some layout."""
+    elements = numbers(dtype, draw(MAGNITUDES), **limits)
+    drawn = hnp.arrays(dtype, shape, elements=elements, fill=st.nothing())
+    layout = draw(st.sampled_from(LAYOUTS)) if shape else np.asarray
+    return layout(draw(drawn))
+
+
+def any_shape(least: int = 0, most: int = 3) -> st.SearchStrategy[Shape]:
+    return hnp.array_shapes(min_dims=least, max_dims=most, max_side=6)
+
+
+@st.composite
+def layer_cases(draw: Draw, layer: str) -> tuple[Case, str]:
+    """A case of a layer, and the dtype that its arrays are in."""
+    dtype = draw(st.sampled_from(DTYPES))
+
+    def array(shape: Shape) -> np.ndarray:
+        positive = layer in ("Log", "CrossEntropy")
+        return draw(arrays(dtype, shape, least=0.0 if positive else -1.0))
+
+    inputs: Arrays = {}
+    if layer == "Affine":
+        free = st.tuples(any_shape(1), st.integers(1, 4))
+        shape, width = draw(st.one_of(st.sampled_from(AFFINE), free))
+        features = int(np.prod(shape[1:])) if len(shape) > 1 else shape[0]
+        inputs = {
+            "x": array(shape),
+            "W": array((features, width)),
+            "b": array((width,)),
+        }
+        out: Shape = (*shape[:1], width) if len(shape) > 1 else (width,)
+    elif layer in ("CrossEntropy", "SoftmaxWithLoss", "Softmax"):
+        shape = draw(st.one_of(st.sampled_from(ROWS), any_shape(1, 2)))
+        inputs = {"y" if layer == "CrossEntropy" else "x": array(shape)}
+        out = shape
+        if layer != "Softmax":
+            out = ()
+            t = draw(
+                hnp.arrays(np.int64, shape[:-1], elements=st.integers(0, shape[-1] - 1))
+            )
+            inputs["t"] = np.eye(shape[-1])[t] if draw(st.booleans()) else t
+    else:
+        out = draw(st.one_of(st.sampled_from(SHAPES), any_shape()))
+        inputs = {name: array(out) for name in INPUTS.get(layer, ["x"])}
+    return Case(layer, "drawn", inputs, array(out), "edge"), dtype
+
+
+@st.composite
+def network_cases(draw: Draw) -> tuple[NetworkCase, str]:
+    """Of tame numbers: where a NaN goes in a network is the affair of its layers."""
+    dtype = draw(st.sampled_from(DTYPES))
+    shapes: dict[str, Shape] = {"W1": (4, 3), "b1": (3,), "W2": (3, 2), "b2": (2,)}
+    params = {k: draw(arrays(dtype, shape, tame=True)) for k, shape in shapes.items()}
+    x = draw(arrays(dtype, (5, 4), tame=True))
+    t = draw(hnp.arrays(np.int64, 5, elements=st.integers(0, 1)))
+    return NetworkCase("drawn", params, x, t, "edge"), dtype
+
+
+def is_for_jax(case: Case | NetworkCase) -> bool:
+    """Whether it has one of the few shapes."""
+    if isinstance(case, NetworkCase):
+        return True
+    shape = next(iter(case.inputs.values())).shape
+    if case.layer == "Affine":
+        return (shape, case.inputs["b"].size) in AFFINE
+    return shape in (ROWS if "t" in case.inputs or case.layer == "Softmax" else SHAPES)
+
+
+def holds(
+    case: Case | NetworkCase, dtype: str, names: list[str], count: Counter[str]
+) -> None:
+    """The property, of all implementations; counts the elements that were skipped."""
+    prepared = Prepared.of(case, dtype)
+    case = prepared.case
+    before = case.to(dtype)
+    limited_in = cache(partial(limited_bounds, case))  # two may share their arithmetic
+    for name in names:
+        implementation = loaded(name)
+        if isinstance(implementation, NotInstalled) or not offers(implementation, case):
+            continue
+        if name.startswith("jax") and not is_for_jax(case):
+            continue
+        results = run(case, implementation)
+        assert not written_into(case, before), name
+        bounded = limited_in(arithmetic(name, dtype))
+        for quantity in quantities(case):
+            value, truth = results[quantity], prepared.truth[quantity]
+            of_truth = prepared.truth_bounds[quantity]
+            error = bounded[quantity].error
+            skipped = np.isinf(error) | (np.isnan(error) & ~np.isnan(truth))
+            for entry in documented(case, quantity, dtype, name):
+                skipped &= ~entry.at(case, results, name)[0]
+            with np.errstate(over="ignore"):
+                judged = np.where(skipped, truth.astype(dtype), value)
+            found = verdict(
+                *(prepared, name, quantity, results | {quantity: judged}),
+                Allowed.of(bounded[quantity], bounded[quantity], of_truth),
+            )
+            assert found["verdict"] != Verdict.FAIL, (name, quantity, dtype, found)
+            count["skipped"] += int(skipped.sum())
+            count["judged"] += int((~skipped).sum())
+    count["examples"] += 1
+
+
+@pytest.mark.parametrize("layer", LAYERS_AND_NETWORK)
+def test_whatever_goes_in(layer: str, pytestconfig: pytest.Config) -> None:
+    names = [n for n in chosen_implementations(pytestconfig) if n in IMPLEMENTATIONS]
+    count: Counter[str] = Counter()
+
+    @given(network_cases() if layer == NetworkCase.layer else layer_cases(layer))
+    def drawn(pair: tuple[Case | NetworkCase, str]) -> None:
+        holds(*pair, names, count)
+
+    drawn()
+    assert count["examples"] >= settings().max_examples
+    assert count["judged"] > count["skipped"]

@@ -1,0 +1,205 @@
+"""Jacobian- and Hessian-vector products: three ways that agree, and one by hand."""
+
+import inspect
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradparity.parity_tests.audit import truth
+from gradparity.parity_tests.catalogue.cases import (
+    SHAPE_CASES,
+    SMALL_CASES,
+    Case,
+    NetworkCase,
+)
+from gradparity.parity_tests.checking import products
+from gradparity.parity_tests.checking.products import (
+    CASES,
+    RUN,
+    EveryProduct,
+    Moving,
+    Prepared,
+    check,
+    error_bounds,
+)
+from gradparity.parity_tests.checking.values import run
+from gradparity.parity_tests.conftest import load_or_skip
+from gradparity.parity_tests.implementations.registry import Arrays, load
+from gradparity.parity_tests.measuring.records import Check, Verdict
+from gradparity.reference import second_order as by_hand
+from gradparity.reference.rounding import Bounded
+from gradparity.reference.rounding_dual import Dual
+
+SMALL = [case for case in SMALL_CASES if case.kind == "typical"]
+by_id: Any = {"ids": lambda case: case.id}
+
+
+@cache
+def prepared(case: Case | NetworkCase, dtype: str) -> Prepared:
+    return Prepared.of(Moving.of(case), dtype)
+
+
+def failed(rows: list[Check]) -> list[Check]:
+    return [row for row in rows if row.verdict == Verdict.FAIL]
+
+
+@pytest.mark.usefixtures("without_shape_checks")
+@pytest.mark.parametrize("name", RUN)
+@pytest.mark.parametrize("case", [*CASES, SMALL[-1]], **by_id)
+def test_products(case: Case | NetworkCase, dtype: str, name: str) -> None:
+    load_or_skip(name)
+    rows = check(prepared(case, dtype), name)
+    assert [row.quantity for row in rows] == [*prepared(case, dtype).truth]
+    assert not failed(rows), "\n".join(map(str, failed(rows)))
+
+
+@pytest.mark.usefixtures("without_shape_checks")
+@pytest.mark.parametrize("name", ["reference", "torch"])  # JAX compiles every shape
+@pytest.mark.parametrize("case", SHAPE_CASES, **by_id)
+def test_products_in_every_shape(case: Case, dtype: str, name: str) -> None:
+    load_or_skip(name)
+    assert not failed(check(prepared(case, dtype), name))
+
+
+# Their differences are taken in mpmath's numbers, element by element.
+LARGE = [case for case in SHAPE_CASES if case.name in ("a huge batch", "many classes")]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        *(case for case in [*SHAPE_CASES, *SMALL] if case not in LARGE),
+        *(pytest.param(case, marks=pytest.mark.deep) for case in LARGE),
+    ],
+    **by_id,
+)
+def test_the_r_operator_is_what_complex_steps_find(
+    case: Case | NetworkCase, dtype: str
+) -> None:
+    for quantity, value, other, allowed in truth.products_by_complex_step(
+        case.to(dtype), dtype
+    ):
+        assert truth.judge(value, other, allowed)["bound_ratio"] <= 1, quantity
+
+
+@pytest.mark.parametrize("case", SMALL, **by_id)
+def test_the_r_operator_is_the_central_difference_of_the_gradient(
+    case: Case | NetworkCase,
+) -> None:
+    """Of the output, and of every gradient, by h = 2**-17 in long double."""
+    moving, h = Moving.of(case), 2.0**-17
+    above, below = (
+        run(moving.moved(step, np.longdouble), load("reference")) for step in (h, -h)
+    )
+    for quantity, value in products.by_reference(moving).items():
+        name = quantity.removeprefix("R")
+        difference = (above[name] - below[name]) / (2 * h)
+        scale = np.abs(value).max()
+        np.testing.assert_allclose(value, difference, rtol=1e-7, atol=1e-8 * scale)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("case", SMALL, **by_id)
+def test_hessians_are_symmetric(case: Case | NetworkCase, seed: int) -> None:
+    """u H v = v H u, where H is that of sum(dout * out), which moves with dout too: by
+    that, it moves as the output does.
+    """
+    u, v = Moving.of(case, 2 * seed), Moving.of(case, 2 * seed + 1)
+    names = {name: "Rd" + name for name in u.direction} | {"dout": "Rout"}
+    products, allowed = [], 0.0
+    for along, by in ((u, v), (v, u)):
+        found = products.by_reference(by)
+        bounded = error_bounds(by, truth.arithmetic("reference", "float64"))
+        terms = {n: along.direction[n] * found[names[n]] for n in along.direction}
+        products.append(sum(float(term.sum()) for term in terms.values()))
+        for name, term in terms.items():
+            passed = np.abs(along.direction[name]) * bounded[names[name]].error
+            allowed += float(passed.sum() + 100 * 2.0**-53 * np.abs(term).sum())
+    assert abs(products[0] - products[1]) <= allowed
+
+
+def test_every_operation_that_has_a_bound_is_differentiated() -> None:
+    """A rule may use any of them, and must not get one that ignores the tangent."""
+    wanted = {
+        name
+        for name, value in vars(Bounded).items()
+        if inspect.isfunction(value) and not name.startswith("_")
+    }
+    wanted |= {f"__{name}__" for name in ("add", "sub", "mul", "truediv", "neg")}
+    assert wanted - vars(Dual).keys() == {"exactly"}  # which is their own affair
+
+
+def test_at_the_kink_the_second_derivative_is_zero() -> None:
+    x, one = np.array([-1.0, -0.0, 0.0, 1.0]), np.ones(4)
+    relu: Any = by_hand.RRelu
+    found = by_hand.hvp(relu, {"x": x}, one, {"x": one}, 0 * one)
+    np.testing.assert_array_equal(found["x"], np.zeros(4))
+    moved = by_hand.jvp(relu, {"x": x}, {"x": one})
+    np.testing.assert_array_equal(moved, [0, 0, 0, 1])
+
+
+# --- And that it can fail -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", SMALL, **by_id)
+def test_a_product_that_is_a_little_wrong_fails(
+    case: Case | NetworkCase, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = products.by_reference
+    # Its bound is wider, for errors can add up through all of its layers.
+    factor = 1 + (1e-3 if isinstance(case, NetworkCase) else 1e-4)
+    for quantity, value in right(prepared(case, dtype).moving).items():
+        if not value.any():
+            continue
+
+        def wrong(moving: Moving, quantity: str = quantity) -> Arrays:
+            found = right(moving)
+            spoilt = (found[quantity] * factor).astype(found[quantity].dtype)
+            return found | {quantity: spoilt}
+
+        monkeypatch.setitem(RUN, "reference", wrong)
+        rows = failed(check(prepared(case, dtype), "reference"))
+        assert [row.quantity for row in rows] == [quantity]
+
+
+def test_what_crashes_fails_and_what_is_not_installed_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def crash(moving: Moving) -> Arrays:
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setitem(RUN, "reference", crash)
+    case = prepared(CASES[0], "float64")
+    rows = check(case, "reference")
+    assert {row.note for row in rows} == {"raised RuntimeError: out of luck"}
+    missing = products.NotInstalled("torch cannot be imported")
+    monkeypatch.setattr(products, "try_load", lambda name: missing)
+    rows = check(case, "torch")
+    assert {row.verdict for row in rows} == {Verdict.MISSING}
+    assert [row.quantity for row in rows] == ["Rout", "Rdx", "Rdy"]
+
+
+@pytest.mark.usefixtures("without_shape_checks")
+def test_a_direction_of_another_shape_is_refused() -> None:
+    x, sigmoid = np.ones((2, 3)), by_hand.RSigmoid
+    with pytest.raises(ValueError, match=r"RSigmoid: Rx must have shape \(2, 3\)"):
+        by_hand.jvp(sigmoid, {"x": x}, {"x": x[:1]})
+    with pytest.raises(ValueError, match=r"RSigmoid: Rdout must have shape \(2, 3\)"):
+        by_hand.hvp(sigmoid, {"x": x}, x, {"x": x}, x[:1])
+    params = {"W1": np.ones((3, 2)), "b1": np.ones(2)}
+    params |= {"W2": np.ones((2, 2)), "b2": np.ones(2)}
+    with pytest.raises(ValueError, match=r"TwoLayerNet: Rb2 must have shape \(2,\)"):
+        by_hand.loss_hvp(params, x, np.array([0, 1]), params | {"b2": np.ones(3)})
+
+
+def test_the_rows_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "CASES", SMALL)
+    told: list[int] = []
+    task = EveryProduct(["float32"], ["reference", "jax-jit"])
+    rows = task.run(told.append)
+    assert sum(told) == task.total > 0
+    assert {row.layer for row in rows} == {case.layer for case in SMALL}
+    assert not failed(rows)
+    assert not EveryProduct(["float32"], ["jax-jit"]).run(told.append)

@@ -1,0 +1,500 @@
+"""Submissions that mean harm: each is graded as failing, and nothing of it stays."""
+
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from gradparity.parity_tests.grading import confinement
+from gradparity.parity_tests.grading.confinement import LACKING, Limits, filter_program
+from gradparity.parity_tests.grading.grade import grade_all
+from gradparity.parity_tests.grading.launching import lacking_here, launch, remove
+from gradparity.parity_tests.grading.records import GradedFile
+from gradparity.parity_tests.grading.tasks import tasks_of
+
+HOSTILE = Path(__file__).parent / "submissions" / "hostile"
+GOOD = Path(__file__).parent / "submissions" / "colab" / "layers.py"
+SECRET = "GRADPARITY_SECRET"
+MIB = 1 << 20
+SMALL = Limits(20, memory=512 * MIB, file_size=MIB, folder_size=MIB)
+SHORT = Limits(3, memory=512 * MIB, file_size=MIB, folder_size=MIB)
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="seccomp and Landlock")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="only time is limited there")
+
+NOT_ALLOWED = "tried to start a process, to reach the network, to signal another"
+NO_FILE = "tried to reach a file that it may not"
+DISTURBED = "disturbed the channel that results go through"
+LOADED = "while it was loaded"
+# What is said of each: parts of the problem. Those of the first group take all the time
+# that they get.
+ENDLESS = {
+    "loops": ["ran longer than 3 s", LOADED],
+    "loops_in_forward": ["ran longer than 3 s", "in Relu"],
+    "sleeps_in_init": ["ran longer than 3 s", "in Relu"],
+    "stops_itself": ["ran longer than 3 s", LOADED],
+    "ignores_signals": ["ran longer than 3 s", LOADED],
+    "fork_bomb": ["ran longer than 3 s", LOADED],
+}
+BROKE = {
+    "forks": [NOT_ALLOWED, "(line 7: if os.fork() == 0:)"],
+    "runs_a_program": [NOT_ALLOWED, "(line 4: subprocess.run("],
+    "fills_memory": ["needed more than 512 MiB of memory", LOADED, "(line 4: "],
+    "writes_a_big_file": ["wrote more than 1 MiB to a file", "(line 4: "],
+    "writes_many_files": ["filled its folder with more than 1 MiB"],
+    "writes_deep_folders": ["filled its folder with more than 1 MiB"],
+    "kills_its_parent": [NOT_ALLOWED, "(line 7: os.kill(os.getppid(), "],
+    "kills_its_group": [NOT_ALLOWED, "(line 7: os.killpg(0, "],
+    "kills_itself": ["was killed by signal SIGKILL", LOADED],
+    "exits": ["called sys.exit(0)", LOADED, "(line 4: sys.exit(0))"],
+    "exits_in_forward": ["called sys.exit(0)", "in Relu", "(line 6: sys.exit(0))"],
+    "exits_at_once": ["ended its process, with status 0", LOADED],
+    "raises_anything": ["raised Anything in Relu", "(line 13: raise Anything)"],
+    "writes_everywhere": [DISTURBED],
+    "closes_everything": ["closed or " + DISTURBED],
+    "forges_the_end": [DISTURBED],
+    "replaces_builtins": [DISTURBED],
+    "returns_evil_objects": ["ended its process, with status 0", "in Relu"],
+    "opens_a_socket": [NOT_ALLOWED, "(line 3: socket.create_connection("],
+    "asks_for_a_name": [NOT_ALLOWED, "(line 3: urllib.request.urlopen("],
+    "rewrites_itself": [NO_FILE, "(line 4: with open(__file__"],
+    "writes_at_home": [NO_FILE, "(line 6: with open(os.path.join(home"],
+    "changes_rights": [NOT_ALLOWED, "(line 4: os.chmod("],
+    "hides_what_it_writes": [NO_FILE, "(line 6: os.remove("],
+    "deletes_its_folder": [NO_FILE, "(line 7: shutil.rmtree("],
+}
+# It depends on the version of Python what becomes of these.
+ANYHOW = ("recurses_without_end",)
+# An exception like others.
+UNLOADABLE = {
+    "interrupts": "KeyboardInterrupt: an interrupt from within",
+    "recurses": "RecursionError: maximum recursion depth exceeded",
+    "reads_stdin": "ValueError: read ''",
+    "reads_secrets": "ValueError: no luck",
+}
+# No rule is broken, but what it answers is wrong: the comparison finds that.
+WRONG = (
+    "forks_in_forward",
+    "prints_a_verdict",
+    "patches_numpy",
+    "returns_a_subclass",
+    "returns_too_much",
+    "starts_threads",
+    "never_leaves",
+)
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the folders of submissions are made."""
+    path = tmp_path_factory.mktemp("submissions")
+    before, tempfile.tempdir = tempfile.tempdir, str(path)
+    yield path
+    tempfile.tempdir = before
+
+
+def test_all_are_tried() -> None:
+    tried = {*ENDLESS, *BROKE, *UNLOADABLE, *WRONG, *ANYHOW, "hides_a_folder"}
+    slow = {"fills_memory_in_forward"}
+    assert tried | slow == {path.stem for path in HOSTILE.glob("*.py")}
+
+
+@linux
+def test_hostile_submissions_fail_and_nothing_of_them_stays(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Side by side, and with one among them, and one after them, that is good."""
+    monkeypatch.setenv(SECRET, "swordfish")
+    others = [HOSTILE / f"{name}.py" for name in (*BROKE, *UNLOADABLE, *WRONG, *ANYHOW)]
+    endless = [HOSTILE / f"{name}.py" for name in ENDLESS]
+    results = [*grade_all([*others[:9], GOOD, *others[9:]], 3, SMALL)]
+    results += grade_all(endless, len(endless), SHORT)
+    results += grade_all([GOOD], 1, SMALL)
+
+    names = [Path(result.path).stem for result in results]
+    assert names == [
+        path.stem for path in [*others[:9], GOOD, *others[9:], *endless, GOOD]
+    ]
+    assert [r.status for r in results if r.path == str(GOOD)] == ["pass", "pass"]
+    surprises = {
+        name: (result.status, result.problem)
+        for name, result in zip(names, results, strict=True)
+        if result.path != str(GOOD) and not as_expected(name, result)
+    }
+    assert surprises == {}
+    assert all("swordfish" not in each.model_dump_json() for each in results)
+    assert list(folder.iterdir()) == []
+    assert processes(folder) == []
+    assert not (Path.home() / ".gradparity-was-here").exists()
+
+
+def as_expected(name: str, result: GradedFile) -> bool:
+    problem = result.problem or ""
+    if name in ANYHOW:
+        return result.status in ("fail", "unloadable")
+    if name in UNLOADABLE:
+        return (result.status, problem) == ("unloadable", UNLOADABLE[name])
+    if name in WRONG:
+        verdicts = [each.verdict for each in result.classes]
+        return (result.status, problem, verdicts) == ("fail", "", ["FAIL"])
+    parts = (ENDLESS | BROKE)[name]
+    return result.status == "fail" and all(part in problem for part in parts)
+
+
+def processes(folder: Path) -> list[str]:
+    """The command lines that name the folder, of all processes that are alive."""
+    found = []
+    for number in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            line = (
+                Path("/proc", number, "cmdline").read_bytes().decode("utf-8", "replace")
+            )
+        except OSError:
+            continue
+        if str(folder) in line:
+            found.append(line)
+    return found
+
+
+@linux
+def test_memory_that_forward_needs_is_limited(folder: Path) -> None:
+    ran = launch(HOSTILE / "fills_memory_in_forward.py", tasks_of("Relu")[:1], SMALL)
+    assert {o.raised.kind for o in ran.outcomes if o.raised} == {"MemoryError"}
+    assert len(ran.outcomes) == len(tasks_of("Relu")[0].calls)
+
+
+@linux
+def test_what_cannot_be_looked_into_is_gone_as_well(folder: Path) -> None:
+    ran = launch(HOSTILE / "hides_a_folder.py", tasks_of("Relu"), SHORT)
+    hidden = "made a folder that cannot be looked into"  # but for root, who sees it all
+    assert ran.broke
+    assert ran.broke.startswith((hidden, "filled its folder", "ran longer"))
+    assert list(folder.iterdir()) == []
+
+
+@linux
+@pytest.mark.parametrize(
+    ("name", "broke"),
+    [
+        ("kills_its_parent", "was killed by signal SIGKILL"),
+        ("kills_its_group", "was killed by signal SIGKILL"),
+        ("forks", None),
+        ("ignores_signals", "ran longer than 1 s"),
+        ("closes_everything", "closed or disturbed the channel"),
+        ("never_leaves", None),
+    ],
+)
+def test_the_guard_suffices_where_system_calls_are_not_filtered(
+    name: str, broke: str | None, folder: Path
+) -> None:
+    """As on macOS, where who kills its parent kills the guard."""
+    without = [key for key in LACKING if key != "sizes"]
+    path = HOSTILE / f"{name}.py"
+    limits = replace(SMALL, seconds=1) if name == "ignores_signals" else SMALL
+    ran = launch(path, tasks_of("Relu"), limits, without=without)
+    if broke is None:
+        assert ran.broke is None
+        assert ran.outcomes
+    else:
+        assert ran.broke
+        assert ran.broke.startswith(broke)
+    until(lambda: processes(folder) == [])
+    assert list(folder.iterdir()) == []
+
+
+def until(done: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait for it, and not for ever."""
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, "it has not come to that"
+        time.sleep(0.01)
+
+
+GRADER = """
+import sys, tempfile
+from pathlib import Path
+from gradparity.parity_tests.grading.grade import grade_all
+from gradparity.reference.cleanup import obey_signals
+tempfile.tempdir = sys.argv[1]
+obey_signals()
+list(grade_all([Path(path) for path in sys.argv[2:]], 2))
+"""
+
+
+@linux
+@pytest.mark.parametrize("kind", ["SIGTERM", "SIGINT", "SIGKILL"])
+def test_submissions_end_with_the_grader(kind: str, tmp_path: Path) -> None:
+    """However it ends; what it can still put in order is in order."""
+    path = str(HOSTILE / "ignores_signals.py")
+    command = [sys.executable, "-c", GRADER, str(tmp_path), *[path] * 5]
+    with subprocess.Popen(command) as grader:
+        in_progress = f"{tmp_path}/gradparity-"
+        # The grader's own line names the folder; of a submission, so does a guard's.
+        until(lambda: sum(in_progress in p for p in processes(tmp_path)) == 4)
+        grader.send_signal(signal.Signals[kind])
+    assert grader.returncode == -signal.Signals[kind]
+    until(lambda: processes(tmp_path) == [])
+    if kind != "SIGKILL":
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_grading_may_be_given_up(folder: Path) -> None:
+    """Whoever asks for no more results is not kept waiting for those in progress."""
+    results = grade_all([GOOD, HOSTILE / "loops.py", GOOD], 2, Limits(600))
+    assert next(results).status == "pass"
+    results.close()  # type: ignore[attr-defined]
+    assert list(folder.iterdir()) == []
+
+
+def test_the_environment_is_not_inherited(tmp_path: Path, folder: Path) -> None:
+    path = tmp_path / "looks.py"
+    path.write_text("import os\nprint(*sorted(os.environ))\nclass Relu: pass\n")
+    names = set(launch(path, tasks_of("Relu")).first_printed.split())
+    allowed = {
+        *("HOME", "TMPDIR", "TEMP", "TMP", "LANG", "LC_CTYPE", "MPLBACKEND"),
+        *("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"),
+        *("VECLIB_MAXIMUM_THREADS", "PYTHONHASHSEED", "MPLCONFIGDIR"),
+        *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "__CF_USER_TEXT_ENCODING"),
+    }
+    assert {"HOME", "OMP_NUM_THREADS"} <= names <= allowed
+
+
+@linux
+def test_what_is_lacking_is_named() -> None:
+    assert lacking_here() == []  # with a kernel since 5.13, as those of today are
+    code = (
+        "import sys\nfrom pathlib import Path\n"
+        "from gradparity.parity_tests.grading.confinement import Limits, confine\n"
+        "import json\n"
+        "print(json.dumps(confine(Limits(), Path(), sys.argv[1:])))\n"
+    )
+    for without in ([], ["writing"], ["memory", "sizes"], [*LACKING]):
+        command = [sys.executable, "-c", code, *without]
+        said = json.loads(subprocess.check_output(command, text=True))
+        assert said == [key for key in LACKING if key in without]
+
+
+@linux
+def test_what_is_written_in_its_folder_stays(tmp_path: Path, folder: Path) -> None:
+    """It can be written again; and what is not its own stays as it is."""
+    other = tmp_path / "other"
+    other.write_text("as it was")
+    path = tmp_path / "writes.py"
+    path.write_text(
+        f"import os, tempfile\nother = {str(other)!r}\n" + dedent(WRITES),
+        encoding="utf-8",
+    )
+    ran = launch(path, tasks_of("Relu"))
+    assert ran.first_printed == "[]"
+    assert ran.unloadable is None
+    assert other.read_text() == "as it was"
+
+
+WRITES = """
+    for name in "ab":
+        open(name, "w").write("x")
+    open("a", "w").write("y")
+    os.link("a", "c")
+    os.mkdir("d")
+    os.rename("d", "e")
+    os.rmdir("e")
+    tempfile.mkdtemp()
+
+    def attributes():
+        import fcntl
+        fcntl.ioctl(os.open(other, os.O_RDONLY), 0x40086602, bytes(8))
+
+    done = []
+    for act in (
+        lambda: os.remove("a"),
+        lambda: os.replace("a", "b"),
+        lambda: os.open(".", os.O_TMPFILE | os.O_RDWR),
+        lambda: os.open(other, os.O_RDONLY | os.O_TRUNC),
+        lambda: os.truncate(other, 0),
+        lambda: os.link(other, "f"),
+        lambda: tempfile.TemporaryFile(),
+        lambda: os.sched_setaffinity(os.getppid(), {0}),
+        attributes,
+    ):
+        try:
+            act()
+            done.append(act.__code__.co_firstlineno)
+        except OSError:
+            pass
+    print(done)
+    class Relu: pass
+"""
+
+
+@linux
+def test_threads_are_still_possible(tmp_path: Path, folder: Path) -> None:
+    path = tmp_path / "threads.py"
+    path.write_text(
+        "import signal, threading, resource\n"
+        "thread = threading.Thread(target=print, args=('from a thread',))\n"
+        "thread.start()\n"
+        "thread.join()\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: print('and a signal'))\n"
+        "signal.raise_signal(signal.SIGUSR1)\n"
+        "resource.getrlimit(resource.RLIMIT_AS)\n"
+        "open('own', 'w').write('x')\n"
+        "open('/dev/null', 'w').write('x')\n"
+        "class Relu: pass\n"
+    )
+    ran = launch(path, tasks_of("Relu"))
+    assert ran.broke is None
+    assert ran.unloadable is None
+    assert (ran.first_printed, ran.printed) == ("from a thread", 27)
+
+
+def test_deep_folders_are_removed(tmp_path: Path) -> None:
+    """A path to where they end would be longer than a path may be."""
+    top = tmp_path / "top"
+    top.mkdir()
+    code = (
+        "import os\n"
+        "for _ in range(30):\n"
+        "    os.mkdir('folder' * 30)\n    os.chdir('folder' * 30)\n"
+        "open('file', 'w').close()\nos.symlink('/', 'link')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=top, check=True)
+    (top / "link").symlink_to(tmp_path)
+    remove(top)
+    assert list(tmp_path.iterdir()) == []
+
+
+# The filter, run here as the kernel runs it.
+
+MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+ALLOW, KILL, DENY, NOT_THERE = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
+
+
+OPENED = {  # by its flags, in octal as in the kernel's headers
+    0o0: ALLOW,
+    0o2000000: ALLOW,  # O_CLOEXEC
+    0o1101: ALLOW,  # to write, made and emptied
+    0o1002: ALLOW,
+    0o1000: DENY,  # O_TRUNC, to read
+    0o1003: DENY,  # and to do neither
+    0o3: ALLOW,
+    0o20200002: DENY,  # O_TMPFILE
+    0o20000001: DENY,
+}
+
+
+def verdict(machine: str, number: int, *arguments: int, architecture: int = 0) -> int:
+    words = filter_program(machine, 4711)
+    six = (*arguments, 0, 0, 0, 0, 0, 0)[:6]
+    place = architecture or MACHINES[machine]
+    data = struct.pack("<IIQ6Q", number, place, 0, *six)
+    at, loaded = 0, 0
+    while True:
+        code, true, false, value = words[at]
+        if code == 0x06:
+            return value
+        if code == 0x20:
+            (loaded,) = struct.unpack_from("<I", data, value)
+            at += 1
+            continue
+        holds = {
+            0x15: loaded == value,
+            0x35: loaded >= value,
+            0x45: bool(loaded & value),
+        }[code]
+        at += 1 + (true if holds else false)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_filter_of_system_calls(machine: str) -> None:
+    column = [*MACHINES].index(machine)
+    clone, kill, limits, fcntl, ioctl = (
+        numbers[column]
+        for numbers in (
+            confinement._CLONE,
+            confinement._TO_ONESELF["kill"],
+            confinement._PRLIMIT,
+            confinement._FCNTL,
+            confinement._IOCTL,
+        )
+    )
+    read = (0, 63)[column]
+    assert verdict(machine, read) == ALLOW
+    assert verdict(machine, read, architecture=0x40000003) == KILL
+    for unseen in confinement._UNSEEN.values():
+        assert verdict(machine, unseen[column]) == NOT_THERE
+    assert verdict(machine, clone, 0x3D0F00) == ALLOW  # as the C library makes a thread
+    assert verdict(machine, clone, 0x1200011) == DENY  # and as it forks
+    assert verdict(machine, kill, 4711, 9) == ALLOW
+    for other in (4712, 1, 0, (1 << 32) - 1, (1 << 64) - 4711):
+        assert verdict(machine, kill, other, 9) == DENY
+    assert verdict(machine, limits, 0, 9, 0, 0x7FFF00001000) == ALLOW
+    for pointer in (0x1000, 0x100000000, 0x7FFF00001000):
+        assert verdict(machine, limits, 0, 9, pointer) == DENY
+    for command, expected in (
+        (1, ALLOW),
+        (4, ALLOW),
+        (8, DENY),
+        (15, DENY),
+        (10, ALLOW),
+    ):
+        assert verdict(machine, fcntl, 3, command) == expected
+    for request in confinement._ASKED:
+        assert verdict(machine, ioctl, 1, request) == ALLOW
+    for request in (0x5402, 0x5412, 0x40086602, 0x8901):  # TCSETS, TIOCSTI, attributes
+        assert verdict(machine, ioctl, 1, request) == DENY
+    openat = confinement._OPEN["openat"][0][column]
+    assert openat
+    for flags, expected in OPENED.items():
+        assert verdict(machine, openat, 3, 0, flags) == expected
+        if machine == "x86_64":
+            assert verdict(machine, 2, 0, flags) == expected
+    if machine == "x86_64":
+        assert verdict(machine, 0x40000000 + read) == KILL
+    for group in confinement._FORBIDDEN.values():
+        for numbers in group.values():
+            number = numbers[column]
+            assert number is None or verdict(machine, number) == DENY
+
+
+HEADERS = {
+    "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+    "aarch64": Path("/usr/include/asm-generic/unistd.h"),
+}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_system_calls_have_the_kernels_numbers(machine: str) -> None:
+    if not HEADERS[machine].exists():
+        pytest.skip("the kernel's headers are not installed")
+    known: dict[str, int] = {}
+    for line in HEADERS[machine].read_text().splitlines():
+        words = line.split()
+        if words[:1] == ["#define"] and words[-1].isdigit():
+            name = words[1].removeprefix("__NR3264_").removeprefix("__NR_")
+            known[name] = int(words[-1])
+    column = [*MACHINES].index(machine)
+    named = {
+        name: n
+        for group in confinement._FORBIDDEN.values()
+        for name, n in group.items()
+    }
+    named |= confinement._TO_ONESELF
+    named |= confinement._UNSEEN | {"clone": confinement._CLONE}
+    named |= {name: numbers for name, (numbers, _) in confinement._OPEN.items()}
+    named |= {"prlimit64": confinement._PRLIMIT}
+    named |= {"fcntl": confinement._FCNTL, "ioctl": confinement._IOCTL}
+    newer = {name for name in named if name not in known and named[name][column]}
+    assert newer <= {"fchmodat2", "setxattrat", "removexattrat", "file_setattr"}
+    for name, numbers in named.items():
+        if name not in newer:
+            assert known.get(name) == numbers[column], name

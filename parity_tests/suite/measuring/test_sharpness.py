@@ -1,0 +1,160 @@
+"""The bounds are sharp enough to mean something: how much of them is used, and how small a
+mistake in a single element they notice.
+"""
+
+from functools import cache
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradparity.parity_tests.catalogue.cases import (
+    LAYER_CASES,
+    NETWORK_CASES,
+    SHAPE_CASES,
+    Case,
+)
+from gradparity.parity_tests.checking.values import Prepared, check, try_load
+from gradparity.parity_tests.implementations.registry import NotInstalled
+from gradparity.parity_tests.measuring.arithmetic import arithmetic
+from gradparity.parity_tests.measuring.comparison import Allowed, compare, truth_dtype
+from gradparity.parity_tests.measuring.records import Verdict
+from gradparity.reference.functions import sigmoid
+
+NAMES = ("reference", "torch", "jax")
+CASES = [*LAYER_CASES, *SHAPE_CASES]
+TYPICAL = [case for case in CASES if case.kind == "typical"]
+ELEMENTWISE = (
+    *("AddLayer", "MulLayer", "BuyFruit", "Relu", "Negate", "Exp", "Log"),
+    *("PlusOne", "Reciprocal", "SigmoidGraph", "Sigmoid"),
+)
+
+
+@pytest.mark.parametrize(
+    ("cases", "least"), [(LAYER_CASES, 0.01), (NETWORK_CASES, 5e-4)]
+)
+def test_half_of_the_tensors_use_a_fair_share_of_their_bound(
+    cases: list[Any], least: float
+) -> None:
+    """Of all tensors: also of those which are computed without any rounding."""
+    worst: dict[tuple[str, str, str, str], float] = {}
+    loaded = {name: try_load(name) for name in NAMES}
+    present = {n: i for n, i in loaded.items() if not isinstance(i, NotInstalled)}
+    for case in cases:
+        if case.kind != "typical":
+            continue
+        for dtype in ("float64", "float32"):
+            prepared = Prepared.of(case, dtype)
+            for name, implementation in present.items():
+                for row in check(prepared, name, implementation)[0]:
+                    key = (row.layer, row.quantity, dtype, name)
+                    assert row.bound_ratio is not None
+                    worst[key] = max(worst.get(key, 0), row.bound_ratio)
+    for name in present:
+        ratios = [ratio for key, ratio in worst.items() if key[-1] == name]
+        assert least <= median(ratios) <= max(ratios) <= 1
+
+
+@cache
+def tensors(case: Case, dtype: str) -> list[tuple[str, str, Any, Allowed]]:
+    """Every implementation's bound on every quantity of a case, with the truth."""
+    prepared = Prepared.of(case, dtype)
+    return [
+        (name, quantity, prepared.truth[quantity], allowed)
+        for name in NAMES
+        for quantity, allowed in prepared.allowed(name).items()
+        if quantity in prepared.truth
+    ]
+
+
+def assert_caught(planted: Any, truth: Any, allowed: Allowed, where: Any) -> None:
+    """That each of these elements, alone among right ones, is a FAIL.
+
+    It is enough to try the one that exceeds its bound the least.
+    """
+    if not where.any():
+        return
+    beyond = np.where(where, np.abs(planted - truth) - allowed.certain, np.inf)
+    index = np.unravel_index(np.argmin(beyond), truth.shape)
+    value = truth.astype(planted.dtype)
+    value[index] = planted[index]
+    found = compare(value, truth, allowed, str(planted.dtype), None)
+    assert found["verdict"] == Verdict.FAIL
+    assert found["worst"].index == [int(i) for i in index]
+
+
+@pytest.mark.parametrize("case", TYPICAL, ids=lambda case: case.id)
+def test_a_relative_error_above_the_bound_is_caught_in_every_element(
+    case: Case, dtype: str
+) -> None:
+    """1 + 2**-20 in float32 and 1 + 2**-45 in float64, wherever the bound is below that:
+    planted in the truth, which is rounded once more on the way.
+    """
+    change = 2.0**-20 if dtype == "float32" else 2.0**-45
+    unit = np.finfo(dtype).eps / 2
+    for name, quantity, truth, allowed in tensors(case, dtype):
+        planted = (truth * (1 + change)).astype(dtype)
+        size = np.abs(truth)
+        where = allowed.certain + unit * (1 + change) * size < change * size
+        if case.layer in ELEMENTWISE and dtype == "float64":
+            askable = size > 0
+            if (case.layer, quantity) == ("Sigmoid", "dx"):
+                askable &= relative_bound(case, quantity, name, dtype) < 250
+            assert where[askable].all(), (name, quantity)
+        assert_caught(planted, truth, allowed, where)
+
+
+def relative_bound(case: Case, quantity: str, name: str, dtype: str) -> Any:
+    """The bound of an element-wise layer in units of u, relative to the value, to first
+    order: what the rules of `reference.rounding` come to.
+
+    Most have a few roundings, exp and log as many as were measured (k). The sigmoid's
+    derivative y (1 - y) is special: 1 - y takes over the roundings of y, and may be much
+    smaller. The bound of the truth comes on top; without a wider dtype it is as large.
+    """
+    unit = arithmetic(name, dtype)
+    both = 1 + np.finfo(truth_dtype(dtype)).eps / np.finfo(dtype).eps
+    if not case.layer.startswith("Sigmoid"):
+        return both * (4 + max(unit.exp, unit.log))
+    x, k = case.inputs["x"], unit.exp
+    y = sigmoid(x)
+    # y as 1 / (1 + e) from a given e; as s / (1 + s), with s = exp(-|x|), where x < 0.
+    of_y = np.where((x < 0) & (case.layer == "Sigmoid"), 3, 2)
+    if quantity == "out":
+        return both * (k * (1 - y) + of_y)
+    if case.layer == "SigmoidGraph":  # dout * (y * y) * e
+        return both * (k + 2 * of_y + 3)
+    # dout * (1 - y) * y, which follows y by 1 - 2 y
+    return both * (np.abs(1 - 2 * y) * (k + of_y / (1 - y)) + 3)
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in TYPICAL if c.layer in ELEMENTWISE], ids=lambda case: case.id
+)
+def test_sixteen_roundings_in_one_element_are_caught(case: Case, dtype: str) -> None:
+    """In element-wise layers, for every element whose bound does not allow for as many
+    by itself (15, since what is planted is rounded): for all but some of the sigmoid's.
+    """
+    unit = np.finfo(dtype).eps / 2
+    for name, quantity, truth, allowed in tensors(case, dtype):
+        planted = (truth * (1 + 16 * unit)).astype(dtype)
+        askable = relative_bound(case, quantity, name, dtype) < 15 - 1e-3
+        askable = np.broadcast_to(askable, truth.shape) & (truth != 0)
+        assert case.layer.startswith("Sigmoid") or (askable == (truth != 0)).all()
+        assert (np.abs(planted - truth) > allowed.certain)[askable].all(), quantity
+        assert_caught(planted, truth, allowed, askable)
+
+
+@pytest.mark.parametrize("case", TYPICAL, ids=lambda case: case.id)
+def test_twice_the_bound_in_one_element_is_caught(case: Case, dtype: str) -> None:
+    """Always, in sums and everywhere; where the bound is 0, the next number is."""
+    for _, _, truth, allowed in tensors(case, dtype):
+        rounded = truth.astype(dtype)
+        for side in (-1, 1):
+            planted = (truth + side * 2 * allowed.certain).astype(dtype)
+            planted = np.where(
+                allowed.certain > 0, planted, np.nextafter(rounded, side * np.inf)
+            ).astype(dtype)
+            assert (np.abs(planted - truth) > allowed.certain).all()
+            assert_caught(planted, truth, allowed, np.ones(truth.shape, bool))

@@ -1,0 +1,98 @@
+"""A signal ends a program wherever it finds it, and everything is in order then."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gradparity.reference.cleanup import SIGNALS, at_end, passing_folder
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+
+# In each of these Python, or somebody's code, would lose an exception.
+PLACES = {
+    "a callback": """
+import weakref
+class Thing: pass
+thing = Thing()
+ref = weakref.ref(thing, lambda _: strike())
+del thing
+""",
+    "a class being defined": """
+class Striking:
+    def __set_name__(self, owner, name): strike()
+try:
+    class Thing:
+        attribute = Striking()
+except RuntimeError: pass
+""",
+    "an import that may fail": """
+try: strike()
+except BaseException: pass
+""",
+    "the cleaning up itself": """
+with at_end(strike): pass
+""",
+}
+
+
+def struck(kind: signal.Signals, place: str, folder: Path) -> "tuple[int, str, str]":
+    code = (
+        "import signal, sys, time\n"
+        "from pathlib import Path\n"
+        "from gradparity.reference.cleanup import at_end, obey_signals, passing_folder\n"
+        f"def strike(): signal.raise_signal({int(kind)})\n"
+        "obey_signals()\n"
+        "with at_end(lambda: print('in order', flush=True)):\n"
+        "    with passing_folder(Path(sys.argv[1]), 'unfinished-') as folder:\n"
+        "        (folder / 'half').write_text('half')\n"
+        "        with at_end(lambda: 1 / 0):\n"
+        + "".join(f"            {line}\n" for line in place.splitlines())
+        + "            print('still here')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+@pytest.mark.parametrize("place", PLACES)
+def test_a_signal_is_obeyed_in(place: str, name: str, tmp_path: Path) -> None:
+    kind = signal.Signals[name]
+    assert struck(kind, PLACES[place], tmp_path) == (-kind, "in order\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    """As under nohup."""
+    code = (
+        "import signal\n"
+        "from gradparity.reference.cleanup import obey_signals\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "obey_signals()\n"
+        "signal.raise_signal(signal.SIGHUP)\n"
+        "print('still here')\n"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code]) == b"still here\n"
+
+
+def test_without_a_signal_things_are_done_once_and_in_order(tmp_path: Path) -> None:
+    done: list[str] = []
+    with (
+        at_end(lambda: done.append("outer")),
+        at_end(lambda: done.append("inner")),
+        passing_folder(tmp_path, "x-") as folder,
+    ):
+        assert folder.is_dir()
+    assert done == ["inner", "outer"]
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ZeroDivisionError), at_end(lambda: done.append("last")):
+        1 / 0  # noqa: B018
+    assert done == ["inner", "outer", "last"]

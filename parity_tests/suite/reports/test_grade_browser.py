@@ -1,0 +1,203 @@
+"""Pages of gradings in a real browser: what is handed back to a student, and the class.
+
+Run with `pytest -m browser`, as all tests that need a Chromium.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from gradparity.parity_tests.grading.records import GradedFile
+from gradparity.parity_tests.suite.browsing import (
+    DESKTOP,
+    PHONE,
+    Open,
+    colour,
+    contrast,
+    cut_off,
+    luminance,
+    overflows,
+    overlapping,
+    violations,
+    visits,
+)
+from gradparity.parity_tests.suite.reports.test_grades import (
+    ALL_HOSTILE,
+    failing,
+    hostile,
+    passing,
+    unloadable,
+)
+from gradparity.reports import grade_page
+
+pytestmark = pytest.mark.browser
+
+SEEN_AS = [(size, scheme) for size in (PHONE, DESKTOP) for scheme in ("light", "dark")]
+BODY = "#gradient-table tbody tr"
+
+
+def everything() -> GradedFile:
+    """A submission that passes, fails and is warned, and says bad things all over."""
+    bad = hostile("class/<script>alert(1);.py")
+    return bad.model_copy(
+        update={
+            name: getattr(failing(), name) + getattr(bad, name)
+            for name in ("classes", "diagnosis", "warnings", "missing")
+        }
+    )
+
+
+CLASS = [
+    passing("class/ueda.py"),
+    failing("class/aoki"),
+    unloadable("class/mori.py"),
+    *ALL_HOSTILE,
+]
+PAGES = {
+    "everything": everything(),
+    "right": passing(),
+    "broken": unloadable(),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page for each of PAGES, and `class/`."""
+    path = tmp_path_factory.mktemp("graded")
+    for name, graded in PAGES.items():
+        grade_page.write(path / f"{name}.html", [graded], None)
+    grade_page.write(path / "class", CLASS, "class of <b>2024")
+    return path
+
+
+@pytest.fixture
+def visit(browser: Browser, folder: Path) -> Iterator[Open]:
+    """Opens a page by its name, and finds out at the end whether all were quiet."""
+    with visits(browser) as open_page:
+        yield lambda name, *seen_as: open_page(
+            (folder / f"{name}.html").as_uri(), *seen_as
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "scheme"),
+    [
+        *(("everything", *seen_as) for seen_as in SEEN_AS),
+        ("class/index", *SEEN_AS[0]),
+        ("class/index", *SEEN_AS[3]),
+        ("broken", *SEEN_AS[1]),
+        # These hold nothing that the others do not.
+        *(
+            pytest.param(name, *seen_as, marks=pytest.mark.deep)
+            for name in ("class/index", "right", "broken")
+            for seen_as in SEEN_AS
+        ),
+    ],
+)
+def test_a_page_can_be_read(
+    visit: Open, name: str, size: tuple[int, int], scheme: str
+) -> None:
+    page = visit(name, size, scheme)
+    assert not overflows(page)
+    words = "h1, h2, h3, p, li, dt, dd, th, td, label, button, figcaption"
+    assert cut_off(page, words) == []
+    apart = "h1, header > p, .counts div, h2, .findings li, .warned li, #filters label"
+    assert overlapping(page, apart) == []
+    ground = colour(page, "html", "backgroundColor")
+    assert (luminance(ground) > 0.5) == (scheme == "light")
+    assert violations(page) == []
+
+
+def test_the_verdict_is_seen_first_and_in_words(visit: Open) -> None:
+    for name, said in {
+        "everything": "✗ 4 of 7 classes and functions are wrong",
+        "right": "✓ All 2 classes and functions are right",
+        "broken": "✗ It cannot be loaded",
+    }.items():
+        line = visit(name, PHONE).locator(".verdict-line")
+        assert line.inner_text() == said
+        box = line.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < PHONE[1]
+
+
+def test_every_class_is_a_section_with_its_verdict(visit: Open) -> None:
+    page = visit("everything")
+    for one in everything().classes[:6]:
+        section = page.get_by_role("region", name=f"{one.name} {one.verdict}")
+        rows = section.locator("tbody tr")
+        said = [row.locator("td").first.inner_text() for row in rows.all()]
+        marks = {"pass": "✓ pass", "FAIL": "✗ FAIL"}
+        assert said == [marks[row.verdict] for row in one.quantities]
+    link = page.locator(".overview").get_by_role("link", name="SoftmaxWithLoss")
+    link.click()
+    assert page.locator("h3:target, section:target").is_visible()
+
+
+def test_what_is_wrong_says_what_to_reread(visit: Open) -> None:
+    page = visit("everything", PHONE)
+    first = page.locator(".findings li").first
+    assert first.locator(".finding code").all_inner_texts() == [
+        *("dx", "SoftmaxWithLoss.backward", "batch_size")
+    ]
+    assert "slide 46, SoftmaxWithLoss" in first.locator(".reread").inner_text()
+
+
+def test_on_paper_it_is_black_and_all_there(visit: Open) -> None:
+    page = visit("everything", (720, 1000), "dark")
+    page.emulate_media(media="print")
+    assert not overflows(page)
+    for selector in (".verdict-line", ".finding", ".verdict", "td", "p.quiet"):
+        assert contrast(colour(page, selector, "color"), [1, 1, 1]) >= 4.5
+    for table in page.locator("section.class .wide").all():
+        assert table.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+    assert page.locator(".source code").evaluate(
+        "e => getComputedStyle(e).whiteSpace.startsWith('pre-wrap')"
+    )
+
+
+# --- The class ------------------------------------------------------------------------
+
+
+def column(page: Page, number: int) -> list[str]:
+    """What a column of the visible rows says, in their order."""
+    return page.locator(f"{BODY}:visible > :nth-child({number})").all_inner_texts()
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP])
+def test_the_class_sorts(visit: Open, size: tuple[int, int]) -> None:
+    page = visit("class/index", size)
+    names = column(page, 1)
+    assert names[:3] == ["ueda.py", "aoki", "mori.py"]
+    sort = partial(page.locator("#gradient-table thead button").nth)
+    sort(0).click()
+    assert column(page, 1) == sorted(names)
+    sort(0).press("Enter")
+    assert column(page, 1) == sorted(names, reverse=True)
+    sort(1).click()
+    said = column(page, 2)
+    assert (said[0], said[-1]) == ("✓ right", "✗ cannot be loaded")
+    assert set(said[1:-1]) == {"✗ wrong"}
+    sort(4).click()
+    sort(4).click()
+    assert column(page, 5)[:2] == ["2", "1"]
+
+
+def test_the_class_is_filtered_and_leads_to_its_pages(
+    visit: Open, folder: Path
+) -> None:
+    page = visit("class/index")
+    page.get_by_role("searchbox", name="any text").fill("mean-forgotten")
+    assert column(page, 1) == ["aoki"]
+    assert page.locator("#count").inner_text() == f"1 of {len(CLASS)} rows"
+    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("combobox", name="verdict").select_option("cannot be loaded")
+    assert column(page, 1) == ["mori.py"]
+    address: Any = page.get_by_role("link", name="mori.py").get_attribute("href")
+    led = visit(f"class/{address.removesuffix('.html')}")
+    assert led.locator("h1").inner_text() == "mori.py"
+    assert (folder / "class" / address).is_file()
