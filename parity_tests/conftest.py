@@ -9,7 +9,6 @@ installed after this file is read, and only reaches what is imported later.
 
 import signal
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +59,8 @@ def pytest_collection_modifyitems(
     name = config.getoption("--xfails-file")
     if name is None:
         return
+    from gradparity.parity_tests.suite.support import expected_failures
+
     by_id: dict[str, list[pytest.Item]] = {}
     for item in items:
         whole_id = beginning_with_file(item.nodeid)
@@ -67,7 +68,7 @@ def pytest_collection_modifyitems(
             by_id.setdefault(key, []).append(item)
     whole = not any("::" in argument for argument in config.args)
     collected = {key.partition("::")[0] for key in by_id}
-    there = {path.name for path in Path(__file__).parent.glob("test_*.py")}
+    there = {path.name for path in Path(__file__).parent.rglob("test_*.py")}
     for line in expected_failures(Path(name)):
         listed, _, reason = line.partition(" # ")
         found = by_id.get(beginning_with_file(listed.strip()), [])
@@ -82,16 +83,6 @@ def beginning_with_file(nodeid: str) -> str:
     """Without the folders before the file: these depend on where pytest is started."""
     path, _, rest = nodeid.partition("::")
     return f"{Path(path).name}::{rest}"
-
-
-def expected_failures(path: Path) -> list[str]:
-    """The lines that are neither empty nor a remark."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise pytest.UsageError(f"--xfails-file {path}: {error}") from error
-    stripped = (line.strip() for line in lines)
-    return [line for line in stripped if line and not line.startswith("#")]
 
 
 def pytest_sessionstart() -> None:
@@ -111,35 +102,6 @@ def pytest_sessionstart() -> None:
         pytest.exit(reason, returncode=1)
 
 
-def chosen(config: pytest.Config, option: str, valid: list[str]) -> list[str]:
-    names = str(config.getoption(option))
-    wanted = valid if names == "all" else names.split(",")
-    for name in wanted:
-        if name not in valid:
-            raise pytest.UsageError(
-                f"unknown {option} {name!r}: expected {', '.join(valid)}"
-            )
-    return wanted
-
-
-def chosen_implementations(config: pytest.Config) -> list[str]:
-    """Those that are built in, and somebody's own."""
-    from gradparity.parity_tests.implementations.registry import IMPLEMENTATIONS
-    from gradparity.parity_tests.implementations.user_supplied import (
-        UnusableImplementation,
-        is_own,
-    )
-
-    names = str(config.getoption("--implementations")).split(",")
-    brought = [name for name in names if is_own(name)]
-    try:
-        for name in brought:
-            loaded(name)
-    except UnusableImplementation as error:
-        raise pytest.UsageError(str(error)) from error
-    return chosen(config, "--implementations", [*IMPLEMENTATIONS, *brought])
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes a case, a dtype or an implementation gets all that go together."""
     from gradparity.parity_tests.catalogue.cases import (
@@ -150,6 +112,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     from gradparity.parity_tests.catalogue.edges import NETWORK_SHAPE_EDGES
     from gradparity.parity_tests.checking.values import asked, offers
     from gradparity.parity_tests.implementations.user_supplied import Own
+    from gradparity.parity_tests.suite.support import (
+        chosen,
+        chosen_implementations,
+        loaded,
+    )
     from gradparity.parity_tests.training.run import TRAINABLE
 
     def valid(cases: list[Any], yes: bool = True) -> list[Any]:
@@ -189,39 +156,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             name
             for name in names
             if name in TRAINABLE
-            or (isinstance(own := loaded(name), Own) and train is not None)
+            or (isinstance(own := loaded(name), Own) and own.train is not None)
         ]
         metafunc.parametrize("trainable_name", trainable)
     if "dtype" in metafunc.fixturenames:
         metafunc.parametrize("dtype", chosen(metafunc.config, "--dtype", [*DTYPES]))
-
-
-@cache
-def loaded(name: str) -> Any:
-    """The implementation, or why there is none: the same one for all tests, so that JAX
-    compiles nothing twice.
-    """
-    from gradparity.parity_tests.checking.values import try_load
-
-    return try_load(name)
-
-
-def load_or_skip(name: str) -> Any:
-    """The implementation, or a skip that says why it is missing."""
-    from gradparity.parity_tests.implementations.registry import NotInstalled
-
-    found = loaded(name)
-    if isinstance(found, NotInstalled):
-        pytest.skip(str(found))
-    return found
-
-
-def skip_unless_built_in(implementation: Any) -> None:
-    """For what only the project's own implementations promise."""
-    from gradparity.parity_tests.implementations.user_supplied import Own
-
-    if isinstance(implementation, Own):
-        pytest.skip(f"nobody expects this of {implementation.name}")
 
 
 @pytest.fixture(scope="module")
@@ -238,11 +177,15 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def implementation(implementation_name: str) -> object:
+    from gradparity.parity_tests.suite.support import load_or_skip
+
     return load_or_skip(implementation_name)
 
 
 @pytest.fixture
 def trainable(trainable_name: str) -> object:
+    from gradparity.parity_tests.suite.support import load_or_skip
+
     return load_or_skip(trainable_name)
 
 

@@ -5,13 +5,13 @@ import pytest
 
 from gradparity.parity_tests.catalogue.cases import NetworkCase
 from gradparity.parity_tests.checking.values import Prepared, check
-from gradparity.parity_tests.conftest import skip_unless_built_in
 from gradparity.parity_tests.implementations.registry import (
     Arrays,
     Implementation,
     LectureStyle,
 )
 from gradparity.parity_tests.measuring.records import Verdict
+from gradparity.parity_tests.suite.support import skip_unless_built_in
 
 
 def test_network(

@@ -32,7 +32,8 @@ from gradparity.parity_tests.measuring.records import (
     Training,
 )
 from gradparity.parity_tests.processes import parallel
-from gradparity.parity_tests.training import forensics, run, seeds
+from gradparity.parity_tests.training import forensics, seeds
+from gradparity.parity_tests.training import run as training
 from gradparity.parity_tests.training.checkpoints import Checkpoints
 from gradparity.reports.console import bar
 from gradparity.reports.environment import describe
@@ -82,7 +83,7 @@ class Trained:
     partings: list[Parting] = field(default_factory=list)
     together: list[Together] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    networks: dict[str, run.Trained] = field(default_factory=dict)
+    networks: dict[str, training.Trained] = field(default_factory=dict)
 
     @classmethod
     def of(cls, groups: Sequence[parallel.Investigated]) -> Self:
@@ -95,7 +96,7 @@ class Trained:
 
 
 def train(
-    plan: run.Plan,
+    plan: training.Plan,
     dtypes: Sequence[str],
     implementations: Sequence[str],
     find_partings: bool = False,
@@ -122,9 +123,9 @@ def train(
         return replace(Trained.of(groups), missing=missing)
     if find_partings:
         present[0] = forensics.Watch()
-    networks: dict[str, run.Trained] = {}
+    networks: dict[str, training.Trained] = {}
     with bar("Training", plan.steps * len(present) * len(dtypes)) as advance:
-        found = run.run_trainings(
+        found = training.run_trainings(
             plan,
             dtypes,
             present,
@@ -144,7 +145,7 @@ def train(
 
 
 def train_seeds(
-    plan: run.Plan,
+    plan: training.Plan,
     count: int,
     dtypes: Sequence[str],
     implementations: Sequence[str],
@@ -175,10 +176,10 @@ def load_trained(
 def trainable(implementations: Sequence[str]) -> list[str]:
     """The reference and those of these that may train, if they are there."""
     wanted = dict.fromkeys(["reference", *implementations])
-    return [name for name in wanted if name in run.TRAINED or is_own(name)]
+    return [name for name in wanted if name in training.TRAINED or is_own(name)]
 
 
-def truth_task(plan: run.Plan) -> truth.EveryCheck:
+def truth_task(plan: training.Plan) -> truth.EveryCheck:
     """The reference against other mathematics; the lecture's check on its network."""
     first = slice(truth.IMAGES)
     data = plan.dataset
@@ -218,18 +219,18 @@ def comparisons(
 
 
 def outside_tasks(
-    plan: run.Plan, dtypes: Sequence[str], outsiders: Sequence[str]
+    plan: training.Plan, dtypes: Sequence[str], outsiders: Sequence[str]
 ) -> list[parallel.Trainings]:
     """The first tenth of the run, by the reference and by outsiders."""
     if not outsiders or "float64" not in dtypes:
         return []
     settings = plan.batches.shape[1], plan.learning_rate, plan.seed
-    tenth = run.Plan.of(plan.dataset, max(plan.steps // 10, 1), *settings)
+    tenth = training.Plan.of(plan.dataset, max(plan.steps // 10, 1), *settings)
     return seeds.tasks(tenth, 1, ["float64"], ["reference", *outsiders])
 
 
 def report(
-    plan: run.Plan,
+    plan: training.Plan,
     info: DatasetInfo,
     dtypes: Sequence[str],
     implementations: Sequence[str],

@@ -138,7 +138,7 @@ class Cases(Command):
 
 STARTS = (
     Command(PYTHON, ("-c", "pass")),
-    Command(HELP, ("-m", "reports", "--help")),
+    Command(HELP, ("-m", "gradparity.reports", "--help")),
     *(
         Command(f"import {module}", ("-c", f"import {module}"), framework)
         for framework, room in (
@@ -151,7 +151,7 @@ STARTS = (
 )
 LONGER = (
     # Status 1 says that something disagrees, after all has been checked.
-    Command(CHECK, ("-m", "reports", "check"), statuses=(0, 1), memory=True),
+    Command(CHECK, ("-m", "gradparity.reports", "check"), statuses=(0, 1), memory=True),
     *(
         Cases(
             f"a case, {name}",

@@ -200,7 +200,7 @@ def jax_a_call_a_step(work: Work) -> Loop:
 
 
 def sklearn_classifier(work: Work) -> Loop:
-    """As it is driven where trainings are compared (`parity_tests/implementations/outsiders.py`)."""
+    """As it is driven where trainings are compared (`implementations/outsiders.py`)."""
     outsider: Any = load("sklearn")
     data = work.images, work.labels
     advance, look = outsider.begin(work.params, data, work.batches, work.rate)

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
@@ -29,7 +28,6 @@ from gradparity.reference.cleanup import at_end
 
 MICROSECONDS = 1e6
 FEWEST_ROUNDS = 3  # of the sweep, which makes a third of the rounds
-ROOT = Path(__file__).resolve().parents[2]
 EVERY = tuple(contender.name for contender in CONTENDERS)
 
 Missing = dict[str, str]  # why a loop cannot be started, by its name
@@ -248,7 +246,6 @@ def started(count: int) -> Iterator[Worker]:
             stdout=subprocess.PIPE,
             stderr=said,
             text=True,
-            cwd=ROOT,
             env={**WAITING, **os.environ, **threads(count)},
             start_new_session=True,  # Ctrl-C is for us alone, who end it
         )

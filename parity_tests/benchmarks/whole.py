@@ -2,8 +2,8 @@
 
 Each is a process of its own, with all threads, and runs while nothing else does. It is
 apart because it takes minutes and needs the real MNIST, which is never downloaded for it.
-As a program, `python -m gradparity.parity_tests.benchmarks.whole torch float32 [DATA_DIR]` trains
-once and prints the seconds that it took.
+As a program, `python -m gradparity.parity_tests.benchmarks.whole torch float32
+[DATA_DIR]` trains once and prints the seconds that it took.
 """
 
 import json

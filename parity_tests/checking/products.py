@@ -142,7 +142,7 @@ def compiled(layer: str) -> Callable[..., Any]:
 
 def function(package: str, layer: str) -> Callable[..., Any] | None:
     """The layer in a framework; None for the network."""
-    layers = import_module(f"{package}.layers")
+    layers = import_module(f"gradparity.{package}.layers")
     found: Callable[..., Any] | None = getattr(layers, function_name(layer), None)
     return found
 

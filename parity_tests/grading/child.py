@@ -123,7 +123,7 @@ def _prepared(
     sys.argv[:] = [str(root / files[0])]
     answered, reserve = 0, [bytes(RESERVE)]
     write, end, printed = os.write, os._exit, sys.stdout
-    for name in [name for name in sys.modules if name.startswith("parity_tests")]:
+    for name in [name for name in sys.modules if name.startswith("gradparity")]:
         del sys.modules[name]
 
     def send(message: bytes) -> None:

@@ -123,9 +123,8 @@ def _python(code: str) -> list[str]:
 
 
 def _import_path() -> list[str]:
-    root = str(Path(__file__).resolve().parents[2])
     found = [str(Path(each).resolve()) for each in sys.path if each]
-    return [each for each in dict.fromkeys([*found, root]) if Path(each).exists()]
+    return [each for each in dict.fromkeys(found) if Path(each).exists()]
 
 
 def _environment(home: Path) -> dict[str, str]:

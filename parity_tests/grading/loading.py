@@ -26,7 +26,8 @@ from typing import Any
 from gradparity.parity_tests.grading.outcomes import GRADED, Raised
 
 # A submission that forgot to rename an import must not be graded for what is ours.
-ROOMS = ("reference", "torch_impl", "jax_impl", "parity_tests", "reports")
+OURS = "gradparity"
+ROOMS = ("reference", "torch_impl", "jax_impl")  # of it, which may be graded, too
 COLAB = "/content"
 MAGIC = re.compile(rb"^([ \t]*)[!%]{1,2}(?=[A-Za-z])", re.MULTILINE)
 
@@ -41,6 +42,8 @@ class Submission:
         )
         self._known = {str(file) for file in self.files}
         self._package = root.name if root / "__init__.py" in self.files else ""
+        if self._package in ROOMS:
+            self._package = f"{OURS}.{self._package}"
 
     def load(self, files: Sequence[str]) -> dict[str, Any]:
         """Those of `GRADED` that these files define, the first of them first.
@@ -110,7 +113,7 @@ class Submission:
 
     def _arrange(self) -> None:
         sys.path_hooks.insert(0, self._hook)
-        sys.meta_path.insert(0, _NotOurs(self.root))
+        sys.meta_path.insert(0, _NotOurs(self.root, self._package))
         sys.meta_path.append(_Elsewhere(self))
         sys.path.insert(0, str(self.root.parent if self._package else self.root))
         builtins.get_ipython = _Nothing()  # type: ignore[attr-defined]
@@ -172,16 +175,23 @@ class _Source(SourceFileLoader):
 
 
 class _NotOurs(MetaPathFinder):
-    """The packages that grade are not there for a submission, which may have its own."""
+    """The package that grades is not there for a submission; one of its rooms, if that is
+    the submission, is found where it lies.
+    """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, package: str) -> None:
+        self._root, self._package = root, package
 
-    def find_spec(self, name: str, path: object, target: object = None) -> None:
-        top = name.partition(".")[0]
-        own = (self._root / top, self._root / f"{top}.py")
-        if top in ROOMS and top != self._root.name and not any(p.exists() for p in own):
+    def find_spec(
+        self, name: str, path: object, target: object = None
+    ) -> ModuleSpec | None:
+        if name != OURS:
+            return None
+        if not self._package.startswith(f"{OURS}."):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        found = ModuleSpec(name, None, is_package=True)
+        found.submodule_search_locations = [str(self._root.parent)]
+        return found
 
 
 class _Elsewhere(MetaPathFinder):

@@ -1,6 +1,6 @@
 """The layers once more, on HIPS autograd: an example of an implementation of one's own.
 
-    gradparity check --implementations reference,torch,jax,gradparity.parity_tests.implementations.hips_autograd
+    gradparity check --implementations torch,parity_tests/implementations/hips_autograd.py
 
 A plain function for each layer, on arrays of `autograd.numpy`, and `vjp`, which says how
 they are differentiated. Nothing else is asked of a module; the network is put together

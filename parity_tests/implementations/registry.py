@@ -139,9 +139,9 @@ class LectureStyle:
 
     def __init__(self, name: str, package: str) -> None:
         self.name = name
-        self.layers = import_module(f"{package}.layers")
-        self.networks = import_module(f"{package}.networks")
-        self.train = import_module(f"{package}.training").train
+        self.layers = import_module(f"gradparity.{package}.layers")
+        self.networks = import_module(f"gradparity.{package}.networks")
+        self.train = import_module(f"gradparity.{package}.training").train
 
     def offers(self, layer: str) -> bool:
         return hasattr(self.layers, layer)
@@ -361,7 +361,7 @@ def load(name: str) -> Implementation:
 
     Raises:
         NotInstalled: its framework cannot be imported.
-        gradparity.parity_tests.implementations.user_supplied.UnusableImplementation: there is none.
+        UnusableImplementation: there is none.
     """
     built_in = IMPLEMENTATIONS | OUTSIDERS
     if name in built_in:

@@ -1,7 +1,7 @@
 """Mistakes that people really make, each a small variant of something that is right.
 
-They are what the suite is tried on (`parity_tests.audit.sensitivity`): one that is not caught
-is a case that is missing. A mutant is written down in one place, as a class or function
+They are what the suite is tried on (`audit.sensitivity`): one that is not caught is a
+case that is missing. A mutant is written down in one place, as a class or function
 that says in its docstring what is wrong and what comes of it; the mistake is the
 difference to what it is derived from. The frameworks are imported when one is used.
 """

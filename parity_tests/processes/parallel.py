@@ -82,8 +82,8 @@ class Trainings:
         # From joblib they come as np.memmap, which takes longer to look samples up.
         x_train, x_test = map(np.asarray, (self.dataset.x_train, self.dataset.x_test))
         dataset = replace(self.dataset, x_train=x_train, x_test=x_test)
-        settings = self.steps, self.batch_size, self.learning_rate, self.seed
-        return Plan.of(dataset, *settings)
+        given = self.steps, self.batch_size, self.learning_rate, self.seed
+        return Plan.of(dataset, *given)
 
     def loaded(self, progress: Callable[[int], object]) -> list[Implementation]:
         """Those that there are; the steps of the others count as made."""
@@ -234,9 +234,9 @@ def started(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Running]
             return
         share = threads(len(tasks), jobs)
         # Of arrays that cannot be written to, torch warns.
-        settings = {"n_jobs": max(min(wanted, len(tasks)), 2), "mmap_mode": "c"}
-        settings |= {"initializer": _settle, "initargs": (os.getpid(), share)}
-        with joblib.parallel_config("loky", inner_max_num_threads=share, **settings):
+        pool = {"n_jobs": max(min(wanted, len(tasks)), 2), "mmap_mode": "c"}
+        pool |= {"initializer": _settle, "initargs": (os.getpid(), share)}
+        with joblib.parallel_config("loky", inner_max_num_threads=share, **pool):
             parallel = joblib.Parallel(return_as="generator", batch_size=1)
         calls = (
             joblib.delayed(_work)(task, done, number)

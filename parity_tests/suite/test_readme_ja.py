@@ -7,14 +7,14 @@ headings' levels, the code, the names in each section, and where the links lead.
 import re
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-ROOT = Path(__file__).parent.parent
+from gradparity.parity_tests.suite.support import ROOT
+
 ENGLISH, JAPANESE = READMES = ("README.md", "README.ja.md")
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from gradparity.parity_tests.implementations.registry import function_name
+from gradparity.parity_tests.suite.support import ROOT
 
-ROOT = Path(__file__).parent.parent
 ROOMS = ("reference", "torch_impl", "jax_impl", "parity_tests", "reports")
 MAY_IMPORT = {
     "reference": {"reference"},

@@ -202,9 +202,9 @@ def example(facts: Mapping[str, Any], page: Page) -> dict[str, Any]:
     return {
         "name": known.name,
         "heading": ui(page.lang)["examples"][known.name] if several else "",
-        "module": f"reference.{module}",
+        "module": f"gradparity.reference.{module}",
         "kind": kind,
-        "drawn_module": f"reference.{drawn_module}",
+        "drawn_module": f"gradparity.reference.{drawn_module}",
         "drawn": drawn,
         "function": known.function,
         "network": network,

@@ -154,7 +154,7 @@ def see(
     scaled: Mapping[str, np.ndarray] | None = None,
 ) -> Seen:
     """Look under the hood of one implementation; `others` are generic numbers."""
-    hood = import_module(f"{ROOMS[name]}.hood")
+    hood = import_module(f"gradparity.{ROOMS[name]}.hood")
     more: dict[str, Any] = {}
     if name == "reference":
         more["listing"] = hood.listing(function)
@@ -179,7 +179,7 @@ def see_generic(
     name: str, function: Any, others: Arrays, dout: np.ndarray
 ) -> tuple[dict[str, list[dict[str, Any]]], list[dict[str, Any]]]:
     """Steps and what is remembered, on generic numbers."""
-    hood = import_module(f"{ROOMS[name]}.hood")
+    hood = import_module(f"gradparity.{ROOMS[name]}.hood")
     inputs = dict(others)
     dother = inputs.pop("dout", np.ones_like(dout, np.float64))
     if name == "jax":  # whose labels have 32 bits, unless numbers of 64 are asked for
@@ -205,7 +205,7 @@ def generic(inputs: Mapping[str, np.ndarray]) -> Arrays:
 def reference_class(path: str) -> Any:
     """`layers.Relu` of the reference."""
     module, _, name = path.rpartition(".")
-    return getattr(import_module(f"reference.{module}"), name)
+    return getattr(import_module(f"gradparity.reference.{module}"), name)
 
 
 def torch_function(name: str) -> Any:

@@ -185,7 +185,7 @@ def by_hand_blocks(run: Run, made_by: str) -> Iterator[Block]:
 
 def source_of(name: str) -> tuple[list[str], int]:
     """The lines of an implementation's loop, and the number of the first."""
-    module = import_module(f"{ROOMS[name]}.training")
+    module = import_module(f"gradparity.{ROOMS[name]}.training")
     function: Any = getattr(module, FUNCTIONS[name])
     return inspect.getsourcelines(inspect.unwrap(function))
 

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-import gradparity.reference.functions
-import gradparity.reference.gradient
 from gradparity.parity_tests.audit.sensitivity import chosen, examine, family
 from gradparity.parity_tests.grading.outcomes import FUNCTIONS
 from gradparity.parity_tests.implementations.loop import NumpyLoop
@@ -28,6 +26,7 @@ from gradparity.parity_tests.suite.reports.test_cli import (
     gradparity,
     without,
 )
+from gradparity.reference import functions, gradient
 from gradparity.reference.networks import TwoLayerNet
 
 
@@ -67,16 +66,16 @@ def nothing_wrong() -> list[Mutant]:
         return kind(name, scope, layer, implementation, "", "", definition)
 
     layers = {m.layer: None for m in chosen() if m.scope == "layer"}
-    functions = {
-        **vars(gradparity.reference.functions),
-        **vars(gradparity.reference.gradient),
+    known = {
+        **vars(functions),
+        **vars(gradient),
     }
     loops = {"reference": NumpyLoop, "torch": TorchLoop, "jax": JaxLoop}
     return [
         *(right(Unchanged, "layer", layer, "reference", None) for layer in layers),
         right(Unchanged, "layer", "MulLayer", "torch", None),
         right(Unchanged, "layer", "MulLayer", "jax-jit", None),
-        *(right(Mutant, "function", f, "reference", functions[f]) for f in FUNCTIONS),
+        *(right(Mutant, "function", f, "reference", known[f]) for f in FUNCTIONS),
         right(Mutant, "network", "TwoLayerNet", "reference", TwoLayerNet),
         *(right(Mutant, "training", "TwoLayerNet", *each) for each in loops.items()),
     ]

@@ -6,13 +6,12 @@ none is left of a rule that has gone.
 
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 
 from gradparity.parity_tests.catalogue.divergences import DOCUMENTED
+from gradparity.parity_tests.suite.support import ROOT
 
-ROOT = Path(__file__).parent.parent
 WORDS = ROOT / "reports" / "explain" / "words"
 IDS = [entry.id for entry in DOCUMENTED]
 KANA_OR_KANJI = re.compile("[\u3041-\u30fa\u4e00-\u9fff]")

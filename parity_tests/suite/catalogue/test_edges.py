@@ -36,7 +36,6 @@ from gradparity.parity_tests.checking.values import (
     run,
     verdict,
 )
-from gradparity.parity_tests.conftest import loaded
 from gradparity.parity_tests.implementations.registry import (
     IMPLEMENTATIONS,
     Arrays,
@@ -45,6 +44,7 @@ from gradparity.parity_tests.implementations.registry import (
 )
 from gradparity.parity_tests.measuring.comparison import alike
 from gradparity.parity_tests.measuring.records import Verdict
+from gradparity.parity_tests.suite.support import loaded
 
 by_id: Any = {"ids": lambda entry: entry.id}
 

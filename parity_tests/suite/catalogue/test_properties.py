@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from gradparity.parity_tests import DTYPES
 from gradparity.parity_tests.catalogue.case import Case, Corners, NetworkCase
 from gradparity.parity_tests.catalogue.cases import LAYERS_AND_NETWORK
 from gradparity.parity_tests.catalogue.divergences import documented
@@ -30,7 +31,6 @@ from gradparity.parity_tests.checking.values import (
     verdict,
     written_into,
 )
-from gradparity.parity_tests.conftest import DTYPES, chosen_implementations, loaded
 from gradparity.parity_tests.implementations.registry import (
     IMPLEMENTATIONS,
     Arrays,
@@ -39,6 +39,7 @@ from gradparity.parity_tests.implementations.registry import (
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.parity_tests.measuring.comparison import Allowed
 from gradparity.parity_tests.measuring.records import Verdict
+from gradparity.parity_tests.suite.support import chosen_implementations, loaded
 
 Draw = Any
 Shape = tuple[int, ...]

@@ -25,9 +25,9 @@ from gradparity.parity_tests.checking.products import (
     error_bounds,
 )
 from gradparity.parity_tests.checking.values import run
-from gradparity.parity_tests.conftest import load_or_skip
 from gradparity.parity_tests.implementations.registry import Arrays, load
 from gradparity.parity_tests.measuring.records import Check, Verdict
+from gradparity.parity_tests.suite.support import load_or_skip
 from gradparity.reference import second_order as by_hand
 from gradparity.reference.rounding import Bounded
 from gradparity.reference.rounding_dual import Dual
@@ -108,16 +108,16 @@ def test_hessians_are_symmetric(case: Case | NetworkCase, seed: int) -> None:
     """
     u, v = Moving.of(case, 2 * seed), Moving.of(case, 2 * seed + 1)
     names = {name: "Rd" + name for name in u.direction} | {"dout": "Rout"}
-    products, allowed = [], 0.0
+    both, allowed = [], 0.0
     for along, by in ((u, v), (v, u)):
         found = products.by_reference(by)
         bounded = error_bounds(by, truth.arithmetic("reference", "float64"))
         terms = {n: along.direction[n] * found[names[n]] for n in along.direction}
-        products.append(sum(float(term.sum()) for term in terms.values()))
+        both.append(sum(float(term.sum()) for term in terms.values()))
         for name, term in terms.items():
             passed = np.abs(along.direction[name]) * bounded[names[name]].error
             allowed += float(passed.sum() + 100 * 2.0**-53 * np.abs(term).sum())
-    assert abs(products[0] - products[1]) <= allowed
+    assert abs(both[0] - both[1]) <= allowed
 
 
 def test_every_operation_that_has_a_bound_is_differentiated() -> None:

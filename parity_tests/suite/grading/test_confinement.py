@@ -21,9 +21,10 @@ from gradparity.parity_tests.grading.grade import grade_all
 from gradparity.parity_tests.grading.launching import lacking_here, launch, remove
 from gradparity.parity_tests.grading.records import GradedFile
 from gradparity.parity_tests.grading.tasks import tasks_of
+from gradparity.parity_tests.suite.support import SUBMISSIONS
 
-HOSTILE = Path(__file__).parent / "submissions" / "hostile"
-GOOD = Path(__file__).parent / "submissions" / "colab" / "layers.py"
+HOSTILE = SUBMISSIONS / "hostile"
+GOOD = SUBMISSIONS / "colab" / "layers.py"
 SECRET = "GRADPARITY_SECRET"
 MIB = 1 << 20
 SMALL = Limits(20, memory=512 * MIB, file_size=MIB, folder_size=MIB)

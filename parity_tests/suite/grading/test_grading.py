@@ -8,16 +8,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-import gradparity.reference.functions
-import gradparity.reference.gradient
-import gradparity.reference.layers
-import gradparity.reference.networks
 from gradparity.parity_tests.grading import diagnosis, truths
 from gradparity.parity_tests.grading.exercise import exercise
 from gradparity.parity_tests.grading.judging import judge
@@ -32,8 +27,9 @@ from gradparity.parity_tests.grading.records import GradedFile
 from gradparity.parity_tests.grading.tasks import all_tasks, tasks_of
 from gradparity.parity_tests.grading.truths import expected
 from gradparity.parity_tests.mutants import MUTANTS, Mutant
+from gradparity.parity_tests.suite.support import SUBMISSIONS
+from gradparity.reference import functions, gradient, layers, networks
 
-SUBMISSIONS = Path(__file__).with_name("submissions")
 LECTURE = SUBMISSIONS / "lecture"
 FILES = ("functions", "gradient", "layers", "two_layer_net")
 
@@ -80,10 +76,10 @@ def warned(found: GradedFile) -> set[tuple[str | None, str]]:
 
 def the_reference() -> dict[str, Any]:
     return {
-        **vars(gradparity.reference.functions),
-        **vars(gradparity.reference.gradient),
-        **vars(gradparity.reference.layers),
-        **vars(gradparity.reference.networks),
+        **vars(functions),
+        **vars(gradient),
+        **vars(layers),
+        **vars(networks),
     }
 
 
@@ -473,8 +469,8 @@ def test_what_offers_nothing() -> None:
 def test_what_broke_a_rule_fails_with_what_it_had_answered() -> None:
     whole = ran(
         {
-            "AddLayer": gradparity.reference.layers.AddLayer,
-            "Relu": gradparity.reference.layers.Relu,
+            "AddLayer": layers.AddLayer,
+            "Relu": layers.Relu,
         }
     )
     part = whole.outcomes[: len(whole.outcomes) - 2]
@@ -491,7 +487,7 @@ def test_what_broke_a_rule_fails_with_what_it_had_answered() -> None:
 
 
 def test_what_was_not_asked_is_not_looked_at() -> None:
-    whole = ran({"AddLayer": gradparity.reference.layers.AddLayer})
+    whole = ran({"AddLayer": layers.AddLayer})
     strange = [
         Outcome("AddLayer", "batch", "float64", 99, {"out": np.zeros(3)}),
         Outcome("AddLayer", "no such case", "float64", 0, {"out": np.zeros(3)}),
@@ -507,7 +503,7 @@ def test_results_and_remarks_of_any_kind_are_survived() -> None:
     odd: list[np.ndarray] = [np.zeros((0,)), np.array("text"), np.array([None])]
     odd += [np.array(np.nan), np.zeros((2, 2), bool), np.full((3, 4), np.inf)]
     odd += [np.array(1j), np.zeros(()), np.zeros((3, 4), np.float16)]
-    whole = ran({"AddLayer": gradparity.reference.layers.AddLayer})
+    whole = ran({"AddLayer": layers.AddLayer})
     remarks = (Remark("type", "{out}"), Remark("no such kind", ""), Remark("wrote", ""))
     for value in odd:
         outcomes = [
@@ -522,7 +518,7 @@ def test_results_and_remarks_of_any_kind_are_survived() -> None:
 
 
 def test_printing_is_a_warning() -> None:
-    whole = ran({"AddLayer": gradparity.reference.layers.AddLayer})
+    whole = ran({"AddLayer": layers.AddLayer})
     found = judge("a.py", replace(whole, printed=1234, first_printed="epoch {0}"))
     assert found.status == "pass"
     (warning,) = found.warnings

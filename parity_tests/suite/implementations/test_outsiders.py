@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradparity.parity_tests.conftest import load_or_skip
 from gradparity.parity_tests.implementations import outsiders
 from gradparity.parity_tests.implementations.registry import (
     IMPLEMENTATIONS,
@@ -21,6 +20,7 @@ from gradparity.parity_tests.implementations.registry import (
     load,
 )
 from gradparity.parity_tests.measuring.records import Training
+from gradparity.parity_tests.suite.support import load_or_skip
 from gradparity.parity_tests.suite.test_structure import imported
 from gradparity.parity_tests.training.run import (
     FLOAT64_DRIFT,
@@ -149,7 +149,15 @@ def test_an_outsider_is_no_implementation_of_layers(name: str) -> None:
 def test_train_has_a_row_for_each_and_says_which_is_missing(tmp_path: Path) -> None:
     (tmp_path / "optax.py").write_text("raise ImportError('no optax here')\n")
     names = "--implementations", "sklearn,optax"
-    command = [sys.executable, "-m", "reports", "train", *names, "--dataset", "digits"]
+    command = [
+        sys.executable,
+        "-m",
+        "gradparity.reports",
+        "train",
+        *names,
+        "--dataset",
+        "digits",
+    ]
     done = subprocess.run(
         [*command, "--steps", "5", "--dtype", "float64"],
         capture_output=True,

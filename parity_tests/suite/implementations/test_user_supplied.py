@@ -22,7 +22,6 @@ from gradparity.parity_tests.catalogue.cases import (
 )
 from gradparity.parity_tests.checking.assertions import assert_parity
 from gradparity.parity_tests.checking.values import Prepared, check, try_load
-from gradparity.parity_tests.conftest import expected_failures
 from gradparity.parity_tests.implementations import hips_autograd, user_supplied
 from gradparity.parity_tests.implementations.registry import NotInstalled, load
 from gradparity.parity_tests.implementations.user_supplied import (
@@ -30,6 +29,7 @@ from gradparity.parity_tests.implementations.user_supplied import (
     UnusableImplementation,
 )
 from gradparity.parity_tests.measuring.records import Check, Verdict
+from gradparity.parity_tests.suite.support import ROOT, expected_failures
 from gradparity.parity_tests.training.run import Plan, train
 from gradparity.reference import layers
 from gradparity.reference.datasets import load as load_dataset
@@ -457,7 +457,7 @@ def test_hips_autograd_agrees_but_for_what_is_listed() -> None:
 
 
 def test_the_readme_shows_all_of_it() -> None:
-    root = Path(__file__).parent.parent
+    root = ROOT
     source = Path(hips_autograd.__file__).read_text(encoding="utf-8")
     for readme in ("README.md", "README.ja.md"):
         assert f"```python\n{source}```" in (root / readme).read_text(encoding="utf-8")
@@ -493,7 +493,7 @@ def run_pytest(tmp_path: Path, *lines: str) -> subprocess.CompletedProcess[str]:
     """`test_layers.py` on LEAKY, from a folder of somebody's own."""
     (tmp_path / "leaky.py").write_text(LEAKY, encoding="utf-8")
     (tmp_path / "xfails").write_text("\n".join(lines), encoding="utf-8")
-    root = Path(__file__).parent.parent
+    root = ROOT
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     command += [f"--rootdir={root}", f"--config-file={root / 'pyproject.toml'}"]
     command += [str(root / "parity_tests" / "test_layers.py")]

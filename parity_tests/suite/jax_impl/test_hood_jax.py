@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from gradparity.parity_tests.implementations.registry import Arrays
+from gradparity.parity_tests.suite.support import ROOT
 
 jax = pytest.importorskip("jax")
 jnp, lax, nn = jax.numpy, jax.lax, jax.nn
@@ -21,7 +22,6 @@ layers = import_module("gradparity.jax_impl.layers")
 networks = import_module("gradparity.jax_impl.networks")
 
 RNG = np.random.default_rng(5)
-ROOT = Path(__file__).parent.parent
 Function = Callable[..., Any]
 
 

@@ -27,6 +27,7 @@ from typing import Any, Self
 import numpy as np
 import pytest
 
+from gradparity.parity_tests.suite.support import ROOT
 from gradparity.reference import mirrors
 from gradparity.reference.datasets import load, load_digits, load_mnist
 from gradparity.reference.mirrors import fetch_mnist
@@ -40,7 +41,6 @@ from gradparity.reference.mnist_files import (
     verify_mnist,
 )
 
-ROOT = Path(__file__).parents[1]
 REAL_MNIST = os.environ.get("GRADPARITY_DATA", "")
 REAL_CACHE = cache_folder()
 NAMES = {

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradparity.parity_tests.suite.support import ROOT
 from gradparity.reference import hood, layers, nodes, training
 from gradparity.reference.functions import softmax
 from gradparity.reference.gradient import numerical_gradient
 from gradparity.reference.networks import TwoLayerNet
 
-ROOT = Path(__file__).parents[1]
 RNG = np.random.default_rng(0)
 f32: Any = np.float32
 X, T = np.array([[0.3, 2.9, 4.0], [1.0, -0.5, 0.2]]), np.array([2, 0])

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradparity.parity_tests.conftest import skip_unless_built_in
 from gradparity.parity_tests.implementations.registry import Implementation
 from gradparity.parity_tests.measuring import elementary
 from gradparity.parity_tests.measuring.arithmetic import FLUSHES, arithmetic, product_u
 from gradparity.parity_tests.measuring.elementary import PLACES, Place, measure, ulps
+from gradparity.parity_tests.suite.support import skip_unless_built_in
 from gradparity.reference.rounding import (
     LAMBDA,
     Arithmetic,

@@ -22,7 +22,7 @@ from gradparity.reference.layers import Affine
 from gradparity.reports import cli, writing
 from gradparity.reports.results import Results
 
-COMMAND = [sys.executable, "-m", "reports"]
+COMMAND = [sys.executable, "-m", "gradparity.reports"]
 QUICK = ["--dataset", "digits", "--implementations", "reference"]
 
 Called = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -3,11 +3,12 @@
 import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+from gradparity.parity_tests.suite.support import ROOT
 
 torch: Any = pytest.importorskip("torch")
 F = torch.nn.functional
@@ -16,7 +17,6 @@ from gradparity.parity_tests.implementations.registry import Arrays  # noqa: E40
 from gradparity.torch_impl import hood, layers  # noqa: E402
 from gradparity.torch_impl.networks import TwoLayerNet  # noqa: E402
 
-ROOT = Path(__file__).parent.parent
 rng = np.random.default_rng(5)
 linear = torch.nn.Linear(3, 2, dtype=torch.float64)
 network = TwoLayerNet(3, 4, 2)

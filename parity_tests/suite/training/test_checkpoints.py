@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradparity.parity_tests.conftest import load_or_skip
 from gradparity.parity_tests.implementations.registry import Arrays
 from gradparity.parity_tests.measuring.records import Training
+from gradparity.parity_tests.suite.support import load_or_skip
 from gradparity.parity_tests.training.checkpoints import (
     RUN,
     CheckpointError,
@@ -47,7 +47,8 @@ import json, os, signal, sys, time
 from pathlib import Path
 import jax, sklearn.datasets, torch
 import gradparity.jax_impl.training, gradparity.torch_impl.training
-import gradparity.parity_tests.catalogue.cases, gradparity.parity_tests.catalogue.edges, gradparity.reports.tables, gradparity.reports.writing
+import gradparity.parity_tests.catalogue.cases, gradparity.parity_tests.catalogue.edges
+import gradparity.reports.tables, gradparity.reports.writing
 import gradparity.reports.running
 from gradparity.reports.cli import main
 

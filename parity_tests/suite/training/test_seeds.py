@@ -33,7 +33,7 @@ from gradparity.reports.results import Results
 
 PLAN = Plan.of(load_dataset("digits"), steps=60, seed=5)
 TESTS = len(PLAN.dataset.t_test)
-COMMAND = [sys.executable, "-m", "reports", "train", "--dataset", "digits"]
+COMMAND = [sys.executable, "-m", "gradparity.reports", "train", "--dataset", "digits"]
 
 
 def of_seeds(seeds: list[int]) -> list[Training]:

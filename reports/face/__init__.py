@@ -1,0 +1,31 @@
+"""What people come for, under the one name that an installation has."""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradparity.parity_tests.checking.assertions import assert_parity
+    from gradparity.reference.rounding import bounds
+
+    __version__: str
+
+__all__ = ["__version__", "assert_parity", "bounds"]
+
+# Imported when they are asked for, so that `import gradparity` pays for none of them.
+FACE = {
+    "assert_parity": "parity_tests.checking.assertions",
+    "bounds": "reference.rounding",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return version("gradparity")
+    if name in FACE:
+        return getattr(import_module(f"gradparity.{FACE[name]}"), name)
+    raise AttributeError(f"module 'gradparity' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
