@@ -538,6 +538,53 @@ def test_assert_parity() -> None:
         assert_parity(lambda x: x, "Relu")
 
 
+def torch_loss(x: Any, t: Any) -> Any:
+    import torch
+
+    return torch.nn.functional.cross_entropy(x, t)
+
+
+def jax_loss(x: Any, t: Any) -> Any:
+    import jax
+
+    rows = t if t.ndim == x.ndim else jax.nn.one_hot(t, x.shape[-1], dtype=x.dtype)
+    return -(rows * jax.nn.log_softmax(x)).sum(-1).mean()
+
+
+def loss_and_gradient(x: Any, t: Any, dout: Any) -> Any:
+    """Its gradient has the wider dtype of the two that come."""
+    rows = t if t.ndim == x.ndim else np.eye(x.shape[-1], dtype=x.dtype)[t]
+    shifted = x - x.max(axis=-1, keepdims=True)
+    sums = np.exp(shifted).sum(axis=-1, keepdims=True)
+    count = x.dtype.type(len(x) if x.ndim > 1 else 1)
+    picked = np.where(rows == 1, np.log(sums) - shifted, 0)
+    return picked.sum() / count, (np.exp(shifted) / sums - rows) / count * dout
+
+
+@pytest.mark.parametrize("loss", [torch_loss, jax_loss, loss_and_gradient])
+def test_one_hot_labels_have_the_dtype_under_test(loss: Any) -> None:
+    """As whoever trains in float32 has them."""
+    if loss is not loss_and_gradient:
+        pytest.importorskip(loss.__name__.removesuffix("_loss"))
+    assert_parity(loss, "SoftmaxWithLoss", edges=False)
+
+
+def test_labels_in_every_dtype() -> None:
+    cases: list[Any] = [*LAYER_CASES, *NETWORK_CASES, *SHAPE_CASES]
+    labelled = [case for case in cases if "t" in case.arguments]
+    kinds = set()
+    for case in labelled:
+        before = case.arguments["t"]
+        for dtype in (*DTYPES, "longdouble"):
+            is_one_hot = before.dtype.kind == "f" and case.kind != "invalid"
+            expected = np.dtype(dtype) if is_one_hot else before.dtype
+            after = case.to(dtype).arguments["t"]
+            assert after.dtype == expected, case.id
+            np.testing.assert_array_equal(after, before)
+            kinds.add((before.dtype.kind, case.kind))
+    assert {("f", "typical"), ("i", "typical"), ("f", "invalid")} <= kinds
+
+
 def test_assert_parity_says_what_is_wrong_first() -> None:
     def doubled(x: Any, dout: Any) -> Any:
         out, dx = relu_and_gradient(x, dout)
