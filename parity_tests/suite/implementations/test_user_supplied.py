@@ -2,6 +2,8 @@
 of expected failures, and as an assertion.
 """
 
+import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -408,6 +410,97 @@ def test_two_files_may_have_neighbours_of_the_same_name(tmp_path: Path) -> None:
         mine.append(user_supplied.load(str(path)))
     failed = [Verdict.FAIL in verdicts(rows(each, "Relu")) for each in mine]
     assert failed == [False, True]
+
+
+MINE = """
+import layers, own, reference  # which stand beside this file
+
+class Affine(layers.Affine): pass
+class Relu(layers.Relu): pass
+class SoftmaxWithLoss(layers.SoftmaxWithLoss): pass
+"""
+LAUNCHED = (
+    "import sys; del sys.path[0]; from gradparity.reports.cli import main; main()"
+)
+
+
+def launched(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """The command in a folder, which Python itself does not look into for modules."""
+    return subprocess.run(
+        [sys.executable, "-c", LAUNCHED, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+
+
+SMALL = (
+    *("train", "--dataset", "digits", "--dtype", "float64", "--steps", "5"),
+    *("--seeds", "2", "--jobs", "2"),
+)
+
+
+def test_the_working_folder_takes_the_place_of_no_module_of_ours(
+    tmp_path: Path,
+) -> None:
+    """Not in this process, nor in those that it starts; its own are found all the same."""
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    (tmp_path / "own.py").write_text("", encoding="utf-8")
+    text = Path(layers.__file__).read_text(encoding="utf-8")
+    (tmp_path / "layers.py").write_text(text, encoding="utf-8")
+    for name in ("reference", "parity_tests", "torch_impl", "gradparity"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("", encoding="utf-8")
+    done = launched(tmp_path, *SMALL, "--implementations", "reference,mine.py")
+    assert done.returncode == 0, done
+    assert "all 297 test predictions agree" in done.stdout
+
+
+def test_what_cannot_be_loaded_in_another_process_is_told_in_a_sentence(
+    tmp_path: Path,
+) -> None:
+    """It can in this one: the second time it raises an error."""
+    (tmp_path / "once.py").write_text(
+        "from pathlib import Path\n"
+        "from gradparity.reference.layers import *\n"
+        "Path('loaded').touch(exist_ok=False)\n",
+        encoding="utf-8",
+    )
+    done = launched(tmp_path, *SMALL, "--implementations", "reference,once.py")
+    assert done.returncode == 2, done
+    *_, last = done.stderr.splitlines()
+    assert last.startswith("gradparity: once.py cannot be imported: FileExistsError"), (
+        done
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_one_that_raises_while_it_trains_is_told_and_the_others_go_on(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "raising.py").write_text(
+        "from gradparity.reference.layers import *\n"
+        "class Relu(Relu):\n"
+        "    def forward(self, x):\n"
+        "        raise RuntimeError('no ReLU here')\n",
+        encoding="utf-8",
+    )
+    names = "--implementations", "reference,raising.py"
+    done = launched(tmp_path, *SMALL, *names, "--json")
+    assert done.returncode == 1, done
+    assert done.stderr.count("\n") == 1  # which data set it is
+    found = json.loads(done.stdout)
+    assert {t["implementation"] for t in found["training"]} == {"reference"}
+    assert [(u["seed"], u["verdict"]) for u in found["untrained"]] == [
+        (0, "FAIL"),
+        (1, "FAIL"),
+    ]
+    done = launched(tmp_path, *SMALL[:-4], *names)
+    assert done.returncode == 1, done
+    said = "raising.py in float64 does not train: raised RuntimeError: no ReLU here"
+    assert said in done.stdout
 
 
 REFUSED = {
