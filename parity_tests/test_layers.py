@@ -5,13 +5,12 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
+from gradparity.parity_tests.catalogue.case import Case, NetworkCase
 from gradparity.parity_tests.catalogue.cases import (
     LAYER_CASES,
     LAYERS,
     LAYERS_AND_NETWORK,
     SHAPE_CASES,
-    Case,
-    NetworkCase,
 )
 from gradparity.parity_tests.checking.assertions import sentence
 from gradparity.parity_tests.checking.values import Prepared, check, labels, refusal

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gradparity.parity_tests.catalogue.cases import NetworkCase
+from gradparity.parity_tests.catalogue.case import NetworkCase
 from gradparity.parity_tests.checking.values import Prepared, check
 from gradparity.parity_tests.implementations.registry import (
     Arrays,

@@ -18,8 +18,9 @@ from gradparity.parity_tests.training.run import (
     run_trainings,
     train,
 )
-from gradparity.reference.datasets import Dataset, DatasetError
+from gradparity.reference.datasets import Dataset
 from gradparity.reference.datasets import load as load_dataset
+from gradparity.reference.mnist_files import DatasetError
 
 # Before the first ReLU flips, parameters of size 1 differ by a few hundred roundings.
 DRIFT = {"float64": FLOAT64_DRIFT, "float32": 1e-5}

@@ -15,8 +15,14 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 UNFINISHED = ".unfinished"  # how the name of a file ends that is being written
+ABANDONABLE = "gradparity-shared-"  # how the names of temporary folders begin
 _waiting: list[Callable[[], object]] = []
 
 
@@ -42,6 +48,47 @@ def passing_folder(parent: Path, prefix: str) -> Iterator[Path]:
     with at_end(partial(shutil.rmtree, folder, ignore_errors=True)):
         folder.mkdir()
         yield folder
+
+
+@contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """A passing folder for what may be large. `remove_abandoned` removes it, if the process
+    dies in the block (SIGKILL, a power failure).
+
+    As long as the process lives, it holds a lock on the folder itself.
+    """
+    with passing_folder(parent, ABANDONABLE) as folder, _locked(folder):
+        yield folder
+
+
+def remove_abandoned(parent: Path) -> None:
+    """Remove the temporary folders in `parent` whose processes have died.
+
+    Folders of other users stay, and so do empty ones: their processes may be about to
+    lock them. Where folders cannot be locked (Windows), nothing is removed.
+    """
+    for folder in parent.glob(f"{ABANDONABLE}*"):
+        with suppress(OSError), _locked(folder) as is_locked:
+            if is_locked and folder.stat().st_uid == os.getuid() and os.listdir(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Whether it could be locked, until the end of the block or of the process."""
+    if fcntl is None:
+        yield False
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_locked = True
+        except OSError:  # by another process; or the file system has no locks
+            is_locked = False
+        yield is_locked
+    finally:
+        os.close(descriptor)
 
 
 def write_whole(path: Path, content: bytes) -> None:

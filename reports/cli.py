@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -17,9 +18,10 @@ from typer import Argument, Option
 from gradparity.parity_tests import DTYPES
 from gradparity.parity_tests.benchmarks import ROUNDS
 from gradparity.parity_tests.processes.settings import WAITING, keep_memory
+from gradparity.reference.cleanup import remove_abandoned
 
 if TYPE_CHECKING:
-    from gradparity.parity_tests.measuring.records import Bench
+    from gradparity.parity_tests.measuring.records import Bench, Untrained
     from gradparity.parity_tests.training.checkpoints import Checkpoints
     from gradparity.parity_tests.training.run import Plan, Trained
     from gradparity.reference.datasets import Dataset
@@ -153,7 +155,7 @@ def check(
     from gradparity.parity_tests.catalogue.cases import LAYERS_AND_NETWORK
     from gradparity.parity_tests.measuring.records import Summary
     from gradparity.reports import running, tables
-    from gradparity.reports.console import output, say
+    from gradparity.reports.console import note, output, say
 
     chosen = choose("layer", layers or LAYERS_AND_NETWORK, LAYERS_AND_NETWORK)
     dtypes = choose("dtype", dtype.split(","), DTYPES)
@@ -162,6 +164,8 @@ def check(
         check_sensitivity(chosen, dtypes, names, as_json)
     checks, divergences = running.check(chosen, dtypes, names, edges_only=edges)
     summary = Summary.of(checks)
+    for reason in tables.missing_reasons(checks):
+        note(f"missing: {reason}")
     if as_json:
         print_json(checks=checks, divergences=divergences, summary=summary)
     elif edges:
@@ -308,7 +312,7 @@ def train(
     from gradparity.parity_tests.training.run import Plan, disagreements, unexplained
     from gradparity.reports import running, tables, writing
     from gradparity.reports import trainings as said
-    from gradparity.reports.console import note, output, say
+    from gradparity.reports.console import output, say
 
     dtypes = choose("dtype", dtype.split(","), DTYPES)
     names = choose_implementations(implementations, outsiders=True)
@@ -334,10 +338,12 @@ def train(
     if save is not None:
         save_parameters(save, trained.networks)
     wrong = disagreements(trainings, len(data.t_test))
+    wrong += tables.failures_to_train(trained.untrained)
     wrong += unexplained(trained.partings)
     if as_json:
         found = {"partings": trained.partings, "together": trained.together}
-        print_json(training=trainings, **(found if forensics else {}))
+        fields = found if forensics else {}
+        print_json(training=trainings, untrained=trained.untrained, **fields)
     else:
         for name in dtypes:
             is_mnist = data.name == "mnist"
@@ -349,8 +355,7 @@ def train(
             table.print(output)
         for sentence in said.parting_sentences(trained.partings, trained.together):
             say(sentence)
-        for sentence in trained.missing:
-            note(f"missing: {sentence}")
+        tell_untrained(trained.untrained)
         agreed = tables.training_sentence(trainings, len(data.t_test))
         for sentence in filter(None, wrong or [agreed]):
             say(sentence)
@@ -369,14 +374,15 @@ def train_seeds(
     from gradparity.parity_tests.training.seeds import bands, paired
     from gradparity.reports import running, tables
     from gradparity.reports import trainings as said
-    from gradparity.reports.console import note, output, say
+    from gradparity.reports.console import output, say
 
     tests = len(plan.dataset.t_test)
-    trainings, missing = running.train_seeds(plan, count, dtypes, names, jobs=jobs)
+    trainings, untrained = running.train_seeds(plan, count, dtypes, names, jobs=jobs)
     pairs = paired(trainings, tests)
     wrong = [sentence for row in pairs for sentence in row.disagreements]
+    wrong += tables.failures_to_train(untrained)
     if as_json:
-        print_json(training=trainings, seeds=pairs)
+        print_json(training=trainings, untrained=untrained, seeds=pairs)
     else:
         if plan.dataset.name == "mnist":
             for table in said.band_tables(list(bands(trainings))):
@@ -384,12 +390,24 @@ def train_seeds(
         if pairs:
             said.paired_table(pairs).print(output)
             say(said.PAIRED_LEGEND)
-        for sentence in missing:
-            note(f"missing: {sentence}")
+        tell_untrained(untrained)
         agreed = tables.training_sentence(trainings, tests)
         for sentence in filter(None, wrong or [agreed]):
             say(sentence)
     raise typer.Exit(1 if wrong else 0)
+
+
+def tell_untrained(untrained: "list[Untrained]") -> None:
+    """The trainings that there are none of; on standard error each reason once."""
+    from gradparity.parity_tests.measuring.records import Verdict
+    from gradparity.reports.console import note, output
+    from gradparity.reports.tables import untrained_table
+
+    reasons = (u.note for u in untrained if u.verdict == Verdict.MISSING)
+    for reason in dict.fromkeys(reasons):
+        note(f"missing: {reason}")
+    if untrained:
+        untrained_table(untrained).print(output)
 
 
 @app.command()
@@ -748,7 +766,7 @@ def verify(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 @data_app.command()
 def fetch() -> None:
     """Download MNIST into the user cache, where it is not there already."""
-    from gradparity.reference.datasets import fetch_mnist
+    from gradparity.reference.mirrors import fetch_mnist
     from gradparity.reports.console import download_bars, say
 
     with download_bars() as progress:
@@ -827,7 +845,8 @@ def open_checkpoints(folder: Path, plan: "Plan", resume: bool) -> "Checkpoints":
     for name, number in software.pop("threads").items():
         software[f"{name} threads"] = number
     software |= software.pop("switches")
-    software.pop("announced", None)  # does not change what the others compute
+    for name in ("announced", "missing"):  # do not change what the others compute
+        software.pop(name, None)
     return Checkpoints.open(folder, plan, resume, software, note)
 
 
@@ -875,7 +894,7 @@ def list_files(
     data_dir: Path | None, as_json: bool, columns: list[str]
 ) -> list[dict[str, Any]]:
     """Print the state of MNIST's files in every place, in a table with these columns."""
-    from gradparity.reference.datasets import verify_mnist
+    from gradparity.reference.mnist_files import verify_mnist
     from gradparity.reports.console import output
     from gradparity.reports.tables import Table
 
@@ -914,6 +933,7 @@ def main() -> None:
     for name, value in WAITING.items():
         os.environ.setdefault(name, value)
     keep_memory()
+    remove_abandoned(Path(gettempdir()))
     # An import makes many objects and hardly any garbage: PyTorch's and JAX's take a
     # fifth longer when it is looked for after every 700 of them.
     gc.set_threshold(100_000, 10, 10)
@@ -939,7 +959,7 @@ def is_refusal(error: Exception) -> bool:
     )
     from gradparity.parity_tests.training.checkpoints import CheckpointError
     from gradparity.parity_tests.training.run import TrainingDiverged
-    from gradparity.reference.datasets import DatasetError
+    from gradparity.reference.mnist_files import DatasetError
     from gradparity.reports.explain.making import UnusableInput
     from gradparity.reports.explain.own import UnusableFunction
     from gradparity.reports.results import UnreadableResults

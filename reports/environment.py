@@ -4,12 +4,13 @@ import os
 import platform
 import sys
 from collections.abc import Callable
-from importlib import import_module, metadata
+from importlib import metadata
 from types import ModuleType
 
 import numpy as np
 import threadpoolctl
 
+from gradparity.parity_tests.implementations.registry import NotInstalled, framework
 from gradparity.parity_tests.implementations.user_supplied import announced
 from gradparity.reports.results import Environment
 
@@ -21,8 +22,9 @@ VARIABLES = (
 
 
 def describe() -> Environment:
-    """This machine, as it is now. Imports torch and JAX if they are installed."""
-    torch, jax = module("torch"), module("jax")
+    """This machine, as it is now. Imports torch and JAX if they can be imported."""
+    missing: dict[str, str] = {}
+    torch, jax = module("torch", missing), module("jax", missing)
     switches = {"longdouble eps": f"{np.finfo(np.longdouble).eps:.3g}"}
     if torch:
         switches |= read_switches(TORCH_SWITCHES, torch)
@@ -49,14 +51,16 @@ def describe() -> Environment:
         },
         switches=switches,
         announced=announced(),
+        missing=missing,
     )
 
 
-def module(name: str) -> ModuleType | None:
-    """The module, or None where it is not installed."""
+def module(name: str, missing: dict[str, str]) -> ModuleType | None:
+    """The module; or None where it cannot be imported: `missing` has the reason then."""
     try:
-        return import_module(name)
-    except ImportError:
+        return framework(name)
+    except NotInstalled as reason:
+        missing[name] = str(reason)
         return None
 
 

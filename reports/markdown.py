@@ -54,7 +54,10 @@ def checks(results: Results) -> list[str]:
         parts.append(f"### {layer}")
         for _, dtype, table in group:
             parts += [dtype, table.markdown()]
-    warnings = [f"Warning: {sentence}." for sentence in tables.warnings(results.checks)]
+    warnings = [
+        f"Missing: {reason}." for reason in tables.missing_reasons(results.checks)
+    ]
+    warnings += [f"Warning: {said}." for said in tables.warnings(results.checks)]
     heading = "## Gradient differences"
     return [heading, tables.LEGEND, tables.R_LEGEND, *warnings, *parts] if parts else []
 

@@ -20,6 +20,7 @@ from gradparity.parity_tests.measuring.records import (
     Together,
     Training,
     TruthCheck,
+    Untrained,
 )
 
 
@@ -52,6 +53,7 @@ class Environment(Record):
     threads: dict[str, int | None]
     switches: dict[str, str] = Field(default_factory=dict)
     announced: dict[str, str] = Field(default_factory=dict)  # implementations: modules
+    missing: dict[str, str] = Field(default_factory=dict)  # frameworks: why
     dataset: DatasetInfo | None = None
     command: str = ""
     seed: int | None = None
@@ -68,6 +70,7 @@ class Results(Record):
     checks: list[Check]
     training: list[Training]
     outsiders: list[Training] = Field(default_factory=list)
+    untrained: list[Untrained] = Field(default_factory=list)
     partings: list[Parting] = Field(default_factory=list)
     together: list[Together] = Field(default_factory=list)
     divergences: list[Divergence]

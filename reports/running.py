@@ -30,6 +30,8 @@ from gradparity.parity_tests.measuring.records import (
     Summary,
     Together,
     Training,
+    Untrained,
+    Verdict,
 )
 from gradparity.parity_tests.processes import parallel
 from gradparity.parity_tests.training import forensics, seeds
@@ -75,14 +77,14 @@ def sensitivity(
 @dataclass
 class Trained:
     """All trainings, the reference always first; what forensics found of them, if that was
-    asked for; why any of them is missing; and the networks, by dtype and name, of those
+    asked for; those that there are none of; and the networks, by dtype and name, of those
     that were trained in this process.
     """
 
     trainings: list[Training]
     partings: list[Parting] = field(default_factory=list)
     together: list[Together] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
+    untrained: list[Untrained] = field(default_factory=list)
     networks: dict[str, training.Trained] = field(default_factory=dict)
 
     @classmethod
@@ -92,6 +94,7 @@ class Trained:
             [training for group in groups for training in group.trainings],
             [parting for group in groups for parting in group.partings],
             [stayed for group in groups for stayed in group.together],
+            [none for group in groups for none in group.untrained],
         )
 
 
@@ -108,7 +111,10 @@ def train(
     In more than one of `jobs`, each dtype has a process of its own, and nothing is known
     of the networks but what the trainings tell.
     """
-    present, missing = load_trained(implementations)
+    present, missing = parallel.load_trained(trainable(implementations))
+    untrained = [
+        none for dtype in dtypes for none in parallel.absent(missing, dtype, plan.seed)
+    ]
     if jobs is not None and jobs > 1:
         names = [each.name for each in present]
         kind = parallel.Investigations if find_partings else parallel.Trainings
@@ -117,10 +123,8 @@ def train(
             bar("Training", sum(task.total for task in tasks)) as advance,
             parallel.started(tasks, jobs) as running,
         ):
-            groups = running.wait(advance)
-        if not find_partings:
-            groups = [parallel.Investigated(group, [], []) for group in groups]
-        return replace(Trained.of(groups), missing=missing)
+            trained = Trained.of(running.wait(advance))
+        return replace(trained, untrained=untrained + trained.untrained)
     if find_partings:
         present[0] = forensics.Watch()
     networks: dict[str, training.Trained] = {}
@@ -132,8 +136,9 @@ def train(
             lambda name, dtype, steps: advance(steps),
             checkpoints,
             inspect=networks.__setitem__,
+            failed=untrained.append,
         )
-    trained = Trained(found, missing=missing, networks=networks)
+    trained = Trained(found, untrained=untrained, networks=networks)
     if find_partings:
         total = len(dtypes) * (len(present) - 1)
         with bar("Looking for where they part", total) as advance:
@@ -150,27 +155,22 @@ def train_seeds(
     dtypes: Sequence[str],
     implementations: Sequence[str],
     jobs: int | None = None,
-) -> tuple[list[Training], list[str]]:
-    """The same from so many seeds, side by side in `jobs` processes."""
-    present, missing = load_trained(implementations)
+) -> tuple[list[Training], list[Untrained]]:
+    """The same from so many seeds, side by side in `jobs` processes; and those that there
+    are none of. What is missing is missing from the first seed.
+    """
+    present, missing = parallel.load_trained(trainable(implementations))
     tasks = seeds.tasks(plan, count, dtypes, [each.name for each in present])
     total = sum(task.total for task in tasks)
     with (
         bar(f"Training from {count} seeds", total) as advance,
         parallel.started(tasks, jobs) as running,
     ):
-        found = running.wait(advance)
-    return [training for trainings in found for training in trainings], missing
-
-
-def load_trained(
-    implementations: Sequence[str],
-) -> tuple[list[Implementation], list[str]]:
-    """The reference and those of these that train; and why any of them is missing."""
-    present, missing = load_present(trainable(implementations))
-    silent = [each.name for each in present if each.train is None]
-    missing += [f"{name} offers no network to train" for name in silent]
-    return [each for each in present if each.train is not None], missing
+        found = Trained.of(running.wait(advance))
+    lacking = [
+        none for dtype in dtypes for none in parallel.absent(missing, dtype, plan.seed)
+    ]
+    return found.trainings, lacking + found.untrained
 
 
 def trainable(implementations: Sequence[str]) -> list[str]:
@@ -265,12 +265,14 @@ def report(
         found = iter(running.wait(advance))
     trained = Trained.of([next(found) for _ in trainings])
     checks, divergences = next(found)
-    tenths = [training for _ in outside for training in next(found)]
+    tenths = Trained.of([next(found) for _ in outside])
     twice, confirmed = found
     checks += twice
+    untrained = trained.untrained + tenths.untrained
     from_seeds: list[Training] = []
     if seed_count:
-        from_seeds, _ = train_seeds(plan, seed_count, dtypes, layered, jobs)
+        from_seeds, lacking = train_seeds(plan, seed_count, dtypes, layered, jobs)
+        untrained += [none for none in lacking if none.verdict == Verdict.FAIL]
     tried: list[Exhaustive] = []
     if every_float32:
         run = exhaustive.Run(exhaustive.LAYERS, load_present(layered)[0])
@@ -293,7 +295,8 @@ def report(
         environment=environment,
         checks=checks,
         training=trained.trainings,
-        outsiders=tenths,
+        outsiders=tenths.trainings,
+        untrained=untrained,
         partings=trained.partings,
         together=trained.together,
         divergences=divergences,

@@ -17,6 +17,7 @@ from rich.table import Table as RichTable
 from tabulate import tabulate
 
 from gradparity.parity_tests.checking.exhaustive import FLOATS
+from gradparity.parity_tests.checking.values import NOT_OFFERED
 from gradparity.parity_tests.implementations.registry import IMPLEMENTATIONS, OUTSIDERS
 from gradparity.parity_tests.measuring.elementary import Measured
 from gradparity.parity_tests.measuring.records import (
@@ -29,6 +30,7 @@ from gradparity.parity_tests.measuring.records import (
     Summary,
     Training,
     TruthCheck,
+    Untrained,
     Verdict,
 )
 from gradparity.parity_tests.measuring.wording import listed
@@ -299,6 +301,12 @@ def warnings(checks: Iterable[Check]) -> list[str]:
     ]
 
 
+def missing_reasons(checks: Iterable[Check]) -> list[str]:
+    """Why implementations could not be compared at all, each reason once."""
+    notes = (c.note for c in checks if c.verdict == Verdict.MISSING)
+    return list(dict.fromkeys(n for n in notes if n and n != NOT_OFFERED))
+
+
 def mutant_table(mutants: Iterable[MutantResult]) -> Table:
     """Every planted mistake: by how many checks it was caught, and the first of them."""
     headers = ["mistake", "in", "layer", "caught by", "first", "ratio, or why"]
@@ -532,6 +540,21 @@ def training_table(trainings: Sequence[Training]) -> Table:
     return Table("Trainings", headers, rows)
 
 
+def untrained_table(untrained: Sequence[Untrained]) -> Table:
+    """The trainings that there are none of, and why."""
+    rows = [
+        [u.implementation, u.dtype, str(u.seed), u.verdict.value, u.note]
+        for u in untrained
+    ]
+    headers = ["implementation", "dtype", "seed", "verdict", "why"]
+    return Table("Not trained", headers, rows)
+
+
+def failures_to_train(untrained: Sequence[Untrained]) -> list[str]:
+    """A sentence for each that raised an error."""
+    return [u.sentence for u in untrained if u.verdict == Verdict.FAIL]
+
+
 def checks_sentence(summary: Summary) -> str:
     """The checks in one sentence."""
     compared = summary.checks - summary.missing
@@ -631,6 +654,7 @@ def problems(results: Results) -> list[str]:
     ]
     found += disagreements(results.training, results.tests)
     found += disagreements(results.outsiders, results.tests)
+    found += failures_to_train(results.untrained)
     found += unexplained(results.partings)
     found += [sentence for row in results.seeds for sentence in row.disagreements]
     return found + [
@@ -668,12 +692,19 @@ def headline(results: Results) -> str:
 
 
 def environment_table(environment: Environment) -> Table:
-    """Versions, machine and switches; what is not installed is missing."""
-    apart = {"dataset", "switches", "threads", "announced"}
+    """Versions, machine and switches; of a framework that is missing, why."""
+    apart = {"dataset", "switches", "threads", "announced", "missing"}
     known = environment.model_dump(exclude=apart)
     frameworks = ("torch", "jax")
+
+    def shown(name: str, value: object) -> str:
+        why = environment.missing.get(name)
+        return (
+            str(value) if value is not None else f"missing: {why}" if why else "missing"
+        )
+
     rows = [
-        [name, "missing" if value is None else str(value)]
+        [name, shown(name, value)]
         for name, value in known.items()
         if value not in (None, "") or name in frameworks
     ]

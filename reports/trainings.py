@@ -24,6 +24,7 @@ from gradparity.reports.tables import (
     number,
     training_sentence,
     training_table,
+    untrained_table,
 )
 
 OUTCOME = (
@@ -47,6 +48,10 @@ PAIRED_LEGEND = (
     "Differences are taken by seed; the interval is Student's t, p that of the exact test "
     "that flips their signs. Differing: the seeds that end with test predictions unlike "
     "the reference's, and how many those are in all."
+)
+UNTRAINED = (
+    "Trainings that there are none of: what they need is missing, or they raised an error "
+    "(FAIL), and the others went on without them."
 )
 PARTINGS = (
     "A step parts two trainings where it adds more to the difference of some parameter "
@@ -100,6 +105,13 @@ def sections(results: Results) -> list[Section]:
             OUTSIDERS,
             outsider_sentences(results),
             [training_table(results.outsiders)],
+        ),
+        Section(
+            "untrained",
+            "Not trained",
+            UNTRAINED,
+            [],
+            [untrained_table(results.untrained)],
         ),
         Section("seeds", "From several seeds", PAIRED_LEGEND, [], seed_tables(results)),
     ]

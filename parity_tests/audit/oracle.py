@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from mpmath import mp
 
-from gradparity.parity_tests.catalogue.cases import Case, NetworkCase
+from gradparity.parity_tests.catalogue.case import Case, NetworkCase
 from gradparity.parity_tests.implementations.registry import (
     Arrays,
     differentiable,

@@ -15,13 +15,12 @@ from typing import Any
 import numpy as np
 
 from gradparity.parity_tests import DTYPES
+from gradparity.parity_tests.catalogue.case import Case, NetworkCase
 from gradparity.parity_tests.catalogue.cases import (
     LAYER_CASES,
     LAYERS_AND_NETWORK,
     NETWORK_CASES,
     SHAPE_CASES,
-    Case,
-    NetworkCase,
 )
 from gradparity.parity_tests.checking.values import Prepared, check, raised_by
 from gradparity.parity_tests.grading.exercise import exercise

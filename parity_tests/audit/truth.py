@@ -16,7 +16,8 @@ import numpy as np
 from mpmath import mp
 
 from gradparity.parity_tests.audit import oracle
-from gradparity.parity_tests.catalogue.cases import SMALL_CASES, Case, NetworkCase
+from gradparity.parity_tests.catalogue.case import Case, NetworkCase
+from gradparity.parity_tests.catalogue.cases import SMALL_CASES
 from gradparity.parity_tests.checking import products
 from gradparity.parity_tests.checking.products import Moving
 from gradparity.parity_tests.checking.values import REFERENCE, error_bounds, run

@@ -22,12 +22,8 @@ from gradparity.parity_tests.benchmarks.commands import (
     run,
 )
 from gradparity.parity_tests.benchmarks.series import Series
-from gradparity.parity_tests.catalogue.cases import (
-    LAYER_CASES,
-    NETWORK_CASES,
-    Case,
-    NetworkCase,
-)
+from gradparity.parity_tests.catalogue.case import Case, NetworkCase
+from gradparity.parity_tests.catalogue.cases import LAYER_CASES, NETWORK_CASES
 from gradparity.parity_tests.checking.values import offers
 from gradparity.parity_tests.checking.values import run as run_case
 from gradparity.parity_tests.implementations.registry import (

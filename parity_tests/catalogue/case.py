@@ -100,11 +100,13 @@ class Case:
         return {**self.inputs, "dout": self.dout}
 
     def to(self, dtype: Any) -> Self:
-        """The case in a dtype, in arrays of its own. Labels keep their dtype, and so do
-        arrays that are wrong.
+        """The case in a dtype, in arrays of its own. One-hot labels have this dtype as
+        well; integer labels keep theirs, and so do labels that must be refused.
         """
         inputs = {
-            name: laid_out_as(value, value) if name == "t" else cast(value, dtype)
+            name: cast_labels(value, dtype, self.kind)
+            if name == "t"
+            else cast(value, dtype)
             for name, value in self.inputs.items()
         }
         return replace(self, inputs=inputs, dout=cast(self.dout, dtype))
@@ -132,10 +134,10 @@ class NetworkCase:
         return {**self.params, "x": self.x, "t": self.t}
 
     def to(self, dtype: Any) -> Self:
+        """The same as of `Case`."""
         params = {name: cast(value, dtype) for name, value in self.params.items()}
-        return replace(
-            self, params=params, x=cast(self.x, dtype), t=laid_out_as(self.t, self.t)
-        )
+        labels = cast_labels(self.t, dtype, self.kind)
+        return replace(self, params=params, x=cast(self.x, dtype), t=labels)
 
 
 def cast(value: np.ndarray, dtype: Any) -> np.ndarray:
@@ -154,6 +156,15 @@ def cast(value: np.ndarray, dtype: Any) -> np.ndarray:
                 narrow = getattr(Corners.of(dtype), corner.name)
                 result[here] = np.copysign(narrow, value[here])
     return result
+
+
+def cast_labels(t: np.ndarray, dtype: Any, kind: Kind) -> np.ndarray:
+    """A copy of labels: in this dtype if they are one-hot rows of a valid case.
+
+    What is wrong with those of an invalid case may be their dtype, which the refusal
+    names.
+    """
+    return laid_out_as(t, t) if kind == "invalid" else cast(t, dtype)
 
 
 def laid_out_as(like: np.ndarray, value: np.ndarray) -> np.ndarray:

@@ -33,8 +33,8 @@ def assert_parity(
             dict, of NumPy arrays; or a plain function in PyTorch or JAX, which is
             differentiated. Inputs are passed by position: `(x)`, `(x, W, b)`, `(x, t)`.
         layer: what it claims to be, by the name in `reference/layers.py`: "Affine".
-        dtypes: in which it is tried: every input has this dtype but labels, of which
-            one-hot rows are float64; and every result must have it.
+        dtypes: in which it is tried: every input has this dtype, one-hot labels included,
+            but integer labels; and every result must have it.
         edges: also at 0, infinities, NaN and subnormal numbers, where it saturates, and
             in odd layouts of memory.
         vjp: differentiates a plain function that is written for neither framework:

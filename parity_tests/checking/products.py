@@ -15,13 +15,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from gradparity.parity_tests.catalogue.case import cast
-from gradparity.parity_tests.catalogue.cases import (
-    LAYER_CASES,
-    NETWORK_CASES,
-    Case,
-    NetworkCase,
-)
+from gradparity.parity_tests.catalogue.case import Case, NetworkCase, cast
+from gradparity.parity_tests.catalogue.cases import LAYER_CASES, NETWORK_CASES
 from gradparity.parity_tests.checking.values import raised_by, trusted, try_load
 from gradparity.parity_tests.implementations.registry import (
     Arrays,

@@ -8,12 +8,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from gradparity.parity_tests.catalogue.case import Case, NetworkCase
 from gradparity.parity_tests.catalogue.cases import (
     LAYER_CASES,
     LAYERS_AND_NETWORK,
     NETWORK_CASES,
-    Case,
-    NetworkCase,
 )
 from gradparity.parity_tests.catalogue.divergences import Seen, documented, table
 from gradparity.parity_tests.catalogue.spellings import SPELLINGS

@@ -8,10 +8,10 @@ from queue import SimpleQueue
 
 from gradparity.parity_tests.grading.confinement import Limits
 from gradparity.parity_tests.grading.judging import judge
-from gradparity.parity_tests.grading.launching import Stopped, Unusable, launch
+from gradparity.parity_tests.grading.launching import Stopped, launch
 from gradparity.parity_tests.grading.messages import short
 from gradparity.parity_tests.grading.records import GradedFile
-from gradparity.parity_tests.grading.submission_files import find, is_one
+from gradparity.parity_tests.grading.submission_files import Unusable, find, is_one
 from gradparity.parity_tests.grading.tasks import all_tasks
 from gradparity.reference.cleanup import at_end
 

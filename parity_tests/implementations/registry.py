@@ -22,7 +22,7 @@ Arrays = dict[str, np.ndarray]
 
 
 class NotInstalled(Exception):
-    """The framework that an implementation needs cannot be imported."""
+    """The framework that an implementation needs cannot be imported, and why."""
 
 
 class Implementation(Protocol):
@@ -61,12 +61,26 @@ class Implementation(Protocol):
         """A function of `spellings.py` -> the same with that for every layer."""
 
 
+_broken: dict[str, str] = {}  # frameworks that are there and cannot be imported: why
+
+
 def framework(name: str) -> Any:
-    """The module of that name, or `NotInstalled`."""
+    """The module of that name.
+
+    Raises `NotInstalled` if it cannot be imported, whatever it raises: a library that is
+    missing below it, for instance, is an OSError. What failed half-way is not tried again,
+    for the second time it would fail for another reason.
+    """
+    if name in _broken:
+        raise NotInstalled(_broken[name])
     try:
         module = import_module(name)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise NotInstalled(f"{name} cannot be imported: {error}") from error
+    except (Exception, SystemExit) as error:
+        said = f"{type(error).__name__}: {error}".rstrip(": ")
+        _broken[name] = f"{name} cannot be imported: {said}"
+        raise NotInstalled(_broken[name]) from error
     if name == "jax":
         compiling.watch(module)
     return module

@@ -19,6 +19,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -110,8 +111,8 @@ def import_target(target: str) -> ModuleType:
     try:
         if target.endswith(".py"):
             return _import_file(Path(target))
-        _make_importable(Path.cwd())
-        return importlib.import_module(target)
+        with _importable(Path.cwd()):
+            return importlib.import_module(target)
     except (Exception, SystemExit) as error:  # whatever it raises when it is imported
         raise UnusableImplementation(
             f"{target} cannot be imported: {type(error).__name__}: {error}{line(error)}"
@@ -139,8 +140,8 @@ def _import_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickle look there
     before = {*sys.modules}
-    _make_importable(path.parent)
-    spec.loader.exec_module(module)
+    with _importable(path.parent):
+        spec.loader.exec_module(module)
     for name in {*sys.modules} - before:
         file = getattr(sys.modules[name], "__file__", None)
         if file and Path(file).is_relative_to(path.parent):
@@ -148,9 +149,22 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-def _make_importable(folder: Path) -> None:
-    """What lies in a folder can be imported, from now on and first of all."""
-    sys.path[:] = [str(folder), *(each for each in sys.path if each != str(folder))]
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """What lies in a folder can be imported: first of all in the block, as by a script in
+    it; and last of all from then on, by functions that import when they are called.
+
+    Were it to stay first, its `reference/` would take the place of ours: in this process
+    where ours is imported later, and in those that are started with the same `sys.path`.
+    """
+    first = str(folder)
+    sys.path.insert(0, first)
+    try:
+        yield
+    finally:
+        sys.path.remove(first)  # the first of that name: where it was before, it stays
+        if first not in sys.path:
+            sys.path.append(first)
 
 
 # --- A layer, in whichever style ------------------------------------------------------

@@ -199,6 +199,22 @@ class Training(Record):
         return max((d.max_abs for d in self.drift), default=0.0)
 
 
+class Untrained(Record):
+    """A training that did not come to its end. The verdict is `missing` where a framework
+    cannot be imported, and `FAIL` where an error was raised; `note` says which.
+    """
+
+    implementation: str
+    dtype: str
+    seed: int
+    verdict: Verdict
+    note: str
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.implementation} in {self.dtype} does not train: {self.note}"
+
+
 class Apart(Record):
     """How far the parameters are from the reference's after a step; and how far they
     would be, had the masks agreed in the step that parted them.

@@ -7,16 +7,17 @@ each for their arithmetic; or fewer, with more.
 
 import multiprocessing.resource_tracker
 import os
+import re
 import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import joblib
 import numpy as np
@@ -29,11 +30,17 @@ from gradparity.parity_tests.implementations.registry import (
     Implementation,
     NotInstalled,
 )
-from gradparity.parity_tests.measuring.records import Parting, Together, Training
+from gradparity.parity_tests.measuring.records import (
+    Parting,
+    Together,
+    Training,
+    Untrained,
+    Verdict,
+)
 from gradparity.parity_tests.processes import compiling, settings
 from gradparity.parity_tests.training import forensics
 from gradparity.parity_tests.training.run import Plan, Trained, in_dtype, run_trainings
-from gradparity.reference.cleanup import passing_folder
+from gradparity.reference.cleanup import temporary_folder
 from gradparity.reference.datasets import Dataset
 
 OFTEN = 0.2  # seconds between two looks
@@ -70,13 +77,19 @@ class Trainings:
         """The steps of all trainings."""
         return self.steps * len(self.implementations)
 
-    def run(self, progress: Callable[[int], object]) -> list[Training]:
-        return run_trainings(
-            self.plan(),
-            [self.dtype],
-            self.loaded(progress),
-            lambda name, dtype, steps: progress(steps),
+    def run(self, progress: Callable[[int], object]) -> "Investigated":
+        found = Investigated()
+        implementations = self.loaded(progress, found.untrained)
+        found.trainings.extend(
+            run_trainings(
+                self.plan(),
+                [self.dtype],
+                implementations,
+                lambda name, dtype, steps: progress(steps),
+                failed=found.untrained.append,
+            )
         )
+        return found
 
     def plan(self) -> Plan:
         # From joblib they come as np.memmap, which takes longer to look samples up.
@@ -85,21 +98,55 @@ class Trainings:
         given = self.steps, self.batch_size, self.learning_rate, self.seed
         return Plan.of(dataset, *given)
 
-    def loaded(self, progress: Callable[[int], object]) -> list[Implementation]:
-        """Those that there are; the steps of the others count as made."""
-        found = [try_load(name) for name in self.implementations]
-        present = [each for each in found if not isinstance(each, NotInstalled)]
-        trained = [each for each in present if each.train is not None]
-        progress(self.steps * (len(found) - len(trained)))
-        return trained
+    def loaded(
+        self, progress: Callable[[int], object], untrained: list[Untrained]
+    ) -> list[Implementation]:
+        """Those that train; the others are added to `untrained`, and their steps count as
+        made.
+        """
+        present, missing = load_trained(self.implementations)
+        untrained += absent(missing, self.dtype, self.seed)
+        progress(self.steps * len(missing))
+        return present
 
 
-class Investigated(NamedTuple):
-    """Trainings in one dtype, and where they part."""
+def load_trained(names: Sequence[str]) -> tuple[list[Implementation], dict[str, str]]:
+    """Those of these implementations that train; and why any other does not, by name."""
+    present: list[Implementation] = []
+    missing: dict[str, str] = {}
+    for name in names:
+        found = try_load(name)
+        if isinstance(found, NotInstalled):
+            missing[name] = str(found)
+        elif found.train is None:
+            missing[name] = f"{name} offers no network to train"
+        else:
+            present.append(found)
+    return present, missing
 
-    trainings: list[Training]
-    partings: list[Parting]
-    together: list[Together]
+
+def absent(missing: Mapping[str, str], dtype: str, seed: int) -> list[Untrained]:
+    """The trainings that there are none of, since these implementations are missing."""
+    return [
+        Untrained(
+            implementation=name,
+            dtype=dtype,
+            seed=seed,
+            verdict=Verdict.MISSING,
+            note=reason,
+        )
+        for name, reason in missing.items()
+    ]
+
+
+@dataclass(frozen=True)
+class Investigated:
+    """Trainings in one dtype, where they part, and those that there are none of."""
+
+    trainings: list[Training] = field(default_factory=list)
+    partings: list[Parting] = field(default_factory=list)
+    together: list[Together] = field(default_factory=list)
+    untrained: list[Untrained] = field(default_factory=list)
 
 
 class Investigations(Trainings):
@@ -109,18 +156,19 @@ class Investigations(Trainings):
     threads they would not have the same bits.
     """
 
-    def run(self, progress: Callable[[int], object]) -> Any:
+    def run(self, progress: Callable[[int], object]) -> Investigated:
         trained: Trained = {}
-        plan = self.plan()
+        plan, untrained = self.plan(), list[Untrained]()
         trainings = run_trainings(
             plan,
             [self.dtype],
-            [forensics.Watch(), *self.loaded(progress)[1:]],
+            [forensics.Watch(), *self.loaded(progress, untrained)[1:]],
             lambda name, dtype, steps: progress(steps),
             inspect=lambda dtype, group: trained.update(group),
+            failed=untrained.append,
         )
         found = forensics.investigate(plan, self.dtype, trained)
-        return Investigated(trainings, *found)
+        return Investigated(trainings, *found, untrained)
 
 
 class Running:
@@ -141,7 +189,8 @@ class Running:
 
         Raises:
             TrainingDiverged: a loss is infinite or NaN.
-            ChildProcessError: a process was ended by somebody else.
+            ChildProcessError: a process ended before its task did.
+            Exception: whatever a task raised.
         """
         ended = threading.Event()
         teller = threading.Thread(target=self._tell, args=(progress, ended))
@@ -151,9 +200,7 @@ class Running:
             self.compiled = sum(seconds for _, seconds in found)
             return [result for result, _ in found]
         except TerminatedWorkerError as error:
-            raise ChildProcessError(
-                "a process that trained was ended: was there too little memory?"
-            ) from error
+            raise ChildProcessError(how_it_ended(str(error))) from error
         finally:
             ended.set()
             teller.join()
@@ -167,10 +214,24 @@ class Running:
             told = done
 
 
+def how_it_ended(said: str) -> str:
+    """How a process ended, of what loky says: `... are {SIGKILL(-9), EXIT(1)}`."""
+    codes = re.findall(r"(\w+)\((-?\d+)\)", said)
+    signals = sorted({name for name, code in codes if int(code) < 0})
+    if "SIGKILL" in signals:
+        how = "by SIGKILL, as the system ends processes where memory runs out"
+    elif signals:
+        how = f"by {', '.join(signals)}"
+    else:
+        statuses = sorted({code for _, code in codes})
+        how = f"with exit status {', '.join(statuses) or 'unknown'}"
+    return f"a process that trained or compared was ended {how}"
+
+
 @contextmanager
 def sharing(dataset: Dataset) -> Iterator[Dataset]:
     """The same, with its images in files that all processes share as their memory."""
-    with passing_folder(Path(gettempdir()), "gradparity-") as folder:
+    with temporary_folder(Path(gettempdir())) as folder:
         # From here on, nothing holds on to the arrays that came.
         dataset = _shared(dataset, folder)
         yield dataset
@@ -227,7 +288,7 @@ def started(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Running]
             the tasks run when they are waited for.
     """
     wanted = jobs or joblib.cpu_count()
-    with passing_folder(Path(gettempdir()), "gradparity-") as folder:
+    with temporary_folder(Path(gettempdir())) as folder:
         done = np.memmap(folder / "steps", np.int64, "w+", shape=len(tasks))
         if wanted == 1:
             yield Running((_work(task, done, i) for i, task in enumerate(tasks)), done)

@@ -18,9 +18,16 @@ from gradparity.parity_tests.implementations.registry import (
     Arrays,
     Implementation,
 )
-from gradparity.parity_tests.measuring.records import Drift, Epoch, Parting, Training
+from gradparity.parity_tests.measuring.records import (
+    Drift,
+    Epoch,
+    Parting,
+    Training,
+    Untrained,
+    Verdict,
+)
 from gradparity.parity_tests.training import outcome
-from gradparity.parity_tests.training.checkpoints import Checkpoints
+from gradparity.parity_tests.training.checkpoints import CheckpointError, Checkpoints
 from gradparity.reference.datasets import Dataset
 from gradparity.reference.networks import TwoLayerNet
 from gradparity.reference.training import choose_batches
@@ -251,28 +258,64 @@ def run_trainings(
     progress: Callable[[str, str, int], object] = lambda name, dtype, steps: None,
     checkpoints: Checkpoints | None = None,
     inspect: Callable[[str, Trained], object] = lambda dtype, trained: None,
+    failed: Callable[[Untrained], object] | None = None,
 ) -> list[Training]:
     """Every implementation in every dtype, one after another; the reference, first of
     them, is what the others are held against. `inspect` is called with all of a dtype.
+
+    Where `failed` is given, it is called with every training but the reference's that
+    raises an error, and the others go on.
     """
     trainings: list[Training] = []
     for dtype in dtypes:
         trained: Trained = {}
         baseline: Trajectory | None = None
         for each in implementations:
-            training, path = train(
-                plan,
-                dtype,
-                each,
-                baseline,
-                partial(progress, each.name, dtype),
-                checkpoints,
-            )
+            counted = Counted(partial(progress, each.name, dtype))
+            try:
+                training, path = train(
+                    plan, dtype, each, baseline, counted, checkpoints
+                )
+            except (CheckpointError, MemoryError):
+                raise
+            except (Exception, SystemExit) as error:  # the others go on
+                if failed is None or baseline is None:
+                    raise
+                failed(
+                    Untrained(
+                        implementation=each.name,
+                        dtype=dtype,
+                        seed=plan.seed,
+                        verdict=Verdict.FAIL,
+                        note=sentence_of(error),
+                    )
+                )
+                counted(plan.steps - counted.steps)
+                continue
             trainings.append(training)
             trained[each.name] = each, path
             baseline = baseline or path
         inspect(dtype, trained)
     return trainings
+
+
+class Counted:
+    """Hands on the numbers of steps that it is told, and knows their sum."""
+
+    def __init__(self, progress: Callable[[int], object]) -> None:
+        self.progress, self.steps = progress, 0
+
+    def __call__(self, steps: int) -> None:
+        self.steps += steps
+        self.progress(steps)
+
+
+def sentence_of(error: BaseException) -> str:
+    """What a training that raised this is told to have died of, in one line."""
+    if isinstance(error, TrainingDiverged):
+        return str(error)
+    first = str(error).strip().partition("\n")[0]
+    return f"raised {type(error).__name__}{': ' if first else ''}{first}"
 
 
 def disagreement(training: Training, reference: Training, tests: int) -> str | None:

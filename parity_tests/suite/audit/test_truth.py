@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from gradparity.parity_tests.audit import oracle, truth
+from gradparity.parity_tests.catalogue.case import Case, NetworkCase
 from gradparity.parity_tests.catalogue.cases import (
     LAYER_CASES,
     LAYERS_AND_NETWORK,
     SHAPE_CASES,
     SMALL_CASES,
-    Case,
-    NetworkCase,
 )
 from gradparity.parity_tests.checking.values import quantities
 from gradparity.parity_tests.implementations.registry import Arrays, LectureStyle

@@ -33,7 +33,7 @@ from gradparity.parity_tests.benchmarks.series import Series
 from gradparity.parity_tests.implementations.registry import framework
 from gradparity.parity_tests.measuring.records import BenchRatio
 from gradparity.parity_tests.processes import compiling
-from gradparity.reference.datasets import DatasetError
+from gradparity.reference.mnist_files import DatasetError
 from gradparity.reports import benches
 
 MB = 10**6

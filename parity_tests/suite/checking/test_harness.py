@@ -10,7 +10,8 @@ import pytest
 
 from gradparity.parity_tests.audit import control
 from gradparity.parity_tests.audit.control import Spoilt, negative_control
-from gradparity.parity_tests.catalogue.cases import LAYER_CASES, Case
+from gradparity.parity_tests.catalogue.case import Case
+from gradparity.parity_tests.catalogue.cases import LAYER_CASES
 from gradparity.parity_tests.checking import values
 from gradparity.parity_tests.checking.values import (
     Prepared,

@@ -8,12 +8,8 @@ import numpy as np
 import pytest
 
 from gradparity.parity_tests.audit import truth
-from gradparity.parity_tests.catalogue.cases import (
-    SHAPE_CASES,
-    SMALL_CASES,
-    Case,
-    NetworkCase,
-)
+from gradparity.parity_tests.catalogue.case import Case, NetworkCase
+from gradparity.parity_tests.catalogue.cases import SHAPE_CASES, SMALL_CASES
 from gradparity.parity_tests.checking import products
 from gradparity.parity_tests.checking.products import (
     CASES,

@@ -20,7 +20,7 @@ from gradparity.parity_tests.grading.grade import (
     is_class,
     submissions,
 )
-from gradparity.parity_tests.grading.launching import Unusable, launch
+from gradparity.parity_tests.grading.launching import launch
 from gradparity.parity_tests.grading.messages import Malformed, NoNumbers, Reader
 from gradparity.parity_tests.grading.outcomes import (
     GRADED,
@@ -31,7 +31,7 @@ from gradparity.parity_tests.grading.outcomes import (
     Remark,
     Task,
 )
-from gradparity.parity_tests.grading.submission_files import find
+from gradparity.parity_tests.grading.submission_files import Unusable, find
 from gradparity.parity_tests.grading.tasks import all_tasks, tasks_of
 from gradparity.parity_tests.suite.support import ROOT, SUBMISSIONS
 

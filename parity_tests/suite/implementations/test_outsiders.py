@@ -19,7 +19,8 @@ from gradparity.parity_tests.implementations.registry import (
     Implementation,
     load,
 )
-from gradparity.parity_tests.measuring.records import Training
+from gradparity.parity_tests.measuring.records import Training, Verdict
+from gradparity.parity_tests.processes import parallel
 from gradparity.parity_tests.suite.support import load_or_skip
 from gradparity.parity_tests.suite.test_structure import imported
 from gradparity.parity_tests.training.run import (
@@ -31,7 +32,10 @@ from gradparity.parity_tests.training.run import (
     train,
 )
 from gradparity.reference.datasets import load as load_dataset
+from gradparity.reports import markdown, running, tables
 from gradparity.reports.cli import Unusable, choose_implementations
+from gradparity.reports.page import render as render_page
+from gradparity.reports.results import DatasetInfo, Results
 
 PLAN = Plan.of(load_dataset("digits"), steps=150)
 TESTS = len(PLAN.dataset.t_test)
@@ -168,4 +172,46 @@ def test_train_has_a_row_for_each_and_says_which_is_missing(tmp_path: Path) -> N
     assert done.returncode == 0, done
     rows = done.stdout.partition("Trainings\n")[2].splitlines()
     assert [row.split()[0] for row in rows[3:5]] == ["reference", "sklearn"]
-    assert "missing: optax cannot be imported" in done.stderr
+    assert (
+        "missing: optax cannot be imported: ImportError: no optax here" in done.stderr
+    )
+    (row,) = (row for row in done.stdout.splitlines() if row.startswith("optax"))
+    assert row.split()[:4] == ["optax", "float64", "0", "missing"]
+
+
+class Refusing(parallel.Trainings):
+    """With a setting that scikit-learn refuses."""
+
+    def run(self, progress: Any) -> parallel.Investigated:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setitem(outsiders.PLAIN_DESCENT, "momentum", -1.0)
+            return super().run(progress)
+
+
+@pytest.mark.usefixtures("only_trainings")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_one_that_raises_is_a_row_of_the_report_and_the_others_go_on(
+    jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_or_skip("sklearn")
+    tasks = running.outside_tasks
+    monkeypatch.setattr(
+        running,
+        "outside_tasks",
+        lambda *given: [Refusing(**vars(task)) for task in tasks(*given)],
+    )
+    info = DatasetInfo(name="digits", source="scikit-learn", train=0, test=TESTS)
+    names = ["reference", "sklearn"]
+    results = running.report(PLAN, info, ["float64"], names, jobs=jobs)
+    assert [t.implementation for t in results.training] == ["reference"]
+    assert [t.implementation for t in results.outsiders] == ["reference"]
+    (failed,) = results.untrained
+    assert (failed.implementation, failed.verdict) == ("sklearn", Verdict.FAIL)
+    assert failed.note.startswith("raised InvalidParameterError: The 'momentum' param")
+    said = f"sklearn in float64 does not train: {failed.note}"
+    assert tables.problems(results) == [said]
+    text, page = markdown.render(results, []), render_page(results, [])
+    for shown in (text, page):
+        assert "Not trained" in shown
+        assert "raised InvalidParameterError" in shown
+    assert Results.model_validate_json(results.text()) == results

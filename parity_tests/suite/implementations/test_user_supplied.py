@@ -2,6 +2,8 @@
 of expected failures, and as an assertion.
 """
 
+import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -13,12 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradparity.parity_tests.catalogue.case import NetworkCase
 from gradparity.parity_tests.catalogue.cases import (
     LAYER_CASES,
     NETWORK_CASES,
     SHAPE_CASES,
     SMALL_CASES,
-    NetworkCase,
 )
 from gradparity.parity_tests.checking.assertions import assert_parity
 from gradparity.parity_tests.checking.values import Prepared, check, try_load
@@ -410,6 +412,97 @@ def test_two_files_may_have_neighbours_of_the_same_name(tmp_path: Path) -> None:
     assert failed == [False, True]
 
 
+MINE = """
+import layers, own, reference  # which stand beside this file
+
+class Affine(layers.Affine): pass
+class Relu(layers.Relu): pass
+class SoftmaxWithLoss(layers.SoftmaxWithLoss): pass
+"""
+LAUNCHED = (
+    "import sys; del sys.path[0]; from gradparity.reports.cli import main; main()"
+)
+
+
+def launched(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """The command in a folder, which Python itself does not look into for modules."""
+    return subprocess.run(
+        [sys.executable, "-c", LAUNCHED, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+
+
+SMALL = (
+    *("train", "--dataset", "digits", "--dtype", "float64", "--steps", "5"),
+    *("--seeds", "2", "--jobs", "2"),
+)
+
+
+def test_the_working_folder_takes_the_place_of_no_module_of_ours(
+    tmp_path: Path,
+) -> None:
+    """Not in this process, nor in those that it starts; its own are found all the same."""
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    (tmp_path / "own.py").write_text("", encoding="utf-8")
+    text = Path(layers.__file__).read_text(encoding="utf-8")
+    (tmp_path / "layers.py").write_text(text, encoding="utf-8")
+    for name in ("reference", "parity_tests", "torch_impl", "gradparity"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("", encoding="utf-8")
+    done = launched(tmp_path, *SMALL, "--implementations", "reference,mine.py")
+    assert done.returncode == 0, done
+    assert "all 297 test predictions agree" in done.stdout
+
+
+def test_what_cannot_be_loaded_in_another_process_is_told_in_a_sentence(
+    tmp_path: Path,
+) -> None:
+    """It can in this one: the second time it raises an error."""
+    (tmp_path / "once.py").write_text(
+        "from pathlib import Path\n"
+        "from gradparity.reference.layers import *\n"
+        "Path('loaded').touch(exist_ok=False)\n",
+        encoding="utf-8",
+    )
+    done = launched(tmp_path, *SMALL, "--implementations", "reference,once.py")
+    assert done.returncode == 2, done
+    *_, last = done.stderr.splitlines()
+    assert last.startswith("gradparity: once.py cannot be imported: FileExistsError"), (
+        done
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_one_that_raises_while_it_trains_is_told_and_the_others_go_on(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "raising.py").write_text(
+        "from gradparity.reference.layers import *\n"
+        "class Relu(Relu):\n"
+        "    def forward(self, x):\n"
+        "        raise RuntimeError('no ReLU here')\n",
+        encoding="utf-8",
+    )
+    names = "--implementations", "reference,raising.py"
+    done = launched(tmp_path, *SMALL, *names, "--json")
+    assert done.returncode == 1, done
+    assert done.stderr.count("\n") == 1  # which data set it is
+    found = json.loads(done.stdout)
+    assert {t["implementation"] for t in found["training"]} == {"reference"}
+    assert [(u["seed"], u["verdict"]) for u in found["untrained"]] == [
+        (0, "FAIL"),
+        (1, "FAIL"),
+    ]
+    done = launched(tmp_path, *SMALL[:-4], *names)
+    assert done.returncode == 1, done
+    said = "raising.py in float64 does not train: raised RuntimeError: no ReLU here"
+    assert said in done.stdout
+
+
 REFUSED = {
     "nosuch.py": "nosuch.py cannot be imported: FileNotFoundError",
     "no.such": "no.such cannot be imported: ModuleNotFoundError: No module named 'no'$",
@@ -536,6 +629,53 @@ def test_assert_parity() -> None:
         ValueError, match="<lambda> offers no layer; nobody can tell how"
     ):
         assert_parity(lambda x: x, "Relu")
+
+
+def torch_loss(x: Any, t: Any) -> Any:
+    import torch
+
+    return torch.nn.functional.cross_entropy(x, t)
+
+
+def jax_loss(x: Any, t: Any) -> Any:
+    import jax
+
+    rows = t if t.ndim == x.ndim else jax.nn.one_hot(t, x.shape[-1], dtype=x.dtype)
+    return -(rows * jax.nn.log_softmax(x)).sum(-1).mean()
+
+
+def loss_and_gradient(x: Any, t: Any, dout: Any) -> Any:
+    """Its gradient has the wider dtype of the two that come."""
+    rows = t if t.ndim == x.ndim else np.eye(x.shape[-1], dtype=x.dtype)[t]
+    shifted = x - x.max(axis=-1, keepdims=True)
+    sums = np.exp(shifted).sum(axis=-1, keepdims=True)
+    count = x.dtype.type(len(x) if x.ndim > 1 else 1)
+    picked = np.where(rows == 1, np.log(sums) - shifted, 0)
+    return picked.sum() / count, (np.exp(shifted) / sums - rows) / count * dout
+
+
+@pytest.mark.parametrize("loss", [torch_loss, jax_loss, loss_and_gradient])
+def test_one_hot_labels_have_the_dtype_under_test(loss: Any) -> None:
+    """As whoever trains in float32 has them."""
+    if loss is not loss_and_gradient:
+        pytest.importorskip(loss.__name__.removesuffix("_loss"))
+    assert_parity(loss, "SoftmaxWithLoss", edges=False)
+
+
+def test_labels_in_every_dtype() -> None:
+    cases: list[Any] = [*LAYER_CASES, *NETWORK_CASES, *SHAPE_CASES]
+    labelled = [case for case in cases if "t" in case.arguments]
+    kinds = set()
+    for case in labelled:
+        before = case.arguments["t"]
+        for dtype in (*DTYPES, "longdouble"):
+            is_one_hot = before.dtype.kind == "f" and case.kind != "invalid"
+            expected = np.dtype(dtype) if is_one_hot else before.dtype
+            after = case.to(dtype).arguments["t"]
+            assert after.dtype == expected, case.id
+            np.testing.assert_array_equal(after, before)
+            kinds.add((before.dtype.kind, case.kind))
+    assert {("f", "typical"), ("i", "typical"), ("f", "invalid")} <= kinds
 
 
 def test_assert_parity_says_what_is_wrong_first() -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradparity.parity_tests.catalogue.case import Case
 from gradparity.parity_tests.catalogue.cases import (
     LAYER_CASES,
     NETWORK_CASES,
     SHAPE_CASES,
-    Case,
 )
 from gradparity.parity_tests.checking.values import Prepared, check, try_load
 from gradparity.parity_tests.implementations.registry import NotInstalled

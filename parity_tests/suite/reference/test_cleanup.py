@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from gradparity.reference.cleanup import SIGNALS, at_end, passing_folder
+from gradparity.reference.cleanup import (
+    SIGNALS,
+    at_end,
+    passing_folder,
+    remove_abandoned,
+    temporary_folder,
+)
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
@@ -96,3 +102,42 @@ def test_without_a_signal_things_are_done_once_and_in_order(tmp_path: Path) -> N
     with pytest.raises(ZeroDivisionError), at_end(lambda: done.append("last")):
         1 / 0  # noqa: B018
     assert done == ["inner", "outer", "last"]
+
+
+def killed_in_a_temporary_folder(parent: Path) -> Path:
+    """What a process leaves that is ended by SIGKILL."""
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from gradparity.reference.cleanup import temporary_folder\n"
+        "with temporary_folder(Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'images').write_bytes(bytes(1000))\n"
+        "    print(folder, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(parent)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    return Path(done.stdout.strip())
+
+
+def test_what_a_killed_process_leaves_is_removed_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    left = killed_in_a_temporary_folder(tmp_path)
+    assert (left / "images").stat().st_size == 1000
+    theirs = tmp_path / "somebody-elses"
+    theirs.mkdir()
+    (tmp_path / f"{left.name}-link").symlink_to(theirs)
+    (theirs / "kept").touch()
+    with temporary_folder(tmp_path) as alive:
+        (alive / "images").touch()
+        remove_abandoned(tmp_path)
+        assert (alive / "images").exists()
+        assert not left.exists()
+    assert not alive.exists()
+    assert (theirs / "kept").exists()

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradparity.parity_tests.catalogue.cases import LAYER_CASES, Case
+from gradparity.parity_tests.catalogue.case import Case
+from gradparity.parity_tests.catalogue.cases import LAYER_CASES
 from gradparity.parity_tests.checking.values import run
 from gradparity.parity_tests.implementations.registry import load
 from gradparity.reference import functions, layers

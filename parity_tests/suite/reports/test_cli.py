@@ -511,3 +511,63 @@ def test_data_commands(tmp_path: Path) -> None:
     states = [row["status"] for row in json.loads(verify.stdout)["files"]]
     assert states.count("damaged") == 1
     assert states.count("missing") == 7
+
+
+BROKEN = """
+import sys
+if hasattr(sys, "torch_was_tried"):
+    raise RuntimeError("function '_has_torch_function' already has a docstring")
+sys.torch_was_tried = True
+raise OSError("libcudart.so.13: cannot open shared object file")
+"""
+WHY = (
+    "torch cannot be imported: OSError: libcudart.so.13: cannot open shared object file"
+)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["env"],
+        ["check", "Relu", "SoftmaxWithLoss", "--implementations", "reference,torch"],
+        ["check", "Relu", "--implementations", "torch,torch-composed", "--json"],
+        [
+            "train",
+            "--dataset",
+            "digits",
+            "--implementations",
+            "torch,torch-sgd",
+            "--steps",
+            "3",
+        ],
+        [
+            "train",
+            "--dataset",
+            "digits",
+            "--implementations",
+            "torch",
+            "--json",
+            "--steps",
+            "3",
+        ],
+    ],
+    ids=lambda arguments: " ".join(arguments),
+)
+def test_a_framework_that_cannot_be_imported_is_told_with_the_reason(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    """The first one: whoever tries again hears another."""
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text(BROKEN, encoding="utf-8")
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, "-m", "gradparity.reports", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": path},
+    )
+    assert done.returncode == 0, done
+    assert WHY in (done.stdout if {"env", "--json"} & {*arguments} else done.stderr)
+    assert "docstring" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr

@@ -33,9 +33,10 @@ from gradparity.parity_tests.measuring.records import (
     Verdict,
     Worst,
 )
-from gradparity.reports.figures import Figure, draw
+from gradparity.reports.figures import draw
 from gradparity.reports.page import is_link, render, shown, sort_key
 from gradparity.reports.results import DatasetInfo, Environment, Results
+from gradparity.reports.svg import Figure
 from gradparity.reports.tables import TRUTH
 
 ALL = ("reference", "torch", "jax", "jax-jit")

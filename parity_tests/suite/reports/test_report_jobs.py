@@ -7,7 +7,7 @@ import pytest
 
 from gradparity.parity_tests.benchmarks import ROUNDS, bench
 from gradparity.parity_tests.implementations.registry import load
-from gradparity.parity_tests.measuring.records import Bench
+from gradparity.parity_tests.measuring.records import Bench, Verdict
 from gradparity.parity_tests.processes.parallel import threads
 from gradparity.parity_tests.training.run import Plan, run_trainings
 from gradparity.parity_tests.training.seeds import tasks
@@ -46,7 +46,11 @@ def test_the_steps_of_what_is_missing_count_as_made(
     monkeypatch.setitem(sys.modules, "torch", None)
     told: list[int] = []
     (task,) = tasks(PLAN, 1, ["float64"], ["reference", "torch"])
-    assert len(task.run(told.append)) == 1
+    found = task.run(told.append)
+    assert [each.implementation for each in found.trainings] == ["reference"]
+    (missing,) = found.untrained
+    assert (missing.implementation, missing.verdict) == ("torch", Verdict.MISSING)
+    assert "torch cannot be imported" in missing.note
     assert sum(told) == task.total == 60
 
 

@@ -1,0 +1,3 @@
+"""Processes: how one that computes is set up (`settings`), how several share the
+processors (`parallel`), and for how long JAX compiled in one (`compiling`).
+"""
