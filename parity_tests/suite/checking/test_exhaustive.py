@@ -365,7 +365,7 @@ def test_check_tries_every_float32_and_prints_json_in_less_than_a_gibibyte(
 ) -> None:
     measured = (
         "import sys\n"
-        "from gradparity.reports.cli import main\n"
+        "from reports.cli import main\n"
         "try: main()\n"
         "finally:\n"
         "    if sys.platform == 'linux':\n"
@@ -401,7 +401,7 @@ def test_check_says_what_it_tried_and_what_failed(tmp_path: Path) -> None:
         "    out = right(self, x)\n"
         "    return out * (1 + 1e-6) if out.dtype == 'float32' else out\n"
         "layers.Relu.forward = wrong\n"
-        "from gradparity.reports.cli import main; main()\n"
+        "from reports.cli import main; main()\n"
     )
     sample = ["--exhaustive", "--stride", "65536", "--implementations", "reference"]
     done = subprocess.run(
@@ -435,7 +435,7 @@ def test_interrupted_it_prints_what_is_known(
         f"    if len(calls) == 4: signal.raise_signal({int(kind)})\n"
         "    return right(found, more)\n"
         "exhaustive.merged = merged\n"
-        "from gradparity.reports.cli import main; main()\n"
+        "from reports.cli import main; main()\n"
     )
     both = ["Relu", "Sigmoid", "--exhaustive"]
     alone = ["--implementations", "reference"]

@@ -48,8 +48,8 @@ from pathlib import Path
 import jax, sklearn.datasets, torch
 import gradparity.jax_impl.training, gradparity.torch_impl.training
 import gradparity.parity_tests.catalogue.cases, gradparity.parity_tests.catalogue.edges, gradparity.reports.tables, gradparity.reports.writing
-import gradparity.reports.running
-from gradparity.reports.cli import main
+import reports.running
+from reports.cli import main
 
 arguments, folder, kills = map(json.loads, sys.argv[1:])
 folder = Path(folder)
