@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, ValidationError
 
@@ -22,6 +22,9 @@ from gradparity.parity_tests.measuring.records import (
     TruthCheck,
 )
 
+if TYPE_CHECKING:
+    from gradparity.reference.datasets import Dataset
+
 
 class UnreadableResults(ValueError):
     """A file is not a `results.json` of this schema."""
@@ -36,6 +39,21 @@ class DatasetInfo(Record):
     sha256: dict[str, str] | None = None
     train: int | None = None
     test: int | None = None
+
+    @classmethod
+    def of(cls, data: "Dataset") -> Self:
+        """What a report says of it. MNIST is known by its checksums, not by its folder."""
+        is_mnist = data.name == "mnist"
+        return cls(
+            name=data.name,
+            source="its four files, each with the right SHA-256"
+            if is_mnist
+            else data.source,
+            why="" if is_mnist else data.why,
+            sha256=data.sha256,
+            train=len(data.t_train),
+            test=len(data.t_test),
+        )
 
 
 class Environment(Record):

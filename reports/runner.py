@@ -32,8 +32,9 @@ from gradparity.parity_tests.measuring.records import (
     Training,
 )
 from gradparity.parity_tests.processes import parallel
-from gradparity.parity_tests.training import forensics, run, seeds
+from gradparity.parity_tests.training import forensics, seeds
 from gradparity.parity_tests.training.checkpoints import Checkpoints
+from gradparity.parity_tests.training.run import TRAINED, Plan, Trained, run_trainings
 from gradparity.reports.console import bar
 from gradparity.reports.environment import describe
 from gradparity.reports.results import DatasetInfo, Results
@@ -72,7 +73,7 @@ def sensitivity(
 
 
 @dataclass
-class Trained:
+class TrainingResults:
     """All trainings, the reference always first; what forensics found of them, if that was
     asked for; why any of them is missing; and the networks, by dtype and name, of those
     that were trained in this process.
@@ -82,7 +83,7 @@ class Trained:
     partings: list[Parting] = field(default_factory=list)
     together: list[Together] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    networks: dict[str, run.Trained] = field(default_factory=dict)
+    networks: dict[str, Trained] = field(default_factory=dict)
 
     @classmethod
     def of(cls, groups: Sequence[parallel.Investigated]) -> Self:
@@ -95,13 +96,13 @@ class Trained:
 
 
 def train(
-    plan: run.Plan,
+    plan: Plan,
     dtypes: Sequence[str],
     implementations: Sequence[str],
     find_partings: bool = False,
     checkpoints: Checkpoints | None = None,
     jobs: int | None = None,
-) -> Trained:
+) -> TrainingResults:
     """Train them one after another; and find out where and why they part, if wanted.
 
     In more than one of `jobs`, each dtype has a process of its own, and nothing is known
@@ -119,12 +120,12 @@ def train(
             groups = running.wait(advance)
         if not find_partings:
             groups = [parallel.Investigated(group, [], []) for group in groups]
-        return replace(Trained.of(groups), missing=missing)
+        return replace(TrainingResults.of(groups), missing=missing)
     if find_partings:
         present[0] = forensics.Watch()
-    networks: dict[str, run.Trained] = {}
+    networks: dict[str, Trained] = {}
     with bar("Training", plan.steps * len(present) * len(dtypes)) as advance:
-        found = run.run_trainings(
+        found = run_trainings(
             plan,
             dtypes,
             present,
@@ -132,7 +133,7 @@ def train(
             checkpoints,
             inspect=networks.__setitem__,
         )
-    trained = Trained(found, missing=missing, networks=networks)
+    trained = TrainingResults(found, missing=missing, networks=networks)
     if find_partings:
         total = len(dtypes) * (len(present) - 1)
         with bar("Looking for where they part", total) as advance:
@@ -144,7 +145,7 @@ def train(
 
 
 def train_seeds(
-    plan: run.Plan,
+    plan: Plan,
     count: int,
     dtypes: Sequence[str],
     implementations: Sequence[str],
@@ -175,10 +176,10 @@ def load_trained(
 def trainable(implementations: Sequence[str]) -> list[str]:
     """The reference and those of these that may train, if they are there."""
     wanted = dict.fromkeys(["reference", *implementations])
-    return [name for name in wanted if name in run.TRAINED or is_own(name)]
+    return [name for name in wanted if name in TRAINED or is_own(name)]
 
 
-def truth_task(plan: run.Plan) -> truth.EveryCheck:
+def truth_task(plan: Plan) -> truth.EveryCheck:
     """The reference against other mathematics; the lecture's check on its network."""
     first = slice(truth.IMAGES)
     data = plan.dataset
@@ -218,18 +219,18 @@ def comparisons(
 
 
 def outside_tasks(
-    plan: run.Plan, dtypes: Sequence[str], outsiders: Sequence[str]
+    plan: Plan, dtypes: Sequence[str], outsiders: Sequence[str]
 ) -> list[parallel.Trainings]:
     """The first tenth of the run, by the reference and by outsiders."""
     if not outsiders or "float64" not in dtypes:
         return []
     settings = plan.batches.shape[1], plan.learning_rate, plan.seed
-    tenth = run.Plan.of(plan.dataset, max(plan.steps // 10, 1), *settings)
+    tenth = Plan.of(plan.dataset, max(plan.steps // 10, 1), *settings)
     return seeds.tasks(tenth, 1, ["float64"], ["reference", *outsiders])
 
 
 def report(
-    plan: run.Plan,
+    plan: Plan,
     info: DatasetInfo,
     dtypes: Sequence[str],
     implementations: Sequence[str],
@@ -262,7 +263,7 @@ def report(
     ):
         environment = describe()  # which imports the frameworks, and others are at work
         found = iter(running.wait(advance))
-    trained = Trained.of([next(found) for _ in trainings])
+    trained = TrainingResults.of([next(found) for _ in trainings])
     checks, divergences = next(found)
     tenths = [training for _ in outside for training in next(found)]
     twice, confirmed = found

@@ -24,7 +24,7 @@ from gradparity.reports.explain.blocks import (
     Picture,
     Prose,
 )
-from gradparity.reports.explain.words import ui
+from gradparity.reports.explain.wording import ui
 
 Address = Callable[[str], str]
 

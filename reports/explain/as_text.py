@@ -36,8 +36,8 @@ from gradparity.reports.explain.blocks import (
     Prose,
 )
 from gradparity.reports.explain.inline import parse
-from gradparity.reports.explain.words import ui
-from gradparity.reports.tables import widths
+from gradparity.reports.explain.wording import ui
+from gradparity.reports.tables.table import widths
 
 PROSE = 80  # columns: longer lines are hard to read
 STYLES = {"strong": "bold", "em": "italic"}

@@ -22,9 +22,9 @@ from gradparity.reports.explain.blocks import (
     Prose,
     Section,
 )
-from gradparity.reports.explain.looking import Look, Seen, generic, see
-from gradparity.reports.explain.page import jax_blocks, torch_blocks
-from gradparity.reports.explain.words import ui
+from gradparity.reports.explain.layer_page import jax_blocks, torch_blocks
+from gradparity.reports.explain.observing import Look, Seen, generic, see
+from gradparity.reports.explain.wording import ui
 
 Arrays = dict[str, np.ndarray]
 Function = Callable[..., Any]

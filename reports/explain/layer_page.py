@@ -19,8 +19,7 @@ from gradparity.parity_tests import DTYPES
 from gradparity.parity_tests.checking import values
 from gradparity.parity_tests.measuring.records import Check, Divergence, Summary
 from gradparity.parity_tests.mutants import MUTANTS, Mutant
-from gradparity.reports import tables
-from gradparity.reports.explain import aligned, words
+from gradparity.reports.explain import aligned, wording
 from gradparity.reports.explain.blocks import (
     Aligned,
     Block,
@@ -34,10 +33,12 @@ from gradparity.reports.explain.blocks import (
     Prose,
     Section,
 )
-from gradparity.reports.explain.looking import Given, Look, Seen, drawn, look
+from gradparity.reports.explain.observing import Given, Look, Seen, drawn, look
 from gradparity.reports.explain.topics import Example, Topic
 from gradparity.reports.explain.walk import tidy
-from gradparity.reports.explain.words import Words, ui
+from gradparity.reports.explain.wording import Words, ui
+from gradparity.reports.tables.documented import joined, shorten
+from gradparity.reports.tables.gradients import KINDS, gradient_tables
 
 Arrays = dict[str, np.ndarray]
 Said = Mapping[str, Any]  # what all pages of a language share
@@ -120,7 +121,7 @@ class Run:
 def build(run: Run, lang: str) -> Page:
     """The page of a topic in one language."""
     numbers, said = run.numbers(), ui(lang)
-    text = words.read(run.topic.name, lang, numbers)
+    text = wording.read(run.topic.name, lang, numbers)
     parts: Mapping[str, list[Block]] = {
         "idea": [
             *text.blocks("idea"),
@@ -388,12 +389,13 @@ def tape(run: Run, said: Said) -> Iterator[Block]:
 def parity(run: Run, lang: str) -> Iterator[Block]:
     """The rows of `check` for these layers, and their documented divergences."""
     said = ui(lang)
-    for _, _, table in tables.gradient_tables(run.checks):
-        yield Grid(table.title, table.headers, table.rows)
+    for kind in KINDS:
+        for table in gradient_tables(run.checks, kind, said["kinds"][kind]):
+            yield Grid(table.title, table.headers, table.rows)
     yield Prose(said["legend"])
     summary = Summary.of(run.checks)
     yield Prose(said["verdicts"].format(**summary.model_dump()))
-    found = tables.joined(run.divergences)
+    found = joined(run.divergences)
     if found:
         yield Heading(said["divergences"])
         for row in found:
@@ -402,9 +404,9 @@ def parity(run: Run, lang: str) -> Iterator[Block]:
 
 def divergence(row: Divergence, lang: str) -> Prose:
     """A documented divergence in a paragraph."""
-    said, known = ui(lang), words.divergences(lang).get(row.id, {})
+    said, known = ui(lang), wording.divergences(lang).get(row.id, {})
     returned = ", ".join(
-        f"{said['columns'].get(name, name)} `{tables.shorten(value)}`"
+        f"{said['columns'].get(name, name)} `{shorten(value)}`"
         for name, value in row.values.items()
         if value
     )
@@ -427,7 +429,7 @@ def exercises(
     run: Run, said: Said, text: Words, numbers: Mapping[str, Any]
 ) -> list[Block]:
     return [
-        words.exercise(question, numbers, list(broken(question.mistake, run, said)))
+        wording.exercise(question, numbers, list(broken(question.mistake, run, said)))
         for question in text.questions
     ]
 

@@ -28,7 +28,7 @@ from gradparity.parity_tests.training.run import (
 from gradparity.reference import hood
 from gradparity.reference import training as by_hand
 from gradparity.reference.datasets import Dataset
-from gradparity.reports.explain import words
+from gradparity.reports.explain import wording
 from gradparity.reports.explain.aligned import values
 from gradparity.reports.explain.blocks import (
     Block,
@@ -41,10 +41,10 @@ from gradparity.reports.explain.blocks import (
     Prose,
     Section,
 )
-from gradparity.reports.explain.looking import ROOMS, torch_function
-from gradparity.reports.explain.page import THREE, Said, steps_grid, written
+from gradparity.reports.explain.layer_page import THREE, Said, steps_grid, written
+from gradparity.reports.explain.observing import ROOMS, torch_function
 from gradparity.reports.explain.walk import tidy
-from gradparity.reports.explain.words import ui
+from gradparity.reports.explain.wording import ui
 
 STEPS = 3
 MADE = (
@@ -113,7 +113,7 @@ class Run:
 def build(run: Run, lang: str) -> Page:
     """The page on training in one language."""
     numbers = run.numbers()
-    text = words.read("training", lang, numbers)
+    text = wording.read("training", lang, numbers)
     said = ui(lang)
     parts: Mapping[str, list[Block]] = {
         "idea": [
@@ -131,7 +131,7 @@ def build(run: Run, lang: str) -> Page:
         "jax": [*text.blocks("jax"), *jax_blocks(run, said)],
         "aligned": [*text.blocks("aligned"), lines_of_steps(run, said)],
         "agree": [*text.blocks("agree"), *agreement(run, said)],
-        "try": [words.exercise(q, numbers, []) for q in text.questions],
+        "try": [wording.exercise(q, numbers, []) for q in text.questions],
     }
     sections = [Section(k, said["sections"][k], v) for k, v in parts.items()]
     return Page("training", lang, text.title, text.summary, sections, run.facts)

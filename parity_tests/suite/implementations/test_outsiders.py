@@ -31,7 +31,7 @@ from gradparity.parity_tests.training.run import (
     train,
 )
 from gradparity.reference.datasets import load as load_dataset
-from gradparity.reports.cli import Unusable, choose_implementations
+from gradparity.reports.commands.choices import Unusable, choose_implementations
 
 PLAN = Plan.of(load_dataset("digits"), steps=150)
 TESTS = len(PLAN.dataset.t_test)
