@@ -89,11 +89,12 @@ def gradient_tables(
 
 def gradient_table(title: str, rows: Sequence[dict[str, Any]]) -> Table:
     """Layers and quantities down, implementations across."""
-    names = list(dict.fromkeys(row["implementation"] for row in rows))
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for row in rows:
         cells = lines.setdefault((row["layer"], row["quantity"]), {})
         cells[row["implementation"]] = cell(row)
+    longest_first = sorted(lines.values(), key=len, reverse=True)
+    names = dict.fromkeys(name for cells in longest_first for name in cells)
     return Table(
         title,
         ["layer", "quantity", *names],

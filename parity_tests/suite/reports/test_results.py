@@ -229,6 +229,26 @@ def test_a_cell_shows_as_equal_only_what_is(
     assert cell(row) == expected
 
 
+def test_results_are_written_one_record_a_line() -> None:
+    found = sample()
+    text = found.text()
+    assert json.loads(text) == json.loads(found.model_dump_json())
+    assert Results.model_validate_json(text).text() == text
+    written = [line.strip().rstrip(",") for line in text.splitlines()]
+    for record in [*found.checks, *found.divergences, *found.truth]:
+        assert json.dumps(json.loads(record.model_dump_json())) in written
+    training = found.training[0]
+    for element in [*training.epochs, *training.drift]:
+        assert json.dumps(json.loads(element.model_dump_json())) in written
+    for pair in training.losses:
+        assert json.dumps(pair) in written
+    assert '"python": "3"' in written
+    changed = found.model_copy(deep=True)
+    changed.checks[3].max_abs = 0.25
+    after = changed.text().splitlines()
+    assert sum(a != b for a, b in zip(text.splitlines(), after, strict=True)) == 1
+
+
 def test_headline_says_whether_they_agree() -> None:
     agree = results(check(), check(implementation="reference"))
     assert str(headline(agree)).startswith("NumPy and PyTorch agree: 2 of 2 checks")
