@@ -125,11 +125,7 @@ def sort_key(value: float | None) -> str:
 
 
 def leading(text: str) -> float | None:
-    """The number that a cell begins with, if it does; 0 where it says that there is no
-    difference.
-    """
-    if text.startswith("="):
-        return 0.0
+    """The number that a cell begins with, if it does."""
     found = re.match(r"[-+]?[\d,]*\.?\d+(e[-+]?\d+)?", text)
     return float(found[0].replace(",", "")) if found else None
 
