@@ -26,8 +26,8 @@ from gradparity.parity_tests.training.run import (
     run_trainings,
 )
 from gradparity.reference import hood
-from gradparity.reference import training as by_hand
 from gradparity.reference.datasets import Dataset
+from gradparity.reference.training import train
 from gradparity.reports.explain import wording
 from gradparity.reports.explain.aligned import values
 from gradparity.reports.explain.blocks import (
@@ -164,7 +164,7 @@ def by_hand_blocks(run: Run, made_by: str) -> Iterator[Block]:
     made: dict[int, list[str]] = {}
 
     def loop() -> None:
-        for _ in run.train(by_hand.train):
+        for _ in run.train(train):
             pass
 
     place = "reference/training.py"
@@ -175,7 +175,7 @@ def by_hand_blocks(run: Run, made_by: str) -> Iterator[Block]:
             told = made.setdefault(int(line), [])
             if said not in told and len(told) < MADE:
                 told.append(said)
-    source, start = inspect.getsourcelines(inspect.unwrap(by_hand.train))
+    source, start = inspect.getsourcelines(inspect.unwrap(train))
     lines = [
         (number, line.rstrip("\n"), made.get(number, []))
         for number, line in enumerate(source, start)
