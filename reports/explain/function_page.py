@@ -128,7 +128,7 @@ def jax_shape(function: Function, inputs: Arrays) -> tuple[int, ...]:
     return out.shape
 
 
-class Run:
+class FunctionRun:
     """`module:function`, or two such with a comma between, on these inputs."""
 
     def __init__(self, targets: str, given: Mapping[str, np.ndarray]) -> None:
@@ -151,7 +151,7 @@ class Run:
         return [found for found in self.seen.values() if isinstance(found, Seen)]
 
 
-def build(run: Run, lang: str) -> Page:
+def build(run: FunctionRun, lang: str) -> Page:
     """The page in one language."""
     said = ui(lang)
     title = said["graph_of"].format(run.name)

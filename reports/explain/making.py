@@ -117,15 +117,15 @@ def run(
     `data` is what `training` trains on. Raises `UnusableInput` or `UnusableFunction`.
     """
     if ":" in name:
-        return partial(function_page.build, function_page.Run(name, inputs))
+        return partial(function_page.build, function_page.FunctionRun(name, inputs))
     if name == "training":
         if inputs:
             raise UnusableInput("--input: training takes none, it has its images")
         assert data is not None
-        return partial(training_page.build, training_page.Run(data))
+        return partial(training_page.build, training_page.TrainingRun(data))
     topic = TOPICS[name]
     examples = given(topic, inputs, dtype)
-    return partial(layer_page.build, layer_page.Run.of(topic, examples))
+    return partial(layer_page.build, layer_page.LayerRun.of(topic, examples))
 
 
 def plain(value: Any) -> Any:

@@ -34,7 +34,7 @@ from gradparity.reports.tables.gradients import (
 from gradparity.reports.tables.overview import environment_table, headline, problems
 from gradparity.reports.tables.reference_checks import truth_tables
 from gradparity.reports.tables.table import Table
-from gradparity.reports.tables.training_sections import Section, sections
+from gradparity.reports.tables.training_sections import ReportSection, sections
 from gradparity.reports.tables.verdicts import SEVERITY, refusal_table
 
 SYMBOLS = {
@@ -183,14 +183,14 @@ def _versions(results: Results) -> list[str]:
     return [part for part in said if part]
 
 
-def _differences(results: Results) -> Iterator[Section]:
+def _differences(results: Results) -> Iterator[ReportSection]:
     """Typical inputs, and special ones: a table for each dtype."""
     texts = {"typical": ("gradients", LEGEND), "edge": ("special", SPECIAL)}
     for kind, title in KINDS.items():
         tables = list(gradient_tables(results.checks, kind))
         if tables:
             anchor, text = texts[kind]
-            yield Section(anchor, title, text, [], tables)
+            yield ReportSection(anchor, title, text, [], tables)
 
 
 def _choices(rows: Sequence[dict[str, Any]], name: str) -> list[str]:

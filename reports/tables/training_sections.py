@@ -27,7 +27,7 @@ OUTSIDERS = (
 
 
 @dataclass(frozen=True)
-class Section:
+class ReportSection:
     """A heading with what is said under it."""
 
     anchor: str
@@ -37,39 +37,41 @@ class Section:
     tables: list[Table]
 
 
-def sections(results: Results) -> list[Section]:
+def sections(results: Results) -> list[ReportSection]:
     """What the report says of its trainings; nothing where there is nothing to say."""
     trainings, partings = results.training, results.partings
     found = [
-        Section(
+        ReportSection(
             "partings",
             "Where they part, and why",
             PARTINGS,
             parting_sentences(partings, results.together),
             list(parting_tables(partings)),
         ),
-        Section(
+        ReportSection(
             "growth",
             "How the differences grow",
             GROWTH,
             [],
             [growth_table(trainings, partings)],
         ),
-        Section(
+        ReportSection(
             "outcome",
             "Do they know the same?",
             OUTCOME,
             outcome_sentences(trainings),
             list(outcome_tables(trainings)),
         ),
-        Section(
+        ReportSection(
             "outsiders",
             "Against outsiders",
             OUTSIDERS,
             outsider_sentences(results),
             [training_table(results.outsiders)],
         ),
-        Section("seeds", "From several seeds", PAIRED_LEGEND, [], seed_tables(results)),
+        ReportSection(
+            "seeds", "From several seeds", PAIRED_LEGEND, [], seed_tables(results)
+        ),
     ]
     return [s for s in found if s.sentences or any(t.rows for t in s.tables)]
 

@@ -510,7 +510,7 @@ def test_numbers_may_come_from_a_file(folder: Path) -> None:
 def test_a_function_of_ones_own(folder: Path, target: str, there: list[str]) -> None:
     x, y = np.array([1.0, -2.0], "float32"), np.array([4.0, 0.5], "float32")
     given = {"x": x, "y": y} if "either" in target else {"x": x}
-    found = function_page.build(function_page.Run(target, given), "en")
+    found = function_page.build(function_page.FunctionRun(target, given), "en")
     assert [s.name for s in found.sections] == ["graph", "torch", "jax", "aligned"]
     (table,) = blocks(found, Aligned)
     assert sorted(table.names) == there
@@ -531,7 +531,7 @@ def test_a_function_of_ones_own(folder: Path, target: str, there: list[str]) -> 
 def test_the_order_of_what_is_given_does_not_matter(folder: Path) -> None:
     x, y = np.array([1.0, -2.0], "float32"), np.array([4.0, 0.5], "float32")
     for given in ({"x": x, "y": y}, {"y": y, "x": x}):
-        run = function_page.Run("functions_of_mine:either", given)
+        run = function_page.FunctionRun("functions_of_mine:either", given)
         found = function_page.build(run, "en")
         (table,) = blocks(found, Aligned)
         kept = {saved["name"] for saved in table.rows[0].keeps["jax"]}
@@ -544,7 +544,8 @@ def test_a_hostile_function_is_only_text(folder: Path) -> None:
         f"def f(x):\n    return x * x\nf.__name__ = {evil!r}\n", encoding="utf-8"
     )
     found = function_page.build(
-        function_page.Run("functions_of_mine:f", {"x": np.ones(2, "float32")}), "en"
+        function_page.FunctionRun("functions_of_mine:f", {"x": np.ones(2, "float32")}),
+        "en",
     )
     assert "<img" not in html(found)
 
