@@ -204,11 +204,11 @@ class Nothing:
 @pytest.fixture
 def only_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A report neither compares layers nor checks the truth."""
-    from gradparity.reports import running
+    from gradparity.reports import runner
 
     nothing = [Nothing([], []), Nothing()]
-    monkeypatch.setattr(running, "comparisons", lambda *_: nothing)
-    monkeypatch.setattr(running, "truth_task", lambda _: Nothing())
+    monkeypatch.setattr(runner, "comparisons", lambda *_: nothing)
+    monkeypatch.setattr(runner, "truth_task", lambda _: Nothing())
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """`gradparity` starts here, and so does `python -m reports`.
 
-The command itself is in `reports.cli`, which takes a moment to import; Ctrl-C is obeyed
-from before that moment on.
+The command itself is in `reports.commands.application`, which takes a moment to import;
+Ctrl-C is obeyed from before that moment on.
 """
 
 from gradparity.reference.cleanup import obey_signals
@@ -10,9 +10,9 @@ from gradparity.reference.cleanup import obey_signals
 def main() -> None:
     """Run the command."""
     obey_signals()
-    from gradparity.reports import cli
+    from gradparity.reports.commands import application
 
-    cli.main()
+    application.main()
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ from typing import Any
 
 from gradparity.parity_tests.measuring.records import Check, Training
 from gradparity.reports.results import Results
-from gradparity.reports.tables import Table, number
-from gradparity.reports.trainings import which
+from gradparity.reports.tables.partings import which
+from gradparity.reports.tables.table import Table, number
 
 VERSIONS = ("gradparity", "python", "numpy", "torch", "jax", "platform", "cpu", "blas")
 

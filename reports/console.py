@@ -1,8 +1,10 @@
 """Where things are printed: tables on standard output, progress and notes beside it."""
 
+import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -29,6 +31,14 @@ def say(sentence: str, console: Console = output, *, is_path: bool = False) -> N
 def note(sentence: str) -> None:
     """A remark that is not part of the result."""
     say(sentence, errors)
+
+
+def print_json(**fields: Any) -> None:
+    """One JSON object on standard output; infinity and NaN are strings in it."""
+    from pydantic_core import to_json
+
+    found = json.loads(to_json(fields, inf_nan_mode="strings"))
+    sys.stdout.write(json.dumps(found) + "\n")
 
 
 class Advance(Protocol):

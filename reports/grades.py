@@ -28,7 +28,7 @@ from gradparity.parity_tests.grading.records import (
 )
 from gradparity.parity_tests.measuring.wording import listed
 from gradparity.reports import console, writing
-from gradparity.reports.tables import Table
+from gradparity.reports.tables.table import Table
 
 output = Console(emoji=False)
 

@@ -1,8 +1,9 @@
 """`results.json`: one run of the suite, written, and read back with its mistakes named."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, ValidationError
 
@@ -23,6 +24,11 @@ from gradparity.parity_tests.measuring.records import (
     Untrained,
 )
 
+if TYPE_CHECKING:
+    from gradparity.reference.datasets import Dataset
+
+ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
 
 class UnreadableResults(ValueError):
     """A file is not a `results.json` of this schema."""
@@ -37,6 +43,21 @@ class DatasetInfo(Record):
     sha256: dict[str, str] | None = None
     train: int | None = None
     test: int | None = None
+
+    @classmethod
+    def of(cls, data: "Dataset") -> Self:
+        """What a report says of it. MNIST is known by its checksums, not by its folder."""
+        is_mnist = data.name == "mnist"
+        return cls(
+            name=data.name,
+            source="its four files, each with the right SHA-256"
+            if is_mnist
+            else data.source,
+            why="" if is_mnist else data.why,
+            sha256=data.sha256,
+            train=len(data.t_train),
+            test=len(data.t_test),
+        )
 
 
 class Environment(Record):
@@ -89,8 +110,8 @@ class Results(Record):
         return dataset.test or 0 if dataset else 0
 
     def text(self) -> str:
-        """As it stands in results.json."""
-        return self.model_dump_json(indent=1) + "\n"
+        """As it stands in results.json, one record a line."""
+        return "".join(lines(json.loads(self.model_dump_json()))) + "\n"
 
     def write(self, path: Path) -> None:
         path.write_text(self.text(), encoding="utf-8")
@@ -122,3 +143,36 @@ class Results(Record):
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise UnreadableResults(f"{path}: {where}: {first['msg']}") from error
+
+
+def lines(value: Any, indent: str = "\n", is_element: bool = False) -> Iterator[str]:
+    """JSON, in pieces: a line for each key and for each element of a list of records, so
+    that two files can be compared line by line. An element that holds such a list itself
+    is spread over several lines; a list of plain values is not.
+    """
+    inner = indent + " "
+    if is_table(value):
+        for number, element in enumerate(value):
+            yield f"{',' if number else '['}{inner}"
+            yield from lines(element, inner, is_element=True)
+        yield f"{indent}]"
+    elif isinstance(value, dict) and value and not (is_element and is_flat(value)):
+        for number, (key, item) in enumerate(value.items()):
+            yield f"{',' if number else '{'}{inner}{json.dumps(key)}: "
+            yield from lines(item, inner)
+        yield f"{indent}}}"
+    else:
+        yield ENCODER.encode(value)
+
+
+def is_table(value: Any) -> bool:
+    """Whether it is a list of lists or of records."""
+    return isinstance(value, list) and any(isinstance(v, list | dict) for v in value)
+
+
+def is_flat(record: dict[str, Any]) -> bool:
+    """Whether a record holds no list of lists or of records, at any depth."""
+    return not any(
+        is_table(value) or (isinstance(value, dict) and not is_flat(value))
+        for value in record.values()
+    )

@@ -83,17 +83,18 @@ def write(results: "Results", data: Dataset, target: Path) -> None:
 
     Raises `UnusableTarget` if something cannot be written; what was there is there still.
     """
-    from gradparity.reports import figures, markdown, page  # matplotlib takes its time
+    from gradparity.reports.figures.gallery import draw  # matplotlib takes its time
+    from gradparity.reports.pages import report_html, report_markdown
 
     pixels = (x.reshape(-1, *data.image_shape) for x in (data.x_test, data.x_train))
-    drawn = figures.draw(results, *pixels)
+    drawn = draw(results, *pixels)
     pages = beside(target, PAGES)
     write_folder(
         target,
         {
             MARK: results.text(),
-            "report.md": markdown.render(results, drawn),
-            "report.html": page.render(results, drawn, pages),
+            "report.md": report_markdown.render(results, drawn),
+            "report.html": report_html.render(results, drawn, pages),
             **{f"figures/{figure.name}.svg": figure.svg for figure in drawn},
         },
     )

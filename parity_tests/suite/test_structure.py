@@ -5,6 +5,7 @@ import inspect
 import subprocess
 import symtable
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -54,6 +55,23 @@ def test_who_may_import_whom(room: str) -> None:
     for path in modules(room):
         rooms = imported(ast.parse(path.read_text(encoding="utf-8"))) & set(ROOMS)
         assert rooms <= MAY_IMPORT[room], path
+
+
+def test_modules_of_reports_need_no_other_name_where_they_are_imported() -> None:
+    for path in modules("reports"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                module = getattr(node, "module", None) or node.names[0].name
+                renamed = [alias.name for alias in node.names if alias.asname]
+                assert not renamed or module.split(".")[0] not in ROOMS, path
+
+
+def test_no_two_modules_of_reports_share_a_name() -> None:
+    # A subcommand has the name of what it does, wherever that is done.
+    paths = [p for p in modules("reports") if p.parent.name != "commands"]
+    names = Counter(path.stem for path in paths)
+    del names["__init__"]
+    assert names.most_common(1)[0][1] == 1
 
 
 def test_shapes_are_checked_wherever_they_are_written(
@@ -182,7 +200,7 @@ def test_hoods_are_a_parallel_text(room: str) -> None:
 def test_help_imports_no_framework() -> None:
     heavy = "{'torch', 'jax', 'matplotlib', 'sklearn', 'numpy'}"
     code = (
-        "import sys; from gradparity.reports.cli import main\n"
+        "import sys; from gradparity.reports.commands.application import main\n"
         "sys.argv = ['gradparity', '--help']\n"
         "try: main()\n"
         f"finally: sys.stderr.write(str(sorted({heavy} & set(sys.modules))))\n"

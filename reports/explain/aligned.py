@@ -1,7 +1,7 @@
 """The three side by side: which line, operator and equation computes which step.
 
 Nothing is matched by name. All three run on the same numbers, no two of which are equal
-by chance (`looking.generic`, in float64), and whatever comes to the value of a step is
+by chance (`observing.generic`, in float64), and whatever comes to the value of a step is
 that step. What comes to no step's value leads up to the next one that does.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.reports.explain.looking import Seen
+from gradparity.reports.explain.observing import Seen
 
 Step = dict[str, Any]
 RELATIVE = 1e-9  # in float64, of numbers that differ by a hundredth at least

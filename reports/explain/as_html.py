@@ -19,8 +19,8 @@ from gradparity.reports.explain import drawing, walk
 from gradparity.reports.explain.as_text import kept, total_rows
 from gradparity.reports.explain.blocks import Block, Formula, Loop, Page, Picture, Prose
 from gradparity.reports.explain.inline import parse, parser
-from gradparity.reports.explain.words import ui
-from gradparity.reports.templating import environment
+from gradparity.reports.explain.wording import ui
+from gradparity.reports.pages.templating import environment
 
 LOW, HIGH = "₀-₉ₐ-ₜᵢᵣᵤᵥⱼ", "⁰-⁹⁺⁻ⁱⁿˣᵀ"
 WORD = re.compile(

@@ -7,36 +7,21 @@ from functools import singledispatch
 
 from tabulate import tabulate
 
-from gradparity.reports.explain import walk
+from gradparity.reports.explain import blocks, walk
 from gradparity.reports.explain.as_text import kept, total_rows
-from gradparity.reports.explain.blocks import (
-    Aligned,
-    Block,
-    Code,
-    Exercise,
-    Folded,
-    Formula,
-    Grid,
-    Heading,
-    Listing,
-    Loop,
-    Page,
-    Picture,
-    Prose,
-)
-from gradparity.reports.explain.words import ui
+from gradparity.reports.explain.wording import ui
 
 Address = Callable[[str], str]
 
 
-def render(page: Page, address: Address | None = None) -> str:
+def render(page: blocks.Page, address: Address | None = None) -> str:
     """The page. `address` gives the file of a picture by its name, where there is one."""
     parts = [f"# {page.title}", page.summary]
     asked = 0
     for section in page.sections:
         parts.append(f"## {section.title}")
         for block in section.blocks:
-            if isinstance(block, Exercise):
+            if isinstance(block, blocks.Exercise):
                 asked += 1
                 parts.append(f"### {asked}")
             parts += written(block, page.lang, address)
@@ -44,28 +29,28 @@ def render(page: Page, address: Address | None = None) -> str:
 
 
 @singledispatch
-def written(block: Block, lang: str, address: Address | None) -> Iterator[str]:
+def written(block: blocks.Block, lang: str, address: Address | None) -> Iterator[str]:
     """The paragraphs of a block."""
     raise TypeError(f"nothing writes {type(block).__name__}")
 
 
 @written.register
-def _(block: Prose, lang: str, address: Address | None) -> Iterator[str]:
+def _(block: blocks.Prose, lang: str, address: Address | None) -> Iterator[str]:
     yield block.markdown
 
 
 @written.register
-def _(block: Formula, lang: str, address: Address | None) -> Iterator[str]:
+def _(block: blocks.Formula, lang: str, address: Address | None) -> Iterator[str]:
     yield f"$$\n{block.latex}\n$$"
 
 
 @written.register
-def _(block: Heading, lang: str, address: Address | None) -> Iterator[str]:
+def _(block: blocks.Heading, lang: str, address: Address | None) -> Iterator[str]:
     yield f"### {block.text}"
 
 
 @written.register
-def _(block: Picture, lang: str, address: Address | None) -> Iterator[str]:
+def _(block: blocks.Picture, lang: str, address: Address | None) -> Iterator[str]:
     if address is not None:
         yield f"![{block.title}]({address(block.name)})"
     else:
@@ -76,14 +61,14 @@ def _(block: Picture, lang: str, address: Address | None) -> Iterator[str]:
 
 
 @written.register
-def _(block: Loop, lang: str, address: Address | None) -> Iterator[str]:
+def _(block: blocks.Loop, lang: str, address: Address | None) -> Iterator[str]:
     if address is not None:
         yield f"![{block.title}]({address(block.name)})"
     yield " → ".join(block.steps) + " ↺"
 
 
 @written.register
-def _(block: Grid, lang: str, address: Address | None) -> Iterator[str]:
+def _(block: blocks.Grid, lang: str, address: Address | None) -> Iterator[str]:
     block = block.filled()
     rows = [
         [cell(text, index in block.code) for index, text in enumerate(row)]
@@ -101,7 +86,7 @@ def cell(text: str, is_code: bool = False) -> str:
 
 
 @written.register
-def _(block: Listing, lang: str, address: Address | None) -> Iterator[str]:
+def _(block: blocks.Listing, lang: str, address: Address | None) -> Iterator[str]:
     lines = []
     for _, code, made in block.lines:
         lines.append(code)
@@ -112,12 +97,12 @@ def _(block: Listing, lang: str, address: Address | None) -> Iterator[str]:
 
 
 @written.register
-def _(block: Code, lang: str, address: Address | None) -> Iterator[str]:
+def _(block: blocks.Code, lang: str, address: Address | None) -> Iterator[str]:
     yield f"```{block.language}\n{block.text}\n```"
 
 
 @written.register
-def _(block: Folded, lang: str, address: Address | None) -> Iterator[str]:
+def _(block: blocks.Folded, lang: str, address: Address | None) -> Iterator[str]:
     yield f"<details><summary>{block.title.replace('`', '')}</summary>"
     for part in block.blocks:
         yield from written(part, lang, address)
@@ -125,7 +110,7 @@ def _(block: Folded, lang: str, address: Address | None) -> Iterator[str]:
 
 
 @written.register
-def _(block: Aligned, lang: str, address: Address | None) -> Iterator[str]:
+def _(block: blocks.Aligned, lang: str, address: Address | None) -> Iterator[str]:
     said = ui(lang)
     rows = []
     for row in block.rows:
@@ -146,7 +131,7 @@ def _(block: Aligned, lang: str, address: Address | None) -> Iterator[str]:
 
 
 @written.register
-def _(block: Exercise, lang: str, address: Address | None) -> Iterator[str]:
+def _(block: blocks.Exercise, lang: str, address: Address | None) -> Iterator[str]:
     said = ui(lang)
     for part in (*block.question, *block.broken):
         yield from written(part, lang, address)

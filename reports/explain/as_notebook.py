@@ -32,12 +32,12 @@ from gradparity.reports.explain.blocks import (
     Prose,
     Section,
 )
-from gradparity.reports.explain.looking import reference_class
-from gradparity.reports.explain.page import anonymous
+from gradparity.reports.explain.layer_page import anonymous
+from gradparity.reports.explain.observing import reference_class
 from gradparity.reports.explain.topics import TOPICS
 from gradparity.reports.explain.training_page import DTYPE, LONGER
-from gradparity.reports.explain.words import ui
-from gradparity.reports.templating import environment
+from gradparity.reports.explain.wording import ui
+from gradparity.reports.pages.templating import environment
 
 LETTERS = "abcdefgh"
 CELL = re.compile(r"^# %% ([\w-]+)(?:: (.*))?\n", re.MULTILINE)

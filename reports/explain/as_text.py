@@ -19,25 +19,10 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from gradparity.reports.explain import walk
-from gradparity.reports.explain.blocks import (
-    Aligned,
-    Block,
-    Code,
-    Exercise,
-    Folded,
-    Formula,
-    Grid,
-    Heading,
-    Listing,
-    Loop,
-    Page,
-    Picture,
-    Prose,
-)
+from gradparity.reports.explain import blocks, walk
 from gradparity.reports.explain.inline import parse
-from gradparity.reports.explain.words import ui
-from gradparity.reports.tables import widths
+from gradparity.reports.explain.wording import ui
+from gradparity.reports.tables.table import widths
 
 PROSE = 80  # columns: longer lines are hard to read
 STYLES = {"strong": "bold", "em": "italic"}
@@ -48,7 +33,7 @@ NEVER_FIRST = "、。，．）」』】〕！？：；ー々）」"  # of a line
 NEVER_LAST = "（「『【〔"
 
 
-def render(page: Page, console: Console) -> None:
+def render(page: blocks.Page, console: Console) -> None:
     """Print the page; where there is no terminal, without blanks at the ends of lines."""
     if console.is_terminal:
         _render(page, console)
@@ -59,7 +44,7 @@ def render(page: Page, console: Console) -> None:
     console.file.write("\n".join(line.rstrip() for line in lines) + "\n")
 
 
-def _render(page: Page, console: Console) -> None:
+def _render(page: blocks.Page, console: Console) -> None:
     shown = Shown(page.lang, min(console.width, PROSE))
     console.print()
     console.print(Text(page.title, "bold"))
@@ -70,11 +55,13 @@ def _render(page: Page, console: Console) -> None:
         title = f"{number}. {section.title}"
         console.print(Rule(Text(title, "bold"), align="left", characters="─"))
         for block in section.blocks:
-            if isinstance(block, Folded) and not seen(block):
+            if isinstance(block, blocks.Folded) and not seen(block):
                 continue
             console.print()
             console.print(draw(block, shown), highlight=False)
-    asked = [b for s in page.sections for b in s.blocks if isinstance(b, Exercise)]
+    asked = [
+        b for s in page.sections for b in s.blocks if isinstance(b, blocks.Exercise)
+    ]
     if asked:
         console.print()
         title = shown.ui["answers"]
@@ -172,28 +159,28 @@ def wrap(text: Text, width: int) -> Iterator[Text]:
 
 
 @singledispatch
-def draw(block: Block, shown: Shown) -> RenderableType:
+def draw(block: blocks.Block, shown: Shown) -> RenderableType:
     """A block, ready to be printed."""
     raise TypeError(f"nothing draws {type(block).__name__}")
 
 
 @draw.register
-def _(block: Prose, shown: Shown) -> RenderableType:
+def _(block: blocks.Prose, shown: Shown) -> RenderableType:
     return shown.wrapped(block.markdown)
 
 
 @draw.register
-def _(block: Formula, shown: Shown) -> RenderableType:
+def _(block: blocks.Formula, shown: Shown) -> RenderableType:
     return Padding(Text(block.plain, "italic"), (0, 0, 0, 4), expand=False)
 
 
 @draw.register
-def _(block: Heading, shown: Shown) -> RenderableType:
+def _(block: blocks.Heading, shown: Shown) -> RenderableType:
     return Text(plain(block.text), "bold underline")
 
 
 @draw.register
-def _(block: Picture, shown: Shown) -> RenderableType:
+def _(block: blocks.Picture, shown: Shown) -> RenderableType:
     sentences = walk.sentences(block.graph, shown.lang)
     steps = [shown.wrapped(literal(s.text), "  ", "      ") for s in sentences]
     return Group(
@@ -206,7 +193,7 @@ def _(block: Picture, shown: Shown) -> RenderableType:
 
 
 @draw.register
-def _(block: Loop, shown: Shown) -> RenderableType:
+def _(block: blocks.Loop, shown: Shown) -> RenderableType:
     steps = [f"  {number}. {step}" for number, step in enumerate(block.steps, 1)]
     arrows = ["↓"] * (len(steps) - 1) + ["↺"]
     lines = [Text(f"{s} {a}") for s, a in zip(steps, arrows, strict=True)]
@@ -214,11 +201,11 @@ def _(block: Loop, shown: Shown) -> RenderableType:
 
 
 @draw.register
-def _(block: Grid, shown: Shown) -> RenderableType:
+def _(block: blocks.Grid, shown: Shown) -> RenderableType:
     return Group(Text(plain(block.title), "bold"), grid(block, shown.width))
 
 
-def grid(block: Grid, room: int) -> Table:
+def grid(block: blocks.Grid, room: int) -> Table:
     """Columns as wide as they must be."""
     block = block.filled()
     table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
@@ -233,7 +220,7 @@ def grid(block: Grid, room: int) -> Table:
 
 
 @draw.register
-def _(block: Listing, shown: Shown) -> RenderableType:
+def _(block: blocks.Listing, shown: Shown) -> RenderableType:
     lines = [Text(block.title, "bold")]
     for number, code, made in block.lines:
         indent = " " * (len(code) - len(code.lstrip()) + 5)
@@ -253,7 +240,7 @@ def hanging(said: str, first: str, width: int, style: str = "") -> list[Text]:
 
 
 @draw.register
-def _(block: Code, shown: Shown) -> RenderableType:
+def _(block: blocks.Code, shown: Shown) -> RenderableType:
     lines = block.text.splitlines()
     return Group(*(part for line in lines for part in code_line(line, shown.width)))
 
@@ -265,17 +252,17 @@ def code_line(line: str, width: int) -> list[Text]:
 
 
 @draw.register
-def _(block: Folded, shown: Shown) -> RenderableType:
+def _(block: blocks.Folded, shown: Shown) -> RenderableType:
     return Group(*(draw(part, shown) for part in seen(block)))
 
 
-def seen(block: Folded) -> list[Grid]:
+def seen(block: blocks.Folded) -> list[blocks.Grid]:
     """A terminal has no folding: of what is folded elsewhere, tables are shown."""
-    return [part for part in block.blocks if isinstance(part, Grid)]
+    return [part for part in block.blocks if isinstance(part, blocks.Grid)]
 
 
 @draw.register
-def _(block: Aligned, shown: Shown) -> RenderableType:
+def _(block: blocks.Aligned, shown: Shown) -> RenderableType:
     said = shown.ui["aligned"]
     lines: list[RenderableType] = [Text(block.title, "bold")]
     phase = ""
@@ -302,12 +289,12 @@ def kept(saved: dict[str, Any], said: dict[str, Any]) -> str:
     return f"{text} ({said['same_as'].format(same)})" if same else text
 
 
-def totals(block: Aligned, shown: Shown) -> Table:
+def totals(block: blocks.Aligned, shown: Shown) -> Table:
     rows = total_rows(block, shown.ui)
-    return grid(Grid("", rows[0], rows[1:]), shown.width)
+    return grid(blocks.Grid("", rows[0], rows[1:]), shown.width)
 
 
-def total_rows(block: Aligned, said: Any) -> list[list[str]]:
+def total_rows(block: blocks.Aligned, said: Any) -> list[list[str]]:
     """What each keeps in all, for the example and at scale, under a row of names."""
     rows = [["", *(said["columns"][name] for name in block.names)]]
     for index, size in enumerate(("example", "scaled")):
@@ -327,7 +314,7 @@ def total_rows(block: Aligned, said: Any) -> list[list[str]]:
 
 
 @draw.register
-def _(block: Exercise, shown: Shown) -> RenderableType:
+def _(block: blocks.Exercise, shown: Shown) -> RenderableType:
     shown.asked += 1
     parts: list[RenderableType] = [
         spaced(draw(b, shown)) for b in (*block.question, *block.broken)
@@ -343,7 +330,7 @@ def spaced(drawn: RenderableType) -> Padding:
     return Padding(drawn, (0, 0, 1, 0), expand=False)
 
 
-def answer(number: int, exercise: Exercise, shown: Shown) -> RenderableType:
+def answer(number: int, exercise: blocks.Exercise, shown: Shown) -> RenderableType:
     """The answer, and why it is that."""
     right = ""
     if exercise.answer is not None:

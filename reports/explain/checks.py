@@ -23,7 +23,7 @@ from gradparity.parity_tests.catalogue.cases import (
 from gradparity.parity_tests.checking.values import Prepared, check
 from gradparity.parity_tests.implementations.registry import Implementation, load
 from gradparity.parity_tests.measuring.records import Check, Verdict
-from gradparity.reports.explain import words
+from gradparity.reports.explain import wording
 from gradparity.reports.explain.walk import tidy
 
 NETWORK = "TwoLayerNet"
@@ -38,7 +38,7 @@ NEAR = 5e-3  # how near an answer must be, relatively: as in the pages' script
 @cache
 def says(lang: str) -> Mapping[str, str]:
     """The sentences that only notebooks have."""
-    path = words.FOLDER / f"notebook.{lang}.toml"
+    path = wording.FOLDER / f"notebook.{lang}.toml"
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
@@ -75,7 +75,7 @@ class Checks:
 
     def __init__(self, topic: str, lang: str) -> None:
         self.topic = topic
-        self.says = {**words.ui(lang), **says(lang)}
+        self.says = {**wording.ui(lang), **says(lang)}
 
     def missing(self, reason: object) -> None:
         """Say why something is not shown."""
@@ -89,7 +89,7 @@ class Checks:
             return
         expression = next(q.answer for q in questions(self.topic) if q.name == exercise)
         given = {name: np.asarray(value) for name, value in numbers.items()}
-        right = words.evaluate(expression, given)
+        right = wording.evaluate(expression, given)
         try:
             near = abs(float(answer) - right) <= NEAR * abs(right) + 1e-12
         except (TypeError, ValueError):
@@ -142,11 +142,11 @@ class Checks:
         )
 
 
-def questions(topic: str) -> Iterator[words.Question]:
+def questions(topic: str) -> Iterator[wording.Question]:
     """The exercises as they are written down, no numbers put in."""
-    path = words.FOLDER / f"{topic}.{words.LANGUAGES[0]}.md"
+    path = wording.FOLDER / f"{topic}.{wording.LANGUAGES[0]}.md"
     _, _, text = path.read_text(encoding="utf-8").partition("\n## try\n")
-    return words.questions(text)
+    return wording.questions(text)
 
 
 def results(

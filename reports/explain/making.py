@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from gradparity.reference.datasets import Dataset
-from gradparity.reports.explain import own, training_page
-from gradparity.reports.explain import page as layer_page
+from gradparity.reports.explain import function_page, layer_page, training_page
 from gradparity.reports.explain.blocks import Page
-from gradparity.reports.explain.looking import reference_class
+from gradparity.reports.explain.observing import reference_class
 from gradparity.reports.explain.topics import TOPICS, Example, Topic
-from gradparity.reports.explain.words import ui
+from gradparity.reports.explain.wording import ui
 
 
 class UnusableInput(ValueError):
@@ -118,15 +117,15 @@ def run(
     `data` is what `training` trains on. Raises `UnusableInput` or `UnusableFunction`.
     """
     if ":" in name:
-        return partial(own.build, own.Run(name, inputs))
+        return partial(function_page.build, function_page.FunctionRun(name, inputs))
     if name == "training":
         if inputs:
             raise UnusableInput("--input: training takes none, it has its images")
         assert data is not None
-        return partial(training_page.build, training_page.Run(data))
+        return partial(training_page.build, training_page.TrainingRun(data))
     topic = TOPICS[name]
     examples = given(topic, inputs, dtype)
-    return partial(layer_page.build, layer_page.Run.of(topic, examples))
+    return partial(layer_page.build, layer_page.LayerRun.of(topic, examples))
 
 
 def plain(value: Any) -> Any:

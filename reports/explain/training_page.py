@@ -26,9 +26,9 @@ from gradparity.parity_tests.training.run import (
     run_trainings,
 )
 from gradparity.reference import hood
-from gradparity.reference import training as by_hand
 from gradparity.reference.datasets import Dataset
-from gradparity.reports.explain import words
+from gradparity.reference.training import train
+from gradparity.reports.explain import wording
 from gradparity.reports.explain.aligned import values
 from gradparity.reports.explain.blocks import (
     Block,
@@ -41,10 +41,10 @@ from gradparity.reports.explain.blocks import (
     Prose,
     Section,
 )
-from gradparity.reports.explain.looking import ROOMS, torch_function
-from gradparity.reports.explain.page import THREE, Said, steps_grid, written
+from gradparity.reports.explain.layer_page import THREE, Said, steps_grid, written
+from gradparity.reports.explain.observing import ROOMS, torch_function
 from gradparity.reports.explain.walk import tidy
-from gradparity.reports.explain.words import ui
+from gradparity.reports.explain.wording import ui
 
 STEPS = 3
 MADE = (
@@ -56,7 +56,7 @@ NUMBERED = re.compile(r"# (\d)\.")
 DTYPE = "float32"
 
 
-class Run:
+class TrainingRun:
     """The first steps of every implementation that is there, and what they came to."""
 
     def __init__(self, data: Dataset) -> None:
@@ -110,10 +110,10 @@ class Run:
         }
 
 
-def build(run: Run, lang: str) -> Page:
+def build(run: TrainingRun, lang: str) -> Page:
     """The page on training in one language."""
     numbers = run.numbers()
-    text = words.read("training", lang, numbers)
+    text = wording.read("training", lang, numbers)
     said = ui(lang)
     parts: Mapping[str, list[Block]] = {
         "idea": [
@@ -131,13 +131,13 @@ def build(run: Run, lang: str) -> Page:
         "jax": [*text.blocks("jax"), *jax_blocks(run, said)],
         "aligned": [*text.blocks("aligned"), lines_of_steps(run, said)],
         "agree": [*text.blocks("agree"), *agreement(run, said)],
-        "try": [words.exercise(q, numbers, []) for q in text.questions],
+        "try": [wording.exercise(q, numbers, []) for q in text.questions],
     }
     sections = [Section(k, said["sections"][k], v) for k, v in parts.items()]
     return Page("training", lang, text.title, text.summary, sections, run.facts)
 
 
-def first_steps(run: Run, said: Said) -> Iterator[Grid]:
+def first_steps(run: TrainingRun, said: Said) -> Iterator[Grid]:
     """For each step: which images, the loss in each implementation; how far it moved."""
     names = list(run.stops)
     losses, moves = [], []
@@ -159,12 +159,12 @@ def first_steps(run: Run, said: Said) -> Iterator[Grid]:
     yield Grid(said["training"]["moved"], [said["training"]["step"], *before], moves)
 
 
-def by_hand_blocks(run: Run, made_by: str) -> Iterator[Block]:
+def by_hand_blocks(run: TrainingRun, made_by: str) -> Iterator[Block]:
     """The reference's loop, and what its lines made in the first steps."""
     made: dict[int, list[str]] = {}
 
     def loop() -> None:
-        for _ in run.train(by_hand.train):
+        for _ in run.train(train):
             pass
 
     place = "reference/training.py"
@@ -175,7 +175,7 @@ def by_hand_blocks(run: Run, made_by: str) -> Iterator[Block]:
             told = made.setdefault(int(line), [])
             if said not in told and len(told) < MADE:
                 told.append(said)
-    source, start = inspect.getsourcelines(inspect.unwrap(by_hand.train))
+    source, start = inspect.getsourcelines(inspect.unwrap(train))
     lines = [
         (number, line.rstrip("\n"), made.get(number, []))
         for number, line in enumerate(source, start)
@@ -190,7 +190,7 @@ def source_of(name: str) -> tuple[list[str], int]:
     return inspect.getsourcelines(inspect.unwrap(function))
 
 
-def torch_blocks(run: Run, said: Said) -> Iterator[Block]:
+def torch_blocks(run: TrainingRun, said: Said) -> Iterator[Block]:
     """PyTorch's loop, and every operator of its first step."""
     missing = run.found["torch"]
     if isinstance(missing, NotInstalled):
@@ -203,7 +203,7 @@ def torch_blocks(run: Run, said: Said) -> Iterator[Block]:
         yield steps_grid(said["torch"][phase], steps, said["torch"]["step_heads"])
 
 
-def mini_batch_steps(run: Run) -> dict[str, list[dict[str, Any]]]:
+def mini_batch_steps(run: TrainingRun) -> dict[str, list[dict[str, Any]]]:
     """Everything that PyTorch executes for the gradient of the first step. The images
     are no input here: nobody asks for their gradient.
     """
@@ -215,7 +215,7 @@ def mini_batch_steps(run: Run) -> dict[str, list[dict[str, Any]]]:
     return looks.steps(loss, inputs, np.array(1, DTYPE))
 
 
-def jax_blocks(run: Run, said: Said) -> Iterator[Block]:
+def jax_blocks(run: TrainingRun, said: Said) -> Iterator[Block]:
     """JAX's loop, and the one program that it becomes."""
     missing = run.found["jax"]
     if isinstance(missing, NotInstalled):
@@ -234,7 +234,7 @@ def jax_blocks(run: Run, said: Said) -> Iterator[Block]:
     yield Code(str(program), "text")
 
 
-def lines_of_steps(run: Run, said: Said) -> Grid:
+def lines_of_steps(run: TrainingRun, said: Said) -> Grid:
     """The four steps: the lines that are numbered so in the three sources."""
     names = list(run.stops)
     found = {name: numbered_lines(name) for name in names}
@@ -267,7 +267,7 @@ def numbered_lines(name: str) -> dict[int, list[str]]:
     return found
 
 
-def agreement(run: Run, said: Said) -> Iterator[Block]:
+def agreement(run: TrainingRun, said: Said) -> Iterator[Block]:
     """How far the parameters are apart after a few steps and after more, in two dtypes."""
     found = run.longer
     rows = []

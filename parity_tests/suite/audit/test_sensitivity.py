@@ -151,7 +151,7 @@ def test_a_mistake_that_survives_is_named_and_exits_with_1(tmp_path: Path) -> No
         "class Harmless(AddLayer):\n"
         "    'Does nothing wrong.'\n"
         "mistakes('reference')('AddLayer')(Harmless)\n"
-        "from gradparity.reports.cli import main; main()\n"
+        "from gradparity.reports.commands.application import main; main()\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", plant, "check", "AddLayer", "--sensitivity"],

@@ -34,7 +34,7 @@ from gradparity.parity_tests.implementations.registry import framework
 from gradparity.parity_tests.measuring.records import BenchRatio
 from gradparity.parity_tests.processes import compiling
 from gradparity.reference.mnist_files import DatasetError
-from gradparity.reports import benches
+from gradparity.reports.tables import timings
 
 MB = 10**6
 SOON = 60.0  # seconds after which what should have happened will not
@@ -439,7 +439,7 @@ def test_what_was_not_measured_is_told_with_the_reason(
     monkeypatch.setitem(bench.PLAN, "suite", part)
     found = bench.run(("suite",), 3, None)
     assert found.missing == {"import torch": "there is none"}
-    assert benches.sentences(found)[-1] == "import torch: there is none."
+    assert timings.sentences(found)[-1] == "import torch: there is none."
 
 
 def test_a_part_that_is_ended_takes_no_other_with_it(

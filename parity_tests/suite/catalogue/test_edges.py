@@ -288,7 +288,7 @@ def test_an_edge_that_is_not_accounted_for_makes_the_command_fail(
 ) -> None:
     from typer.testing import CliRunner
 
-    from gradparity.reports.cli import app
+    from gradparity.reports.commands.application import app
 
     pytest.importorskip("torch")
     arguments = ["check", "Relu", "--edges", "--implementations", "torch"]

@@ -40,8 +40,12 @@ from gradparity.parity_tests.implementations.registry import (
 )
 from gradparity.parity_tests.measuring.records import Among, Exhaustive, Verdict
 from gradparity.parity_tests.suite.reports.test_cli import environment
-from gradparity.reports import cli, markdown, page, running, tables
+from gradparity.reports import runner
+from gradparity.reports.commands.check import check
+from gradparity.reports.commands.choices import Unusable
+from gradparity.reports.pages import report_html, report_markdown
 from gradparity.reports.results import DatasetInfo
+from gradparity.reports.tables.overview import headline
 
 STRIDE = 256
 
@@ -365,7 +369,7 @@ def test_check_tries_every_float32_and_prints_json_in_less_than_a_gibibyte(
 ) -> None:
     measured = (
         "import sys\n"
-        "from gradparity.reports.cli import main\n"
+        "from gradparity.reports.commands.application import main\n"
         "try: main()\n"
         "finally:\n"
         "    if sys.platform == 'linux':\n"
@@ -401,7 +405,7 @@ def test_check_says_what_it_tried_and_what_failed(tmp_path: Path) -> None:
         "    out = right(self, x)\n"
         "    return out * (1 + 1e-6) if out.dtype == 'float32' else out\n"
         "layers.Relu.forward = wrong\n"
-        "from gradparity.reports.cli import main; main()\n"
+        "from gradparity.reports.commands.application import main; main()\n"
     )
     sample = ["--exhaustive", "--stride", "65536", "--implementations", "reference"]
     done = subprocess.run(
@@ -435,7 +439,7 @@ def test_interrupted_it_prints_what_is_known(
         f"    if len(calls) == 4: signal.raise_signal({int(kind)})\n"
         "    return right(found, more)\n"
         "exhaustive.merged = merged\n"
-        "from gradparity.reports.cli import main; main()\n"
+        "from gradparity.reports.commands.application import main; main()\n"
     )
     both = ["Relu", "Sigmoid", "--exhaustive"]
     alone = ["--implementations", "reference"]
@@ -470,8 +474,8 @@ def test_interrupted_it_prints_what_is_known(
 def test_what_cannot_be_tried_gets_one_sentence(
     arguments: dict[str, Any], expected: str
 ) -> None:
-    with pytest.raises(cli.Unusable, match=expected) as refused:
-        cli.check(**arguments)
+    with pytest.raises(Unusable, match=expected) as refused:
+        check(**arguments)
     assert "\n" not in str(refused.value)
 
 
@@ -482,16 +486,16 @@ def test_a_report_has_it_where_it_was_run(monkeypatch: pytest.MonkeyPatch) -> No
     plan: Any = SimpleNamespace(seed=0, dataset=nobody)
     info = DatasetInfo(name="none", source="nowhere", train=1, test=1)
     names = ["reference"]
-    without = running.report(plan, info, [], names)
-    results = running.report(plan, info, [], names, every_float32=True)
+    without = runner.report(plan, info, [], names)
+    results = runner.report(plan, info, [], names, every_float32=True)
     assert not without.exhaustive
     layers = dict.fromkeys(row.layer for row in results.exhaustive)
     assert [*layers] == [*ALLOWED]
-    for render in (markdown.render, page.render):
+    for render in (report_markdown.render, report_html.render):
         assert "Every float32" not in render(without, [])
         text = render(results, [])
         assert "Every float32" in text
         assert f"Sigmoid: only {CHUNK:,} of 4,294,967,296 float32 were tried" in text
     failed = results.model_copy(deep=True)
     failed.exhaustive[-1].failed = 3
-    assert tables.headline(failed).startswith("NumPy do not agree: Sigmoid dx")
+    assert str(headline(failed)).startswith("NumPy do not agree: Sigmoid dx")

@@ -32,10 +32,12 @@ from gradparity.parity_tests.training.run import (
     train,
 )
 from gradparity.reference.datasets import load as load_dataset
-from gradparity.reports import markdown, running, tables
-from gradparity.reports.cli import Unusable, choose_implementations
-from gradparity.reports.page import render as render_page
+from gradparity.reports import runner
+from gradparity.reports.commands.choices import Unusable, choose_implementations
+from gradparity.reports.pages import report_markdown
+from gradparity.reports.pages.report_html import render as render_page
 from gradparity.reports.results import DatasetInfo, Results
+from gradparity.reports.tables.overview import problems
 
 PLAN = Plan.of(load_dataset("digits"), steps=150)
 TESTS = len(PLAN.dataset.t_test)
@@ -194,23 +196,23 @@ def test_one_that_raises_is_a_row_of_the_report_and_the_others_go_on(
     jobs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load_or_skip("sklearn")
-    tasks = running.outside_tasks
+    tasks = runner.outside_tasks
     monkeypatch.setattr(
-        running,
+        runner,
         "outside_tasks",
         lambda *given: [Refusing(**vars(task)) for task in tasks(*given)],
     )
     info = DatasetInfo(name="digits", source="scikit-learn", train=0, test=TESTS)
     names = ["reference", "sklearn"]
-    results = running.report(PLAN, info, ["float64"], names, jobs=jobs)
+    results = runner.report(PLAN, info, ["float64"], names, jobs=jobs)
     assert [t.implementation for t in results.training] == ["reference"]
     assert [t.implementation for t in results.outsiders] == ["reference"]
     (failed,) = results.untrained
     assert (failed.implementation, failed.verdict) == ("sklearn", Verdict.FAIL)
     assert failed.note.startswith("raised InvalidParameterError: The 'momentum' param")
     said = f"sklearn in float64 does not train: {failed.note}"
-    assert tables.problems(results) == [said]
-    text, page = markdown.render(results, []), render_page(results, [])
+    assert problems(results) == [said]
+    text, page = report_markdown.render(results, []), render_page(results, [])
     for shown in (text, page):
         assert "Not trained" in shown
         assert "raised InvalidParameterError" in shown

@@ -340,7 +340,9 @@ def test_it_can_be_trained(names: dict[str, Any]) -> None:
 def test_a_file_a_module_and_what_is_announced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gradparity.reports import cli, environment, tables
+    from gradparity.reports import environment
+    from gradparity.reports.commands import choices
+    from gradparity.reports.tables.overview import environment_table
 
     (tmp_path / "one.py").write_text("from two import Relu\n", encoding="utf-8")
     (tmp_path / "two.py").write_text(
@@ -363,14 +365,14 @@ def test_a_file_a_module_and_what_is_announced(
             assert user_supplied.is_own(name)
             assert load(name).offers("Relu"), name
         assert isinstance(try_load("broken"), NotInstalled)
-        names = cli.choose_implementations(None)  # which has loaded them
+        names = choices.choose_implementations(None)  # which has loaded them
         assert user_supplied.load.cache_info().currsize >= 4
         assert names == ["reference", "torch", "jax", "mine", "broken"]
-        assert "mine" in cli.choose_implementations("all")
-        assert cli.choose_implementations("mine,one.py") == ["mine", "one.py"]
+        assert "mine" in choices.choose_implementations("all")
+        assert choices.choose_implementations("mine,one.py") == ["mine", "one.py"]
         found = environment.describe()
         assert found.announced == {"mine": "two", "broken": "no.such"}
-        shown = tables.environment_table(found).rows
+        shown = environment_table(found).rows
         assert ["implementation: mine", "two"] in shown
     finally:
         user_supplied.announced.cache_clear()
@@ -380,8 +382,8 @@ def test_a_file_a_module_and_what_is_announced(
 def test_a_function_in_a_file_can_be_explained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gradparity.reports.explain.own import UnusableFunction
-    from gradparity.reports.explain.own import load as load_function
+    from gradparity.reports.explain.function_page import UnusableFunction
+    from gradparity.reports.explain.function_page import load as load_function
 
     path = tmp_path / "of_mine.py"
     path.write_text("def twice(x):\n    return 2 * x\n", encoding="utf-8")
@@ -517,7 +519,7 @@ REFUSED = {
 def test_what_cannot_be_used_is_refused_in_a_sentence(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gradparity.reports import cli
+    from gradparity.reports.commands import application, choices
 
     (tmp_path / "raising.py").write_text("\n1 / 0\n", encoding="utf-8")
     (tmp_path / "syntax.py").write_text("def f(:\n", encoding="utf-8")
@@ -525,10 +527,10 @@ def test_what_cannot_be_used_is_refused_in_a_sentence(
     (tmp_path / "leaving.py").write_text("import sys\nsys.exit(0)\n", "utf-8")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UnusableImplementation, match=REFUSED[name]) as caught:
-        cli.choose_implementations(f"reference,{name}")
-    assert cli.is_refusal(caught.value)
-    with pytest.raises(cli.Unusable, match=r"nosuch.*module or path/to/file"):
-        cli.choose_implementations("nosuch")
+        choices.choose_implementations(f"reference,{name}")
+    assert application.is_refusal(caught.value)
+    with pytest.raises(choices.Unusable, match=r"nosuch.*module or path/to/file"):
+        choices.choose_implementations("nosuch")
 
 
 # --- HIPS autograd --------------------------------------------------------------------

@@ -20,7 +20,7 @@ from gradparity.reference.parameters import (
     save,
 )
 from gradparity.reference.rounding import Arithmetic, Bounded
-from gradparity.reports.cli import main
+from gradparity.reports.commands.application import main
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,15 @@ from gradparity.parity_tests.benchmarks import bench as measuring
 from gradparity.parity_tests.measuring.records import Bench, BenchRatio, BenchRow
 from gradparity.parity_tests.suite.reports.test_page import BAD, Reader, sample
 from gradparity.reference.datasets import load
-from gradparity.reports import benches, cli, environment, markdown, page, running
-from gradparity.reports.figures import draw
+from gradparity.reports import environment, runner
+from gradparity.reports.commands import application, bench, report
+from gradparity.reports.commands.choices import Unusable
+from gradparity.reports.figures.gallery import draw
+from gradparity.reports.figures.step_times import speed, styles
+from gradparity.reports.pages import report_html, report_markdown
 from gradparity.reports.results import Results
-from gradparity.reports.speed import speed, styles
-from gradparity.reports.tables import Table
+from gradparity.reports.tables import sweeps, timings
+from gradparity.reports.tables.table import Table
 
 CONTENDERS = {  # kind, framework, overhead and µs for a sample
     "numpy floor": ("floor", "numpy", 5.0, 1.5),
@@ -124,7 +128,7 @@ def call(
         monkeypatch.setattr(environment, "describe", lambda: sample().environment)
         monkeypatch.setattr(sys, "argv", ["gradparity", *arguments])
         try:
-            cli.main()
+            application.main()
         except SystemExit as ended:
             done.status = ended.code
         done.stdout, done.stderr = capsys.readouterr()
@@ -137,14 +141,14 @@ def call(
 
 
 def test_the_parts_are_those_that_can_be_measured() -> None:
-    assert cli.BENCH_PARTS == measuring.PARTS
+    assert bench.PARTS == measuring.PARTS
 
 
 def test_bench_prints_every_table_and_ends_well(call: Call) -> None:
     done = call("bench")
     assert (done.status, done.stderr) == (0, "")
     assert done.asked == [(["step", "sweep", "suite", "report"], 15, None)]
-    for table, under in benches.parts(WHOLE):
+    for table, under in timings.parts(WHOLE):
         assert table.text() in done.stdout
         assert under in done.stdout
     assert "1 of 2 limits that were measured are kept" in done.stdout
@@ -229,13 +233,13 @@ def test_report_asks_for_what_can_be_measured(
 ) -> None:
     asked = []
 
-    def report(*given: Any, jobs: Any, bench: Any, data_dir: Any) -> Results:
+    def refuse(*given: Any, jobs: Any, bench: Any, data_dir: Any) -> Results:
         asked.append((jobs, bench))
-        raise cli.Unusable("that is enough")
+        raise Unusable("that is enough")
 
     data = replace(load("digits"), name=name)
-    monkeypatch.setattr(cli, "load_dataset", lambda *_: data)
-    monkeypatch.setattr(running, "report", report)
+    monkeypatch.setattr(report, "load_dataset", lambda *_: data)
+    monkeypatch.setattr(runner, "report", refuse)
     done = call("report", "--implementations", "reference", *arguments)
     assert (done.status, done.stderr) == (2, "gradparity: that is enough\n")
     assert asked == [expected]
@@ -251,9 +255,9 @@ def test_train_passes_jobs_on(
 
     def train(*given: Any, jobs: int) -> None:
         asked.append(jobs)
-        raise cli.Unusable("that is enough")
+        raise Unusable("that is enough")
 
-    monkeypatch.setattr(running, function, train)
+    monkeypatch.setattr(runner, function, train)
     quick = ["--dataset", "digits", "--implementations", "reference", "--jobs", "5"]
     done = call("train", *quick, *more)
     assert (done.status, asked) == (2, [5]), done.stderr
@@ -280,7 +284,7 @@ def test_no_jobs_at_all_are_refused(call: Call, command: str) -> None:
 
 
 def table(title: str, bench: Bench = WHOLE) -> Table:
-    (found,) = [t for t, _ in benches.parts(bench) if t.title.startswith(title)]
+    (found,) = [t for t, _ in timings.parts(bench) if t.title.startswith(title)]
     return found
 
 
@@ -290,7 +294,7 @@ def test_limits_say_in_words_whether_they_are_kept() -> None:
         ["that ÷ this", "0.500", "", "0.5", "yes"],
         ["its memory", "", "", "2.5", "no MNIST here"],
     ]
-    first, second = benches.sentences(WHOLE)
+    first, second = timings.sentences(WHOLE)
     assert first == (
         "1 of 2 limits that were measured are kept; not kept: this ÷ that (1.90, at most "
         "1.6); not measured: 1."
@@ -326,7 +330,7 @@ def test_a_contender_without_one_dtype_has_empty_cells() -> None:
 
 
 def test_sweeps_go_over_one_size_at_a_time() -> None:
-    by_batch, by_hidden = benches.sweeps(SWEEP)
+    by_batch, by_hidden = sweeps.sweeps(SWEEP)
     assert (by_batch.sizes, by_hidden.sizes) == ([*BATCHES], [*HIDDEN])
     assert by_batch.fixed == "hidden size 50, float32, 2 threads"
     assert by_hidden.fixed == "batch size 100, float32, 2 threads"
@@ -347,7 +351,7 @@ def test_sweeps_go_over_one_size_at_a_time() -> None:
 def test_overhead_ends_where_a_step_takes_half_as_long_again(
     times: dict[int, float], end: int
 ) -> None:
-    assert benches.overhead_end(times) == end
+    assert sweeps.overhead_end(times) == end
 
 
 def test_overhead_is_said_of_both_sizes() -> None:
@@ -369,7 +373,7 @@ def test_costs_have_units_and_notes() -> None:
 
 def test_notes_of_loops_are_told_once() -> None:
     rows = [timed("step", "sklearn", 100, n, note="without momentum") for n in (1, 2)]
-    said = benches.sentences(Bench(rows=rows, ratios=[]))
+    said = timings.sentences(Bench(rows=rows, ratios=[]))
     assert said == ["sklearn: without momentum."]
 
 
@@ -381,14 +385,14 @@ def test_notes_of_loops_are_told_once() -> None:
     ],
 )
 def test_numbers_have_three_digits(value: float | None, said: str) -> None:
-    assert benches.short(value) == said
+    assert sweeps.short(value) == said
 
 
 # --- The picture ----------------------------------------------------------------------
 
 
 def test_lines_differ_in_more_than_colour() -> None:
-    rows = benches.first_of_each(SWEEP)
+    rows = sweeps.first_of_each(SWEEP)
     looks = styles(rows.values())
     drawn = {(look["marker"], str(look["linestyle"])) for look in looks.values()}
     assert len(drawn) == len(CONTENDERS)
@@ -419,7 +423,7 @@ def written(bench: Bench | None, trained: bool = False) -> tuple[str, str]:
     results.environment.dataset.train = results.environment.dataset.test = 10
     figures = [speed(bench)] if bench else []
     drawn = [figure for figure in figures if figure]
-    return page.render(results, drawn), markdown.render(results, drawn)
+    return report_html.render(results, drawn), report_markdown.render(results, drawn)
 
 
 def section(html: str) -> str:
@@ -440,7 +444,7 @@ def test_whatever_was_measured_is_in_the_report(name: str) -> None:
     assert bench == PARTIAL[name]
     html, text = written(bench)
     assert not Reader(html).open
-    tables = list(benches.parts(bench))
+    tables = list(timings.parts(bench))
     assert ('href="#speed"' in html) == bool(tables)
     assert ("## Speed" in text) == bool(tables)
     for each, under in tables:
@@ -474,12 +478,12 @@ def test_tables_are_sorted_by_their_numbers() -> None:
     assert '<td class="n" data-sort="29015.0">29,015</td>' in html
     assert "<td>yes</td>" in html
     cells = [["a", "1,200", "2.5e-07 0.3", "="], ["b", "", "-3", "7"]]
-    keyed = page.with_keys(Table("t", ["1", "2", "3", "4"], cells))
+    keyed = report_html.with_keys(Table("t", ["1", "2", "3", "4"], cells))
     assert [[key for _, key in row] for row in keyed] == [
         [None, "1200.0", "2.5e-07", None],
         [None, "", "-3.0", None],
     ]
-    assert page.with_keys(Table("t", ["1"], [])) == []
+    assert report_html.with_keys(Table("t", ["1"], [])) == []
 
 
 def test_names_are_escaped() -> None:

@@ -26,19 +26,21 @@ from gradparity.parity_tests.suite.browsing import (
     visits,
 )
 from gradparity.parity_tests.suite.reports.test_page import BAD, make, sample
-from gradparity.reports.page import SYMBOLS
-from gradparity.reports.tables import SEVERITY, gradient_rows
+from gradparity.reports.pages.report_html import INPUTS, SYMBOLS
+from gradparity.reports.tables.gradients import gradient_rows
+from gradparity.reports.tables.verdicts import SEVERITY
 
 pytestmark = pytest.mark.browser
 
 COLUMNS = [
-    *("layer", "quantity", "dtype", "implementation", "cases", "max_abs", "max_rel"),
+    *("layer", "quantity", "dtype", "implementation", "inputs", "cases"),
+    *("max_abs", "max_rel"),
     *("max_ulp", "bound_ratio", "probable_ratio", "max_abs_reference"),
     *("verdict", "worst_case"),
 ]
 RESULTS = sample(missing=("jax-jit",))
 RESULTS.checks[1].note = BAD
-ROWS = gradient_rows(RESULTS.checks)
+ROWS = [row | {"inputs": INPUTS[row["kind"]]} for row in gradient_rows(RESULTS.checks)]
 BODY = "#gradient-table tbody tr"
 
 
@@ -62,11 +64,11 @@ def cells(page: Page, column: int) -> list[str]:
 
 def keys(page: Page) -> list[tuple[str, ...]]:
     """Which rows are visible, in their order."""
-    return list(zip(*(cells(page, column) for column in range(4)), strict=True))
+    return list(zip(*(cells(page, column) for column in range(5)), strict=True))
 
 
 def key(row: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(str(row[name]) for name in COLUMNS[:4])
+    return tuple(str(row[name]) for name in COLUMNS[:5])
 
 
 def in_order(column: str, descending: bool) -> list[tuple[str, ...]]:
@@ -106,7 +108,9 @@ def test_a_header_sorts_up_and_down(
     assert page.locator("#gradient-table [aria-sort]").count() == 1
 
 
-@pytest.mark.parametrize("name", ["layer", "dtype", "implementation", "verdict"])
+@pytest.mark.parametrize(
+    "name", ["layer", "dtype", "implementation", "inputs", "verdict"]
+)
 @pytest.mark.parametrize("size", [PHONE, DESKTOP])
 def test_each_choice_filters(visit: Open, name: str, size: tuple[int, int]) -> None:
     page = visit(size)
@@ -135,14 +139,17 @@ def test_choices_words_and_order_combine(visit: Open) -> None:
     page.locator("#gradient-table thead button").nth(COLUMNS.index("max_abs")).click()
     words = page.get_by_role("searchbox", name="any text")
     words.fill("AFFINE dw")
-    assert keys(page) == [("Affine", "dW", "float32", "torch")]
+    assert keys(page) == [("Affine", "dW", "float32", "torch", "typical")]
     words.fill("nothing says this")
     assert keys(page) == []
     assert page.locator("#count").inner_text() == f"0 of {len(ROWS)} rows"
 
 
 def test_a_verdict_is_a_word_and_a_symbol(visit: Open) -> None:
-    said = {tuple(text.split(maxsplit=1)) for text in cells(visit(), 11)}
+    said = {
+        tuple(text.split(maxsplit=1))
+        for text in cells(visit(), COLUMNS.index("verdict"))
+    }
     present = {row["verdict"] for row in ROWS}
     assert said == {(SYMBOLS[verdict], str(verdict)) for verdict in present}
 
@@ -165,7 +172,7 @@ def test_nothing_is_cut_off_or_overlaps(
 def test_headers_stay_in_sight(visit: Open, size: tuple[int, int]) -> None:
     page = visit(size)
     table = page.locator("#gradient-table")
-    box = page.get_by_role("region", name="Gradient differences").last
+    box = page.get_by_role("region", name="Differences in detail")
     box.evaluate("box => { box.style.maxHeight = '12rem'; box.scrollTo(300, 200); }")
     frame = box.bounding_box()
     corner = table.locator("thead th").first.bounding_box()

@@ -19,7 +19,8 @@ import pytest
 from gradparity.parity_tests.measuring.records import Verdict
 from gradparity.reference.datasets import load as load_dataset
 from gradparity.reference.layers import Affine
-from gradparity.reports import cli, writing
+from gradparity.reports import writing
+from gradparity.reports.commands import application
 from gradparity.reports.results import Results
 
 COMMAND = [sys.executable, "-m", "gradparity.reports"]
@@ -71,7 +72,7 @@ def called(
     def call(*arguments: str) -> "subprocess.CompletedProcess[str]":
         monkeypatch.setattr(sys, "argv", ["gradparity", *arguments])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            application.main()
         status = ended.value.code
         assert isinstance(status, int)
         return subprocess.CompletedProcess(arguments, status, *capsys.readouterr())
@@ -195,7 +196,7 @@ def test_check_is_plain_text_when_piped(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "\x1b" not in done.stdout
     assert done.stderr == ""
-    assert "AddLayer, float64" in done.stdout
+    assert "Gradient differences, float64" in done.stdout
 
 
 @pytest.mark.parametrize(

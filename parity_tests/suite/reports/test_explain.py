@@ -21,19 +21,19 @@ from typer.testing import CliRunner
 
 from gradparity.parity_tests.implementations.registry import NotInstalled, load
 from gradparity.reference.datasets import load as load_data
-from gradparity.reports import cli
+from gradparity.reports.commands import application, explain
 from gradparity.reports.explain import (
     aligned,
     as_html,
     as_markdown,
     as_text,
-    looking,
+    function_page,
     making,
-    output,
-    own,
-    words,
+    observing,
+    publishing,
+    topics,
+    wording,
 )
-from gradparity.reports.explain import topics as topics_module
 from gradparity.reports.explain.blocks import (
     Aligned,
     Exercise,
@@ -44,9 +44,9 @@ from gradparity.reports.explain.blocks import (
     Picture,
     Prose,
 )
-from gradparity.reports.explain.looking import Seen
+from gradparity.reports.explain.observing import Seen
 from gradparity.reports.explain.topics import TOPICS
-from gradparity.reports.explain.words import LANGUAGES
+from gradparity.reports.explain.wording import LANGUAGES
 from gradparity.reports.writing import UnusableTarget
 
 pytest.importorskip("torch")
@@ -107,7 +107,7 @@ layer = pytest.mark.parametrize("topic", LAYERS, scope="module")
 
 
 def test_the_command_knows_the_topics() -> None:
-    assert [*cli.TOPICS] == [*TOPICS]
+    assert [*explain.TOPICS] == [*TOPICS]
 
 
 # --- What is written ------------------------------------------------------------------
@@ -164,7 +164,7 @@ def test_all_formats_say_the_same(topic: str, lang: str) -> None:
 @both
 def test_what_words_are_written_in(topic: str, lang: str) -> None:
     """Formulas that both a browser and a terminal can show; and no HTML."""
-    source = (words.FOLDER / f"{topic}.{lang}.md").read_text(encoding="utf-8")
+    source = (wording.FOLDER / f"{topic}.{lang}.md").read_text(encoding="utf-8")
     plain = re.sub(r"```.*?```|`[^`\n]*`|\{\{.*?\}\}", "", source, flags=re.DOTALL)
     assert not re.search(r"<[a-z/]", plain)
     for inline in re.findall(r"\$([^$\n]+)\$", plain):
@@ -211,7 +211,7 @@ def test_the_shared_words_have_the_same_keys_and_gaps() -> None:
             return len(value)
         return sorted(re.findall(r"\{\w*\}", value))
 
-    english, japanese = (dict(words.ui(lang)) for lang in LANGUAGES)
+    english, japanese = (dict(wording.ui(lang)) for lang in LANGUAGES)
     assert shape(english) == shape(japanese)
 
 
@@ -250,7 +250,7 @@ def test_the_columns_have_the_numbers_of_the_reference(topic: str) -> None:
                 np.testing.assert_allclose(
                     seen.gradients[key], value, rtol=1e-5, atol=1e-7
                 )
-        drawn = looking.drawn(example, inputs, dout)
+        drawn = observing.drawn(example, inputs, dout)
         np.testing.assert_allclose(drawn["edges"][-1]["value"], out, rtol=1e-6)
         edges = {edge["name"]: edge["gradient"] for edge in drawn["edges"]}
         for key, value in right.items():
@@ -355,7 +355,7 @@ def test_what_relu_remembers() -> None:
 
 @layer
 def test_the_source_is_as_it_stands(topic: str) -> None:
-    root = Path(topics_module.__file__).parents[2]
+    root = Path(topics.__file__).parents[2]
     for listing in blocks(page(topic), Listing):
         file = re.findall(r"\((.*)\)", listing.title)[0]
         lines = (root / file).read_text(encoding="utf-8").splitlines()
@@ -388,7 +388,7 @@ def test_other_numbers_are_other_numbers_in_all_three_columns() -> None:
 def test_divergences_are_told_in_the_language_of_the_page(
     topic: str, lang: str
 ) -> None:
-    known = words.divergences(lang)
+    known = wording.divergences(lang)
     told = " ".join(block.markdown for block in blocks(page(topic, lang), Prose))
     ids = {"relu": "relu-derivative-at-nan", "softmax_with_loss": "loss-masked-one-hot"}
     there = known.get(ids[topic])
@@ -472,9 +472,9 @@ def test_what_cannot_be_used_is_refused_in_a_sentence(
     folder: Path, arguments: str
 ) -> None:
     before = {*folder.rglob("*")}
-    done = CliRunner().invoke(cli.app, ["explain", *arguments.split()])
+    done = CliRunner().invoke(application.app, ["explain", *arguments.split()])
     assert done.exception is not None
-    assert cli.is_refusal(done.exception), repr(done.exception)  # type: ignore[arg-type]
+    assert application.is_refusal(done.exception), repr(done.exception)  # type: ignore[arg-type]
     said = str(done.exception)
     assert BAD[arguments] in said
     assert "\n" not in said
@@ -510,7 +510,7 @@ def test_numbers_may_come_from_a_file(folder: Path) -> None:
 def test_a_function_of_ones_own(folder: Path, target: str, there: list[str]) -> None:
     x, y = np.array([1.0, -2.0], "float32"), np.array([4.0, 0.5], "float32")
     given = {"x": x, "y": y} if "either" in target else {"x": x}
-    found = own.build(own.Run(target, given), "en")
+    found = function_page.build(function_page.FunctionRun(target, given), "en")
     assert [s.name for s in found.sections] == ["graph", "torch", "jax", "aligned"]
     (table,) = blocks(found, Aligned)
     assert sorted(table.names) == there
@@ -531,7 +531,8 @@ def test_a_function_of_ones_own(folder: Path, target: str, there: list[str]) -> 
 def test_the_order_of_what_is_given_does_not_matter(folder: Path) -> None:
     x, y = np.array([1.0, -2.0], "float32"), np.array([4.0, 0.5], "float32")
     for given in ({"x": x, "y": y}, {"y": y, "x": x}):
-        found = own.build(own.Run("functions_of_mine:either", given), "en")
+        run = function_page.FunctionRun("functions_of_mine:either", given)
+        found = function_page.build(run, "en")
         (table,) = blocks(found, Aligned)
         kept = {saved["name"] for saved in table.rows[0].keeps["jax"]}
         assert kept == {"x", "y"}
@@ -542,8 +543,9 @@ def test_a_hostile_function_is_only_text(folder: Path) -> None:
     (folder / "functions_of_mine.py").write_text(
         f"def f(x):\n    return x * x\nf.__name__ = {evil!r}\n", encoding="utf-8"
     )
-    found = own.build(
-        own.Run("functions_of_mine:f", {"x": np.ones(2, "float32")}), "en"
+    found = function_page.build(
+        function_page.FunctionRun("functions_of_mine:f", {"x": np.ones(2, "float32")}),
+        "en",
     )
     assert "<img" not in html(found)
 
@@ -552,14 +554,14 @@ def test_a_hostile_function_is_only_text(folder: Path) -> None:
 def test_without_a_framework_the_rest_is_there(
     monkeypatch: pytest.MonkeyPatch, gone: str
 ) -> None:
-    real: Callable[[str], Any] = looking.framework
+    real: Callable[[str], Any] = observing.framework
 
     def framework(name: str) -> Any:
         if name == gone:
             raise NotInstalled(f"{gone} cannot be imported: it is gone")
         return real(name)
 
-    monkeypatch.setattr(looking, "framework", framework)
+    monkeypatch.setattr(observing, "framework", framework)
     found = making.run("relu", {}, "float32")("en")
     (table,) = blocks(found, Aligned)
     assert gone not in table.names
@@ -583,7 +585,7 @@ def test_the_command_prints_a_page_or_its_facts(folder: Path) -> None:
     assert "ReLU: a switch" in done.stdout
     assert "\x1b" not in done.stdout
     assert text(page("relu")).splitlines()[2] in done.stdout.splitlines()
-    printed = CliRunner().invoke(cli.app, ["explain", "relu", "--json"])
+    printed = CliRunner().invoke(application.app, ["explain", "relu", "--json"])
     facts = json.loads(printed.stdout)
     assert facts["topic"] == "relu"
     (example,) = facts["examples"]
@@ -593,7 +595,9 @@ def test_the_command_prints_a_page_or_its_facts(folder: Path) -> None:
 @pytest.mark.parametrize("suffix", [".txt", ".md", ".html", ".ipynb"])
 def test_a_file_says_in_its_name_what_it_is(folder: Path, suffix: str) -> None:
     path = folder / f"page{suffix}"
-    done = CliRunner().invoke(cli.app, ["explain", "relu", "--output", str(path)])
+    done = CliRunner().invoke(
+        application.app, ["explain", "relu", "--output", str(path)]
+    )
     assert done.exit_code == 0, done.output
     written = path.read_text(encoding="utf-8")
     start = {".txt": "\nReLU", ".md": "# ReLU", ".html": "\n<!DOCTYPE", ".ipynb": "{"}
@@ -609,26 +613,26 @@ def test_a_page_links_to_a_report_beside_it(tmp_path: Path) -> None:
     for there in (False, True):
         if there:
             (tmp_path / "gradparity-report").mkdir()
-            (tmp_path / output.REPORT).write_text("a report")
-        output.save(page("training"), "html", tmp_path / "page.html", "a command")
+            (tmp_path / publishing.REPORT).write_text("a report")
+        publishing.save(page("training"), "html", tmp_path / "page.html", "a command")
         written = (tmp_path / "page.html").read_text("utf-8")
-        assert (f'href="./{output.REPORT}"' in written) == there
+        assert (f'href="./{publishing.REPORT}"' in written) == there
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A site of two topics."""
     two = {name: TOPICS[name] for name in ("buy_fruit", "relu")}
-    monkeypatch.setattr(output, "TOPICS", two)
+    monkeypatch.setattr(publishing, "TOPICS", two)
 
 
 @pytest.mark.usefixtures("small")
 def test_a_site_links_only_to_what_is_there(tmp_path: Path) -> None:
     site = tmp_path / "site"
-    output.write_site(site, load_data("digits"), "float32", lambda steps=1: None)
+    publishing.write_site(site, load_data("digits"), "float32", lambda steps=1: None)
     pages = sorted(path.name for path in site.glob("*.html"))
     assert pages == sorted(
-        output.address(name, lang)
+        publishing.address(name, lang)
         for name in ("index", "buy_fruit", "relu")
         for lang in LANGUAGES
     )
@@ -640,8 +644,8 @@ def test_a_site_links_only_to_what_is_there(tmp_path: Path) -> None:
     assert not [path for path in tmp_path.iterdir() if path != site]
     (tmp_path / "gradparity-report").mkdir()
     (tmp_path / "gradparity-report/report.html").write_text("a report")
-    output.write_site(site, load_data("digits"), "float32", lambda steps=1: None)
-    assert f'href="../{output.REPORT}"' in (site / "relu.html").read_text("utf-8")
+    publishing.write_site(site, load_data("digits"), "float32", lambda steps=1: None)
+    assert f'href="../{publishing.REPORT}"' in (site / "relu.html").read_text("utf-8")
 
 
 @pytest.mark.usefixtures("small")
@@ -650,7 +654,7 @@ def test_a_site_that_cannot_be_finished_leaves_the_old_one(
 ) -> None:
     site = tmp_path / "site"
     site.mkdir()
-    (site / output.MARK).write_text("old")
+    (site / publishing.MARK).write_text("old")
     once = iter([made("relu")])
 
     def fails(*arguments: Any) -> Any:
@@ -660,15 +664,17 @@ def test_a_site_that_cannot_be_finished_leaves_the_old_one(
 
     monkeypatch.setattr(making, "run", fails)
     with pytest.raises(OSError, match="No space"):
-        output.write_site(site, load_data("digits"), "float32", lambda steps=1: None)
-    assert (site / output.MARK).read_text() == "old"
+        publishing.write_site(
+            site, load_data("digits"), "float32", lambda steps=1: None
+        )
+    assert (site / publishing.MARK).read_text() == "old"
     assert [*tmp_path.iterdir()] == [site]
 
 
 def test_a_folder_that_is_no_site_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
     arguments = ["explain", "--all", "--output", str(tmp_path)]
-    done = CliRunner().invoke(cli.app, arguments)
+    done = CliRunner().invoke(application.app, arguments)
     assert isinstance(done.exception, UnusableTarget)
     assert "earlier site" in str(done.exception)
     assert (tmp_path / "thesis.tex").read_text() == "mine"

@@ -32,9 +32,9 @@ from gradparity.parity_tests.suite.browsing import (
 from gradparity.reference.datasets import load
 from gradparity.reference.layers import Affine, BuyFruit, Relu, Sigmoid, SoftmaxWithLoss
 from gradparity.reference.networks import TwoLayerNet
-from gradparity.reports.explain import drawing, looking, making, output, walk
+from gradparity.reports.explain import drawing, making, observing, publishing, walk
 from gradparity.reports.explain.topics import TOPICS
-from gradparity.reports.explain.words import LANGUAGES, ui
+from gradparity.reports.explain.wording import LANGUAGES, ui
 
 pytestmark = pytest.mark.browser
 pytest.importorskip("torch")
@@ -110,7 +110,7 @@ Arrays = dict[str, Any]
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All pages, as `gradparity explain --all` writes them."""
     target = tmp_path_factory.mktemp("explain") / "site"
-    output.write_site(target, load("digits"), "float32", lambda steps=1: None)
+    publishing.write_site(target, load("digits"), "float32", lambda steps=1: None)
     return target
 
 
@@ -122,7 +122,7 @@ def visit(browser: Browser) -> Iterator[Open]:
 
 def at(site: Path, name: str, lang: str = "en") -> str:
     """The address of a page."""
-    return (site / output.address(name, lang)).as_uri()
+    return (site / publishing.address(name, lang)).as_uri()
 
 
 def unfold(page: Page) -> None:
@@ -205,7 +205,7 @@ def test_a_graph_is_walked_forward_and_backward(
     assert page.locator("figure.walk").count() == len(TOPICS[topic].examples)
     for k, example in enumerate(TOPICS[topic].examples):
         figure = page.locator("figure.walk").nth(k)
-        graph = looking.drawn(example, *example.arrays("float32"))
+        graph = observing.drawn(example, *example.arrays("float32"))
         texts = [step.text for step in walk.sentences(graph, lang)]
         before = figure.evaluate(SHOWN)
         assert before["hidden"] == []
@@ -352,7 +352,7 @@ def test_the_numbers_in_the_picture_are_the_references(
     address = at(site, topic)
     if own:
         path = tmp_path / "page.html"
-        output.save(making.run(topic, own, "float32", None)("en"), "html", path, "")
+        publishing.save(making.run(topic, own, "float32", None)("en"), "html", path, "")
         address = path.as_uri()
     picture = visit(address).locator("svg.graph").last
     inputs, dout = TOPICS[topic].examples[-1].arrays("float32")

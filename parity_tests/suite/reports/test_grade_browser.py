@@ -32,7 +32,7 @@ from gradparity.parity_tests.suite.reports.test_grades import (
     passing,
     unloadable,
 )
-from gradparity.reports import grade_page
+from gradparity.reports.pages import grading_html
 
 pytestmark = pytest.mark.browser
 
@@ -69,8 +69,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page for each of PAGES, and `class/`."""
     path = tmp_path_factory.mktemp("graded")
     for name, graded in PAGES.items():
-        grade_page.write(path / f"{name}.html", [graded], None)
-    grade_page.write(path / "class", CLASS, "class of <b>2024")
+        grading_html.write(path / f"{name}.html", [graded], None)
+    grading_html.write(path / "class", CLASS, "class of <b>2024")
     return path
 
 

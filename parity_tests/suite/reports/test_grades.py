@@ -33,7 +33,9 @@ from gradparity.parity_tests.grading.records import (
 )
 from gradparity.parity_tests.measuring.records import Worst
 from gradparity.parity_tests.suite.reports.test_cli import gradparity
-from gradparity.reports import cli, grade_page, grades
+from gradparity.reports import grades
+from gradparity.reports.commands import application
+from gradparity.reports.pages import grading_html
 
 HOSTILE = (
     "=cmd|'calc'!A1.py",
@@ -548,7 +550,7 @@ class Elements(HTMLParser):
 
 @pytest.mark.parametrize("name", HOSTILE, ids=short)
 def test_a_page_holds_nothing_that_acts(name: str) -> None:
-    page = grade_page.render(hostile(f"class/{name}"))
+    page = grading_html.render(hostile(f"class/{name}"))
     found = Elements(page)
     assert harmless(page.replace("\n", ""))
     assert "script" not in found.tags
@@ -559,7 +561,7 @@ def test_a_page_holds_nothing_that_acts(name: str) -> None:
 
 
 def test_a_class_page_holds_nothing_that_acts(tmp_path: Path) -> None:
-    grade_page.write(tmp_path / "a", ALL_HOSTILE, HOSTILE[2])
+    grading_html.write(tmp_path / "a", ALL_HOSTILE, HOSTILE[2])
     page = (tmp_path / "a" / "index.html").read_text(encoding="utf-8")
     found = Elements(page)
     assert found.tags.count("script") == 1
@@ -575,7 +577,7 @@ def test_a_class_page_holds_nothing_that_acts(tmp_path: Path) -> None:
 
 
 def test_a_page_says_everything() -> None:
-    found = Elements(grade_page.render(failing("somewhere/else/suzuki.py")))
+    found = Elements(grading_html.render(failing("somewhere/else/suzuki.py")))
     words = " ".join(found.text.split())
     for said in (
         *("suzuki.py", "3 of 6 classes and functions are wrong"),
@@ -592,7 +594,7 @@ def test_a_page_says_everything() -> None:
 @pytest.mark.parametrize("is_class", [True, False])
 def test_pages_load_nothing(tmp_path: Path, is_class: bool) -> None:
     name = "class" if is_class else None
-    grade_page.write(tmp_path / "a", CLASS if is_class else CLASS[:1], name)
+    grading_html.write(tmp_path / "a", CLASS if is_class else CLASS[:1], name)
     for path in (tmp_path / "a").glob("*.html") if is_class else [tmp_path / "a"]:
         page = path.read_text(encoding="utf-8")
         for key, value in Elements(page).attributes:
@@ -604,7 +606,7 @@ def test_pages_load_nothing(tmp_path: Path, is_class: bool) -> None:
 
 
 def test_an_unloadable_page_shows_the_line() -> None:
-    words = Elements(grade_page.render(unloadable())).text
+    words = Elements(grading_html.render(unloadable())).text
     for said in ("It cannot be loaded", "'(' was never closed", "broken.py, line 12"):
         assert said in words
     assert "    return np.dot(x, W" in words
@@ -613,8 +615,8 @@ def test_an_unloadable_page_shows_the_line() -> None:
 def test_a_class_is_whole_and_replaces_only_a_class(tmp_path: Path) -> None:
     target = tmp_path / "graded"
     for files in (CLASS, CLASS[:1]):
-        grade_page.check_target(target, True)
-        grade_page.write(target, files, "class")
+        grading_html.check_target(target, True)
+        grading_html.write(target, files, "class")
         assert len([*target.iterdir()]) == len(files) + 2
     assert [p.name for p in tmp_path.iterdir()] == ["graded"]
     record = json.loads((target / "grades.json").read_text(encoding="utf-8"))
@@ -648,7 +650,7 @@ def command(
         monkeypatch.setattr(launching, "lacking_here", lambda: lacking)
         monkeypatch.setattr(sys, "argv", ["gradparity", "grade", *arguments])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            application.main()
         said = capsys.readouterr()
         return SimpleNamespace(
             status=ended.value.code, out=said.out, err=said.err, asked=asked
@@ -778,7 +780,7 @@ def test_nothing_of_somebody_else_is_replaced(
 ) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "thesis").write_text("years of work")
-    (tmp_path / "work" / "page.html").write_text(grade_page.render(passing()))
+    (tmp_path / "work" / "page.html").write_text(grading_html.render(passing()))
     done = command([passing()], path, *options)
     assert (done.status, done.out) == (2, "")
     assert done.asked == []

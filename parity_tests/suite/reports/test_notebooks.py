@@ -30,9 +30,9 @@ from gradparity.parity_tests.suite.reports.test_cli import without
 from gradparity.reference.datasets import load
 from gradparity.reports.explain import as_notebook, checks, making
 from gradparity.reports.explain.blocks import Exercise, Page, Picture
-from gradparity.reports.explain.looking import ROOMS
+from gradparity.reports.explain.observing import ROOMS
 from gradparity.reports.explain.topics import TOPICS
-from gradparity.reports.explain.words import LANGUAGES, ui
+from gradparity.reports.explain.wording import LANGUAGES, ui
 
 QUIET = {"OPENBLAS_NUM_THREADS": "1"}  # the engine has threads of its own
 TELL = """

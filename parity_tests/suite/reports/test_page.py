@@ -33,11 +33,11 @@ from gradparity.parity_tests.measuring.records import (
     Verdict,
     Worst,
 )
-from gradparity.reports.figures import draw
-from gradparity.reports.page import is_link, render, shown, sort_key
+from gradparity.reports.figures.gallery import draw
+from gradparity.reports.pages.report_html import is_link, render, shown, sort_key
+from gradparity.reports.pages.svg import Figure
 from gradparity.reports.results import DatasetInfo, Environment, Results
-from gradparity.reports.svg import Figure
-from gradparity.reports.tables import TRUTH
+from gradparity.reports.tables.reference_checks import TRUTH
 
 ALL = ("reference", "torch", "jax", "jax-jit")
 BAD = "<script>alert(1)</script>\"'&{{ 7 * 7 }}$x$"
@@ -65,6 +65,7 @@ def checks(implementations: tuple[str, ...], missing: tuple[str, ...]) -> list[C
                 rows.append(Check(**row))
                 if layer == "Relu" and k:
                     row |= {"case": "Relu/special", "verdict": Verdict.DOCUMENTED}
+                    row["kind"] = "edge"
                     row |= {"max_rel": math.inf, "max_abs": math.nan}
                     row |= {"bound_ratio": math.inf, "note": "at-nan"}
                     rows.append(Check(**row))
@@ -317,9 +318,10 @@ def test_every_row_is_there(made: Made) -> None:
     keys = ("layer", "dtype", "implementation")
     found = Counter(tuple(row[f"data-{key}"] for key in keys) for row in rows)
     groups = {
-        (c.layer, c.quantity, c.dtype, c.implementation) for c in made.results.checks
+        (c.layer, c.quantity, c.dtype, c.implementation, c.kind)
+        for c in made.results.checks
     }
-    assert found == Counter((layer, d, i) for layer, _, d, i in groups)
+    assert found == Counter((layer, d, i) for layer, _, d, i, _ in groups)
     missing = sum(row["data-verdict"] == "missing" for row in rows)
     assert missing == made.results.summary.missing
 
@@ -375,12 +377,26 @@ def test_digits_are_announced() -> None:
 
 def test_the_truth_has_a_table_for_every_method() -> None:
     page = variant("whole").page
-    section = page[page.index('id="truth"') : page.index('id="divergences"')]
+    section = page[page.index('id="truth"') : page.index('id="details"')]
     for method, sentence in TRUTH.items():
         assert f"<h3>By {method}</h3>" in section
         assert str(escape(sentence)) in section
     assert section.count("1.2e-07 0.33") == len(TRUTH) - 1
     assert 'id="truth"' not in variant("no training").page
+
+
+def test_typical_inputs_come_before_special_ones() -> None:
+    page = variant("whole").page
+    places = [
+        page.index(f'<section id="{name}"')
+        for name in ("gradients", "special", "divergences", "truth", "details")
+    ]
+    assert places == sorted(places)
+    typical, special = page[places[0] : places[1]], page[places[1] : places[2]]
+    assert "<h3>Gradient differences, float64</h3>" in typical
+    assert "documented" not in typical
+    assert "<h3>Special inputs, float32</h3>" in special
+    assert "documented" in special
 
 
 def test_failures_come_first() -> None:

@@ -12,7 +12,7 @@ from gradparity.parity_tests.processes.parallel import threads
 from gradparity.parity_tests.training.run import Plan, run_trainings
 from gradparity.parity_tests.training.seeds import tasks
 from gradparity.reference.datasets import load as load_dataset
-from gradparity.reports import running
+from gradparity.reports import runner
 from gradparity.reports.results import DatasetInfo
 
 PLAN = Plan.of(load_dataset("digits"), steps=30)
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("only_trainings")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_trainings_are_those_of_train(jobs: int) -> None:
     dtypes, names = ["float64", "float32"], ["reference"]
-    results = running.report(PLAN, INFO, dtypes, names, jobs=jobs)
+    results = runner.report(PLAN, INFO, dtypes, names, jobs=jobs)
     alone = run_trainings(PLAN, dtypes, [load("reference")])
     assert [(t.dtype, t.losses[-1][0]) for t in results.training] == [
         ("float64", 30),
@@ -63,7 +63,7 @@ def test_what_is_timed_is_timed_at_the_end(monkeypatch: pytest.MonkeyPatch) -> N
         return timed
 
     monkeypatch.setattr(bench, "run", run)
-    results = running.report(PLAN, INFO, [], ["reference"], bench=("suite",))
+    results = runner.report(PLAN, INFO, [], ["reference"], bench=("suite",))
     assert asked == [(("suite",), ROUNDS, None)]
     assert results.bench == timed
-    assert running.report(PLAN, INFO, [], ["reference"]).bench is None
+    assert runner.report(PLAN, INFO, [], ["reference"]).bench is None

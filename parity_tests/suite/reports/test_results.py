@@ -20,14 +20,10 @@ from gradparity.parity_tests.measuring.records import (
 from gradparity.parity_tests.suite.reports.test_page import sample
 from gradparity.reports.compare import compare, tables
 from gradparity.reports.results import Environment, Results, UnreadableResults
-from gradparity.reports.tables import (
-    Table,
-    cell,
-    gradient_rows,
-    headline,
-    problems,
-    truth_tables,
-)
+from gradparity.reports.tables.gradients import cell, gradient_rows, gradient_tables
+from gradparity.reports.tables.overview import headline, problems
+from gradparity.reports.tables.reference_checks import truth_tables
+from gradparity.reports.tables.table import Table
 
 
 def check(**changes: Any) -> Check:
@@ -175,7 +171,7 @@ def test_a_row_takes_the_worst_of_its_cases() -> None:
         [
             check(),
             check(case="Relu/vector", max_abs=3e-7, bound_ratio=0.9),
-            check(case="Relu/special", max_abs=1.0, verdict=Verdict.DOCUMENTED),
+            check(case="Relu/kink", max_abs=1.0, verdict=Verdict.DOCUMENTED),
             check(case="Relu/integers", kind="invalid", quantity="refusal"),
         ]
     )
@@ -187,15 +183,81 @@ def test_a_row_takes_the_worst_of_its_cases() -> None:
     assert cell(row) == "3.0e-07 0.9/0.5 documented"
 
 
+def test_special_inputs_do_not_hide_typical_ones() -> None:
+    huge = {"kind": "edge", "case": "Relu/huge", "max_abs": 1e292}
+    identical = {"verdict": Verdict.IDENTICAL, "implementation": "jax"}
+    checks = [
+        *(check(), check(dtype="float64"), check(**huge)),
+        *(check(**identical), check(**huge | identical)),
+    ]
+    (single, double), (special,) = (
+        list(gradient_tables(checks, kind)) for kind in ("typical", "edge")
+    )
+    assert single.title == "Gradient differences, float32"
+    assert single.headers == ["layer", "quantity", "torch", "jax"]
+    assert single.rows == [["Relu", "dx", "1.0e-07 0.5", "="]]
+    assert double.rows == [["Relu", "dx", "1.0e-07 0.5"]]
+    assert special.title == "Special inputs, float32"
+    assert special.rows == [["Relu", "dx", "1.0e+292 0.5", "="]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ([{"verdict": Verdict.IDENTICAL}], "="),
+        # As the truth itself, but not as the reference, which is a bit away from it.
+        ([{"max_abs": 0.0, "bound_ratio": 0.0, "probable_ratio": 0.0}], "0 0"),
+        ([{"verdict": Verdict.DOCUMENTED, "max_abs": 0.5}], "documented"),
+        (
+            [{"verdict": Verdict.DOCUMENTED}, {"verdict": Verdict.IDENTICAL}],
+            "= documented",
+        ),
+        ([{"verdict": Verdict.DOCUMENTED}, {}], "1.0e-07 0.5 documented"),
+        ([{"verdict": Verdict.IDENTICAL}, {}], "1.0e-07 0.5"),
+        ([{"verdict": Verdict.MISSING, "bound_ratio": None}], "missing"),
+        (
+            [{"verdict": Verdict.FAIL, "bound_ratio": 3.0}, {}],
+            "FAIL 1.0e-07 (3 x bound)",
+        ),
+        ([{"bound_ratio": None}], "within bound"),
+    ],
+)
+def test_a_cell_shows_as_equal_only_what_is(
+    changes: list[dict[str, Any]], expected: str
+) -> None:
+    (row,) = gradient_rows(check(**each) for each in changes)
+    assert cell(row) == expected
+
+
+def test_results_are_written_one_record_a_line() -> None:
+    found = sample()
+    text = found.text()
+    assert json.loads(text) == json.loads(found.model_dump_json())
+    assert Results.model_validate_json(text).text() == text
+    written = [line.strip().rstrip(",") for line in text.splitlines()]
+    for record in [*found.checks, *found.divergences, *found.truth]:
+        assert json.dumps(json.loads(record.model_dump_json())) in written
+    training = found.training[0]
+    for element in [*training.epochs, *training.drift]:
+        assert json.dumps(json.loads(element.model_dump_json())) in written
+    for pair in training.losses:
+        assert json.dumps(pair) in written
+    assert '"python": "3"' in written
+    changed = found.model_copy(deep=True)
+    changed.checks[3].max_abs = 0.25
+    after = changed.text().splitlines()
+    assert sum(a != b for a, b in zip(text.splitlines(), after, strict=True)) == 1
+
+
 def test_headline_says_whether_they_agree() -> None:
     agree = results(check(), check(implementation="reference"))
-    assert headline(agree).startswith("NumPy and PyTorch agree: 2 of 2 checks")
+    assert str(headline(agree)).startswith("NumPy and PyTorch agree: 2 of 2 checks")
     wrong = results(check(verdict=Verdict.FAIL), check(implementation="jax"))
-    assert headline(wrong).startswith(
+    assert str(headline(wrong)).startswith(
         "PyTorch and JAX do not agree: Relu dx in float32"
     )
     alone = results(check(implementation="reference"))
-    assert headline(alone).startswith("Only NumPy was there")
+    assert str(headline(alone)).startswith("Only NumPy was there")
 
 
 def test_a_reference_that_is_not_what_mathematics_says_is_a_problem() -> None:
@@ -217,7 +279,9 @@ def test_a_reference_that_is_not_what_mathematics_says_is_a_problem() -> None:
     wrong = right.model_copy(update={"bound_ratio": 4.0, "verdict": Verdict.FAIL})
     found.truth = [right]
     assert not problems(found)
-    assert "1 of 1 tensors of the reference are confirmed (mpmath)" in headline(found)
+    assert "1 of 1 tensors of the reference are confirmed (mpmath)" in str(
+        headline(found)
+    )
     found.truth = [right, wrong]
     assert problems(found) == [
         "the reference's Relu dx in float32 is 4 bounds from what the method 'mpmath' "

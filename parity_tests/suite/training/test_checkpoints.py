@@ -34,7 +34,7 @@ from gradparity.parity_tests.training.run import (
 from gradparity.reference.cleanup import UNFINISHED
 from gradparity.reference.datasets import load as load_dataset
 from gradparity.reference.parameters import load as load_parameters
-from gradparity.reports.cli import main
+from gradparity.reports.commands.application import main
 
 STEPS = 12
 posix = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -48,9 +48,8 @@ from pathlib import Path
 import jax, sklearn.datasets, torch
 import gradparity.jax_impl.training, gradparity.torch_impl.training
 import gradparity.parity_tests.catalogue.cases, gradparity.parity_tests.catalogue.edges
-import gradparity.reports.tables, gradparity.reports.writing
-import gradparity.reports.running
-from gradparity.reports.cli import main
+import gradparity.reports.runner, gradparity.reports.writing
+from gradparity.reports.commands.application import main
 
 arguments, folder, kills = map(json.loads, sys.argv[1:])
 folder = Path(folder)

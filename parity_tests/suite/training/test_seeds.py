@@ -17,6 +17,7 @@ from scipy import stats
 from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.records import Band, Training
 from gradparity.parity_tests.processes import parallel
+from gradparity.parity_tests.suite.support import ROOT
 from gradparity.parity_tests.training.run import Plan, TrainingDiverged, run_trainings
 from gradparity.parity_tests.training.seeds import (
     bands,
@@ -26,10 +27,13 @@ from gradparity.parity_tests.training.seeds import (
     tasks,
 )
 from gradparity.reference.datasets import load as load_dataset
-from gradparity.reports import figures, markdown, running, tables
-from gradparity.reports import trainings as said
-from gradparity.reports.page import render as render_page
+from gradparity.reports import runner
+from gradparity.reports.figures.gallery import draw
+from gradparity.reports.pages import report_html, report_markdown
 from gradparity.reports.results import Results
+from gradparity.reports.tables import several_seeds
+from gradparity.reports.tables.accuracy import LECTURE_ACCURACY
+from gradparity.reports.tables.overview import problems
 
 PLAN = Plan.of(load_dataset("digits"), steps=60, seed=5)
 TESTS = len(PLAN.dataset.t_test)
@@ -188,7 +192,7 @@ def test_pairs_are_made_by_seed_whatever_the_order(trainings: list[Training]) ->
     assert row.interval == interval(np.array(row.differences))
     assert (row.seeds_differing, row.test_predictions_differing) == (1, 4)
     assert [s.rpartition(" (")[2] for s in row.disagreements] == ["seed 2)", "seed 0)"]
-    (cells,) = said.paired_table([row]).rows
+    (cells,) = several_seeds.paired_table([row]).rows
     assert cells[-2:] == ["1 of 3", "4"]
 
 
@@ -197,7 +201,7 @@ def test_where_nothing_differs_there_is_nothing_to_test(
 ) -> None:
     (row,) = paired(trainings, TESTS)
     assert (row.mean, row.interval, row.p, row.disagreements) == (0, None, None, [])
-    (cells,) = said.paired_table([row]).rows
+    (cells,) = several_seeds.paired_table([row]).rows
     assert "all 3 differences are 0: nothing to test" in cells
     assert not any("nan" in cell.lower() for cell in cells)
 
@@ -214,7 +218,7 @@ def test_bands_hold_every_seed(trainings: list[Training]) -> None:
 
 
 def test_the_lectures_rows_are_placed_in_words() -> None:
-    epochs = range(len(tables.LECTURE_ACCURACY))
+    epochs = range(len(LECTURE_ACCURACY))
     placed = {
         0: "train below, test above",
         1: "both inside",
@@ -234,7 +238,7 @@ def test_the_lectures_rows_are_placed_in_words() -> None:
         for epoch in epochs
     ]
     end = rows[-1].model_copy(update={"epoch": 17, "step": 10_000})
-    (table,) = said.band_tables([*rows, end])
+    (table,) = several_seeds.band_tables([*rows, end])
     assert {number: table.rows[number][-1] for number in placed} == placed
     assert table.rows[-1][0] == "end"
     assert (table.rows[-1][2], table.rows[-1][-1]) == ("", "")
@@ -269,27 +273,28 @@ def test_one_seed_cannot_be_compared() -> None:
 
 
 def test_a_report_shows_what_came_of_several_seeds(trainings: list[Training]) -> None:
-    published = Results.read(Path(tables.__file__).parent / "published")
+    published = Results.read(ROOT / "reports" / "published")
     plain = published.model_copy(update={"seeds": [], "bands": []})
     pairs = paired(trainings, TESTS)
     found = {"seeds": pairs, "bands": list(bands(trainings))}
     results = plain.model_copy(update=found)
-    pictures = figures.draw(results, None)
+    pictures = draw(results, None)
     assert "seeds" in {picture.name for picture in pictures}
-    assert "seeds" not in {picture.name for picture in figures.draw(plain, None)}
-    text, page = markdown.render(results, pictures), render_page(results, pictures)
-    for table in said.seed_tables(results):
+    assert "seeds" not in {picture.name for picture in draw(plain, None)}
+    text = report_markdown.render(results, pictures)
+    page = report_html.render(results, pictures)
+    for table in several_seeds.seed_tables(results):
         assert table.markdown().rstrip() in text
         assert f"<h3>{table.title.replace(chr(39), '&#39;')}</h3>" in page
-    assert "several seeds" not in markdown.render(plain, [])
+    assert "several seeds" not in report_markdown.render(plain, [])
     wrong = pairs[0].model_copy(update={"disagreements": ["it drifts (seed 1)"]})
     spoilt = results.model_copy(update={"seeds": [wrong]})
-    assert tables.problems(spoilt) == ["it drifts (seed 1)"]
+    assert problems(spoilt) == ["it drifts (seed 1)"]
 
 
 def test_a_report_trains_outsiders_in_float64() -> None:
-    (task,) = running.outside_tasks(PLAN, ["float32", "float64"], ["sklearn"])
+    (task,) = runner.outside_tasks(PLAN, ["float32", "float64"], ["sklearn"])
     assert (task.dtype, task.seed) == ("float64", 5)
     assert task.implementations == ("reference", "sklearn")
-    assert running.outside_tasks(PLAN, ["float32"], ["sklearn"]) == []
-    assert running.outside_tasks(PLAN, ["float64"], []) == []
+    assert runner.outside_tasks(PLAN, ["float32"], ["sklearn"]) == []
+    assert runner.outside_tasks(PLAN, ["float64"], []) == []

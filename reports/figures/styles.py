@@ -10,7 +10,7 @@ from jaxtyping import Float
 from matplotlib.lines import Line2D
 
 from gradparity.parity_tests.measuring import wording
-from gradparity.reports.svg import INK
+from gradparity.reports.pages.svg import INK
 
 PURPLE = "#BF6A9B"
 LOOKS = {  # marker, colour

@@ -16,11 +16,10 @@ from typing import Any, Self
 import numpy as np
 
 from gradparity.parity_tests import DTYPES
-from gradparity.parity_tests.checking import values
+from gradparity.parity_tests.checking.values import Run
 from gradparity.parity_tests.measuring.records import Check, Divergence, Summary
 from gradparity.parity_tests.mutants import MUTANTS, Mutant
-from gradparity.reports import tables
-from gradparity.reports.explain import aligned, words
+from gradparity.reports.explain import aligned, wording
 from gradparity.reports.explain.blocks import (
     Aligned,
     Block,
@@ -34,10 +33,12 @@ from gradparity.reports.explain.blocks import (
     Prose,
     Section,
 )
-from gradparity.reports.explain.looking import Given, Look, Seen, drawn, look
+from gradparity.reports.explain.observing import Given, Look, Seen, drawn, look
 from gradparity.reports.explain.topics import Example, Topic
 from gradparity.reports.explain.walk import tidy
-from gradparity.reports.explain.words import Words, ui
+from gradparity.reports.explain.wording import Words, ui
+from gradparity.reports.tables.documented import joined, shorten
+from gradparity.reports.tables.gradients import KINDS, gradient_tables
 
 Arrays = dict[str, np.ndarray]
 Said = Mapping[str, Any]  # what all pages of a language share
@@ -46,7 +47,7 @@ LISTED = 12  # numbers of an array that a listing writes out
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class LayerRun:
     """A topic's examples as they ran, and what `check` says of its layers. All that a
     page tells comes from here, in whatever language.
     """
@@ -62,7 +63,7 @@ class Run:
     @classmethod
     def of(cls, topic: Topic, given: Sequence[Given]) -> Self:
         """Run it."""
-        run = values.Run(topic.layers, DTYPES, THREE)
+        run = Run(topic.layers, DTYPES, THREE)
         checks: list[Check] = []
         large = [at_scale(*one) for one in given if one[0].function == "loss"]
         looks = look(given, large, lambda: checks.extend(chain(*run)))
@@ -117,10 +118,10 @@ class Run:
         }
 
 
-def build(run: Run, lang: str) -> Page:
+def build(run: LayerRun, lang: str) -> Page:
     """The page of a topic in one language."""
     numbers, said = run.numbers(), ui(lang)
-    text = words.read(run.topic.name, lang, numbers)
+    text = wording.read(run.topic.name, lang, numbers)
     parts: Mapping[str, list[Block]] = {
         "idea": [
             *text.blocks("idea"),
@@ -143,14 +144,14 @@ def build(run: Run, lang: str) -> Page:
     return Page(run.topic.name, lang, text.title, text.summary, sections, run.facts)
 
 
-def headed(run: Run, said: Said, index: int) -> list[Block]:
+def headed(run: LayerRun, said: Said, index: int) -> list[Block]:
     """The example's heading, where there are several."""
     if len(run.given) == 1:
         return []
     return [Heading(said["examples"][run.given[index][0].name])]
 
 
-def graphs(run: Run, said: Said) -> Iterator[Block]:
+def graphs(run: LayerRun, said: Said) -> Iterator[Block]:
     for index, (example, inputs, dout) in enumerate(run.given):
         yield from headed(run, said, index)
         title = said["graph_of"].format(said["names"][example.name])
@@ -158,7 +159,7 @@ def graphs(run: Run, said: Said) -> Iterator[Block]:
         yield Picture(name, title, drawn(example, inputs, dout))
 
 
-def listings(run: Run, said: Said) -> Iterator[Block]:
+def listings(run: LayerRun, said: Said) -> Iterator[Block]:
     """The source of each layer that ran; that of two examples of one layer once, with
     the numbers of the main one.
     """
@@ -199,7 +200,7 @@ def shaped(dtype: Any, shape: Sequence[int]) -> str:
     return f"{np.dtype(dtype).name}{list(shape) if shape else ''}"
 
 
-def each(run: Run, said: Said, name: str, blocks: Any) -> Iterator[Block]:
+def each(run: LayerRun, said: Said, name: str, blocks: Any) -> Iterator[Block]:
     """The same blocks for every example; once the reason, where a framework is missing."""
     for index, seen in enumerate(run.looks):
         found = seen[name]
@@ -333,7 +334,7 @@ def compiled_grid(programs: Mapping[str, Any], said: Said) -> Grid:
     return Grid(said["compiled"], said["compiled_heads"], rows, code=(1, 2))
 
 
-def alignments(run: Run, said: Said) -> Iterator[Block]:
+def alignments(run: LayerRun, said: Said) -> Iterator[Block]:
     for index, (seen, (_, inputs, _)) in enumerate(
         zip(run.looks, run.given, strict=True)
     ):
@@ -365,7 +366,7 @@ def at_scale(example: Example, inputs: Arrays, dout: np.ndarray) -> Given:
     return example, large, dout
 
 
-def tape(run: Run, said: Said) -> Iterator[Block]:
+def tape(run: LayerRun, said: Said) -> Iterator[Block]:
     """Of a network, every array of one mini-batch at MNIST's size, and who keeps it."""
     if run.large is None or run.look_large is None:
         return
@@ -385,15 +386,16 @@ def tape(run: Run, said: Said) -> Iterator[Block]:
     yield Grid(said["tape"]["title"], heads, rows, code=(3, 4, 5))
 
 
-def parity(run: Run, lang: str) -> Iterator[Block]:
+def parity(run: LayerRun, lang: str) -> Iterator[Block]:
     """The rows of `check` for these layers, and their documented divergences."""
     said = ui(lang)
-    for _, _, table in tables.gradient_tables(run.checks):
-        yield Grid(table.title, table.headers, table.rows)
+    for kind in KINDS:
+        for table in gradient_tables(run.checks, kind, said["kinds"][kind]):
+            yield Grid(table.title, table.headers, table.rows)
     yield Prose(said["legend"])
     summary = Summary.of(run.checks)
     yield Prose(said["verdicts"].format(**summary.model_dump()))
-    found = tables.joined(run.divergences)
+    found = joined(run.divergences)
     if found:
         yield Heading(said["divergences"])
         for row in found:
@@ -402,9 +404,9 @@ def parity(run: Run, lang: str) -> Iterator[Block]:
 
 def divergence(row: Divergence, lang: str) -> Prose:
     """A documented divergence in a paragraph."""
-    said, known = ui(lang), words.divergences(lang).get(row.id, {})
+    said, known = ui(lang), wording.divergences(lang).get(row.id, {})
     returned = ", ".join(
-        f"{said['columns'].get(name, name)} `{tables.shorten(value)}`"
+        f"{said['columns'].get(name, name)} `{shorten(value)}`"
         for name, value in row.values.items()
         if value
     )
@@ -424,15 +426,15 @@ def divergence(row: Divergence, lang: str) -> Prose:
 
 
 def exercises(
-    run: Run, said: Said, text: Words, numbers: Mapping[str, Any]
+    run: LayerRun, said: Said, text: Words, numbers: Mapping[str, Any]
 ) -> list[Block]:
     return [
-        words.exercise(question, numbers, list(broken(question.mistake, run, said)))
+        wording.exercise(question, numbers, list(broken(question.mistake, run, said)))
         for question in text.questions
     ]
 
 
-def broken(mistake: str, run: Run, said: Said) -> Iterator[Block]:
+def broken(mistake: str, run: LayerRun, said: Said) -> Iterator[Block]:
     """A layer with a mistake: its source, and its numbers beside the right ones."""
     if not mistake:
         return

@@ -22,9 +22,9 @@ from gradparity.reports.explain.blocks import (
     Prose,
     Section,
 )
-from gradparity.reports.explain.looking import Look, Seen, generic, see
-from gradparity.reports.explain.page import jax_blocks, torch_blocks
-from gradparity.reports.explain.words import ui
+from gradparity.reports.explain.layer_page import jax_blocks, torch_blocks
+from gradparity.reports.explain.observing import Look, Seen, generic, see
+from gradparity.reports.explain.wording import ui
 
 Arrays = dict[str, np.ndarray]
 Function = Callable[..., Any]
@@ -128,7 +128,7 @@ def jax_shape(function: Function, inputs: Arrays) -> tuple[int, ...]:
     return out.shape
 
 
-class Run:
+class FunctionRun:
     """`module:function`, or two such with a comma between, on these inputs."""
 
     def __init__(self, targets: str, given: Mapping[str, np.ndarray]) -> None:
@@ -151,7 +151,7 @@ class Run:
         return [found for found in self.seen.values() if isinstance(found, Seen)]
 
 
-def build(run: Run, lang: str) -> Page:
+def build(run: FunctionRun, lang: str) -> Page:
     """The page in one language."""
     said = ui(lang)
     title = said["graph_of"].format(run.name)

@@ -35,8 +35,8 @@ from gradparity.parity_tests.measuring.records import (
 )
 from gradparity.parity_tests.processes import parallel
 from gradparity.parity_tests.training import forensics, seeds
-from gradparity.parity_tests.training import run as training
 from gradparity.parity_tests.training.checkpoints import Checkpoints
+from gradparity.parity_tests.training.run import TRAINED, Plan, Trained, run_trainings
 from gradparity.reports.console import bar
 from gradparity.reports.environment import describe
 from gradparity.reports.results import DatasetInfo, Results
@@ -75,7 +75,7 @@ def sensitivity(
 
 
 @dataclass
-class Trained:
+class TrainingResults:
     """All trainings, the reference always first; what forensics found of them, if that was
     asked for; those that there are none of; and the networks, by dtype and name, of those
     that were trained in this process.
@@ -85,7 +85,7 @@ class Trained:
     partings: list[Parting] = field(default_factory=list)
     together: list[Together] = field(default_factory=list)
     untrained: list[Untrained] = field(default_factory=list)
-    networks: dict[str, training.Trained] = field(default_factory=dict)
+    networks: dict[str, Trained] = field(default_factory=dict)
 
     @classmethod
     def of(cls, groups: Sequence[parallel.Investigated]) -> Self:
@@ -99,13 +99,13 @@ class Trained:
 
 
 def train(
-    plan: training.Plan,
+    plan: Plan,
     dtypes: Sequence[str],
     implementations: Sequence[str],
     find_partings: bool = False,
     checkpoints: Checkpoints | None = None,
     jobs: int | None = None,
-) -> Trained:
+) -> TrainingResults:
     """Train them one after another; and find out where and why they part, if wanted.
 
     In more than one of `jobs`, each dtype has a process of its own, and nothing is known
@@ -123,13 +123,13 @@ def train(
             bar("Training", sum(task.total for task in tasks)) as advance,
             parallel.started(tasks, jobs) as running,
         ):
-            trained = Trained.of(running.wait(advance))
+            trained = TrainingResults.of(running.wait(advance))
         return replace(trained, untrained=untrained + trained.untrained)
     if find_partings:
         present[0] = forensics.Watch()
-    networks: dict[str, training.Trained] = {}
+    networks: dict[str, Trained] = {}
     with bar("Training", plan.steps * len(present) * len(dtypes)) as advance:
-        found = training.run_trainings(
+        found = run_trainings(
             plan,
             dtypes,
             present,
@@ -138,7 +138,7 @@ def train(
             inspect=networks.__setitem__,
             failed=untrained.append,
         )
-    trained = Trained(found, untrained=untrained, networks=networks)
+    trained = TrainingResults(found, untrained=untrained, networks=networks)
     if find_partings:
         total = len(dtypes) * (len(present) - 1)
         with bar("Looking for where they part", total) as advance:
@@ -150,7 +150,7 @@ def train(
 
 
 def train_seeds(
-    plan: training.Plan,
+    plan: Plan,
     count: int,
     dtypes: Sequence[str],
     implementations: Sequence[str],
@@ -166,7 +166,7 @@ def train_seeds(
         bar(f"Training from {count} seeds", total) as advance,
         parallel.started(tasks, jobs) as running,
     ):
-        found = Trained.of(running.wait(advance))
+        found = TrainingResults.of(running.wait(advance))
     lacking = [
         none for dtype in dtypes for none in parallel.absent(missing, dtype, plan.seed)
     ]
@@ -176,10 +176,10 @@ def train_seeds(
 def trainable(implementations: Sequence[str]) -> list[str]:
     """The reference and those of these that may train, if they are there."""
     wanted = dict.fromkeys(["reference", *implementations])
-    return [name for name in wanted if name in training.TRAINED or is_own(name)]
+    return [name for name in wanted if name in TRAINED or is_own(name)]
 
 
-def truth_task(plan: training.Plan) -> truth.EveryCheck:
+def truth_task(plan: Plan) -> truth.EveryCheck:
     """The reference against other mathematics; the lecture's check on its network."""
     first = slice(truth.IMAGES)
     data = plan.dataset
@@ -219,18 +219,18 @@ def comparisons(
 
 
 def outside_tasks(
-    plan: training.Plan, dtypes: Sequence[str], outsiders: Sequence[str]
+    plan: Plan, dtypes: Sequence[str], outsiders: Sequence[str]
 ) -> list[parallel.Trainings]:
     """The first tenth of the run, by the reference and by outsiders."""
     if not outsiders or "float64" not in dtypes:
         return []
     settings = plan.batches.shape[1], plan.learning_rate, plan.seed
-    tenth = training.Plan.of(plan.dataset, max(plan.steps // 10, 1), *settings)
+    tenth = Plan.of(plan.dataset, max(plan.steps // 10, 1), *settings)
     return seeds.tasks(tenth, 1, ["float64"], ["reference", *outsiders])
 
 
 def report(
-    plan: training.Plan,
+    plan: Plan,
     info: DatasetInfo,
     dtypes: Sequence[str],
     implementations: Sequence[str],
@@ -263,9 +263,9 @@ def report(
     ):
         environment = describe()  # which imports the frameworks, and others are at work
         found = iter(running.wait(advance))
-    trained = Trained.of([next(found) for _ in trainings])
+    trained = TrainingResults.of([next(found) for _ in trainings])
     checks, divergences = next(found)
-    tenths = Trained.of([next(found) for _ in outside])
+    tenths = TrainingResults.of([next(found) for _ in outside])
     twice, confirmed = found
     checks += twice
     untrained = trained.untrained + tenths.untrained

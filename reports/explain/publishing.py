@@ -15,13 +15,11 @@ from rich.console import Console
 
 from gradparity.reference.cleanup import write_whole
 from gradparity.reference.datasets import Dataset
-from gradparity.reports import writing
-from gradparity.reports.console import Advance
-from gradparity.reports.console import output as terminal
+from gradparity.reports import console, writing
 from gradparity.reports.explain import as_markdown, as_text, drawing, making
 from gradparity.reports.explain.blocks import Loop, Page, Picture
 from gradparity.reports.explain.topics import TOPICS
-from gradparity.reports.explain.words import LANGUAGES
+from gradparity.reports.explain.wording import LANGUAGES
 
 MARK = "pages.json"  # what makes a directory a site
 REPORT = "gradparity-report/report.html"  # beside the site, where `make` puts both
@@ -30,7 +28,7 @@ REPORT = "gradparity-report/report.html"  # beside the site, where `make` puts b
 def show(page: Page, kind: str, command: str) -> None:
     """Print a page on standard output."""
     if kind == "text":
-        as_text.render(page, terminal)
+        as_text.render(page, console.output)
     else:
         sys.stdout.write(rendered(page, kind, command))
 
@@ -55,9 +53,9 @@ def save(page: Page, kind: str, path: Path, command: str) -> None:
 def rendered(page: Page, kind: str, command: str, report: str = "") -> str:
     """The text of a page; `report` is the address of a report, where there is one."""
     if kind == "text":
-        console = Console(file=StringIO(), width=as_text.PROSE)
-        as_text.render(page, console)
-        return console.file.getvalue()  # type: ignore[attr-defined]
+        paper = Console(file=StringIO(), width=as_text.PROSE)
+        as_text.render(page, paper)
+        return paper.file.getvalue()  # type: ignore[attr-defined]
     if kind == "md":
         return as_markdown.render(page)
     if kind == "ipynb":
@@ -92,7 +90,9 @@ def other(lang: str) -> str:
     return found
 
 
-def write_site(target: Path, data: Dataset, dtype: str, advance: Advance) -> None:
+def write_site(
+    target: Path, data: Dataset, dtype: str, advance: console.Advance
+) -> None:
     """All topics in all languages: an index, pages, notebooks.
 
     Raises `UnusableTarget` if something cannot be written; what was there is there still.

@@ -6,38 +6,36 @@ drawn itself, go in as they are. What there is to say comes from `reports.tables
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from jinja2 import Environment
 from markupsafe import Markup
 
 from gradparity.parity_tests.measuring.records import Epoch, Training, Verdict
-from gradparity.reports.benches import LEGEND as SPEED_LEGEND
-from gradparity.reports.benches import SPEED, parts, sentences
-from gradparity.reports.looks import unique
+from gradparity.reports.figures.styles import unique
+from gradparity.reports.pages.svg import Figure
+from gradparity.reports.pages.templating import environment
 from gradparity.reports.results import Results
-from gradparity.reports.svg import Figure
-from gradparity.reports.tables import (
-    ELEMENTARY,
+from gradparity.reports.tables import timings
+from gradparity.reports.tables.accuracy import lecture_accuracy
+from gradparity.reports.tables.documented import joined, returning
+from gradparity.reports.tables.elementary_errors import ELEMENTARY, elementary_table
+from gradparity.reports.tables.every_float32 import exhaustive_sentences
+from gradparity.reports.tables.gradients import (
+    KINDS,
+    LEGEND,
     R_LEGEND,
-    SEVERITY,
-    Table,
-    elementary_table,
-    environment_table,
-    exhaustive_sentences,
+    SPECIAL,
     gradient_rows,
-    headline,
-    joined,
-    lecture_accuracy,
-    problems,
-    refusal_table,
-    returning,
-    truth_tables,
+    gradient_tables,
     warnings,
 )
-from gradparity.reports.templating import environment
-from gradparity.reports.trainings import sections
+from gradparity.reports.tables.overview import environment_table, headline, problems
+from gradparity.reports.tables.reference_checks import truth_tables
+from gradparity.reports.tables.table import Table
+from gradparity.reports.tables.training_sections import ReportSection, sections
+from gradparity.reports.tables.verdicts import SEVERITY, refusal_table
 
 SYMBOLS = {
     Verdict.IDENTICAL: "=",
@@ -46,7 +44,8 @@ SYMBOLS = {
     Verdict.FAIL: "✗",
     Verdict.MISSING: "∅",
 }
-FILTERS = ("layer", "dtype", "implementation", "verdict")
+FILTERS = ("layer", "dtype", "implementation", "inputs", "verdict")
+INPUTS = {"typical": "typical", "edge": "special"}
 
 
 def render(results: Results, figures: Sequence[Figure], pages: str = "") -> str:
@@ -54,8 +53,10 @@ def render(results: Results, figures: Sequence[Figure], pages: str = "") -> str:
     what happens under the hood, where there is one.
     """
     dataset = results.environment.dataset
-    sentence, _, evidence = headline(results).partition(": ")
-    rows = gradient_rows(results.checks)
+    said = headline(results)
+    rows = [
+        row | {"inputs": INPUTS[row["kind"]]} for row in gradient_rows(results.checks)
+    ]
     failed = [check for check in results.checks if check.verdict == Verdict.FAIL]
     return (
         _templates()
@@ -64,18 +65,15 @@ def render(results: Results, figures: Sequence[Figure], pages: str = "") -> str:
             results=results,
             environment=results.environment,
             dataset=dataset,
-            sentence=sentence.removesuffix(".") + ".",
-            evidence=[
-                said[:1].upper() + said[1:]
-                for said in evidence.removesuffix(".").split("; ")
-                if said
-            ],
+            sentence=said.verdict + ".",
+            evidence=[part[:1].upper() + part[1:] for part in said.evidence],
             versions=_versions(results),
             counts=_counts(results),
             failed=failed,
             parted=problems(results)[len(failed) :],
             warnings=warnings(results.checks),
             rows=rows,
+            differences=list(_differences(results)),
             choices={name: _choices(rows, name) for name in FILTERS},
             divergences=joined(results.divergences),
             returned=returning(results.divergences),
@@ -89,11 +87,11 @@ def render(results: Results, figures: Sequence[Figure], pages: str = "") -> str:
             elementary=elementary_table(results.elementary),
             about_elementary=ELEMENTARY,
             settings=environment_table(results.environment).rows,
-            figures=[(f, Markup(f.svg)) for f in figures if f.name != SPEED],
-            speed=[(f, Markup(f.svg)) for f in figures if f.name == SPEED],
-            timed=list(parts(results.bench)) if results.bench else [],
-            about_speed=sentences(results.bench) if results.bench else [],
-            SPEED_LEGEND=SPEED_LEGEND,
+            figures=[(f, Markup(f.svg)) for f in figures if f.name != timings.SPEED],
+            speed=[(f, Markup(f.svg)) for f in figures if f.name == timings.SPEED],
+            timed=list(timings.parts(results.bench)) if results.bench else [],
+            about_speed=timings.sentences(results.bench) if results.bench else [],
+            SPEED_LEGEND=timings.LEGEND,
             pages=pages,
             SYMBOLS=SYMBOLS,
             R_LEGEND=R_LEGEND,
@@ -183,6 +181,16 @@ def _versions(results: Results) -> list[str]:
     said = [f"{name} {v or 'not installed'}" for name, v in versions.items()]
     said += [e.platform, e.cpu, f"{e.seconds:,.0f} s" if e.seconds else "", e.started]
     return [part for part in said if part]
+
+
+def _differences(results: Results) -> Iterator[ReportSection]:
+    """Typical inputs, and special ones: a table for each dtype."""
+    texts = {"typical": ("gradients", LEGEND), "edge": ("special", SPECIAL)}
+    for kind, title in KINDS.items():
+        tables = list(gradient_tables(results.checks, kind))
+        if tables:
+            anchor, text = texts[kind]
+            yield ReportSection(anchor, title, text, [], tables)
 
 
 def _choices(rows: Sequence[dict[str, Any]], name: str) -> list[str]:

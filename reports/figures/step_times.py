@@ -12,17 +12,17 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from gradparity.parity_tests.measuring.records import Bench, BenchRow
-from gradparity.reports.benches import (
+from gradparity.reports.figures.styles import LOOKS, PURPLE, look
+from gradparity.reports.pages.svg import INK, STYLE, Figure, blank, figure
+from gradparity.reports.tables.sweeps import (
     OVERHEAD,
-    SPEED,
     WORDS,
     Sweep,
     overhead_end,
     short,
     sweeps,
 )
-from gradparity.reports.looks import LOOKS, PURPLE, look
-from gradparity.reports.svg import INK, STYLE, Figure, blank, figure
+from gradparity.reports.tables.timings import SPEED
 
 FRAMEWORKS = {
     "numpy": "reference",

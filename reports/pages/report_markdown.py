@@ -1,12 +1,35 @@
 """`report.md`: the same report for those who read it in a repository."""
 
 from collections.abc import Sequence
-from itertools import groupby
 
-from gradparity.reports import benches, tables, trainings
-from gradparity.reports.benches import SPEED
+from gradparity.reports.pages.svg import Figure
 from gradparity.reports.results import Results
-from gradparity.reports.svg import Figure
+from gradparity.reports.tables import timings
+from gradparity.reports.tables.accuracy import accuracy_table, training_table
+from gradparity.reports.tables.documented import divergence_table, reasons
+from gradparity.reports.tables.elementary_errors import ELEMENTARY, elementary_table
+from gradparity.reports.tables.every_float32 import (
+    EXHAUSTIVE_LEGEND,
+    exhaustive_sentences,
+    exhaustive_table,
+    kind_tables,
+)
+from gradparity.reports.tables.gradients import (
+    KINDS,
+    LEGEND,
+    R_LEGEND,
+    SPECIAL,
+    gradient_tables,
+    warnings,
+)
+from gradparity.reports.tables.overview import environment_table, headline
+from gradparity.reports.tables.reference_checks import truth_tables
+from gradparity.reports.tables.training_sections import sections
+from gradparity.reports.tables.verdicts import (
+    failure_table,
+    missing_reasons,
+    refusal_table,
+)
 
 
 def render(results: Results, figures: Sequence[Figure]) -> str:
@@ -15,16 +38,16 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
         part.rstrip() + "\n"
         for part in (
             "# Gradient parity",
-            f"**{tables.headline(results)}**",
+            f"**{headline(results)}**",
             dataset(results),
             *failures(results),
             *checks(results),
+            *divergences(results),
             *truth(results),
             *training(results),
             *trained(results),
-            *bench(results, [drawn(f) for f in figures if f.name == SPEED]),
-            *(drawn(f) for f in figures if f.name != SPEED),
-            *divergences(results),
+            *bench(results, [drawn(f) for f in figures if f.name == timings.SPEED]),
+            *(drawn(f) for f in figures if f.name != timings.SPEED),
             *exhaustive(results),
             *refusals(results),
             *elementary(results),
@@ -42,29 +65,35 @@ def dataset(results: Results) -> str:
 
 
 def failures(results: Results) -> list[str]:
-    table = tables.failure_table(results.checks)
+    table = failure_table(results.checks)
     return [f"## {table.title}", table.markdown()] if table.rows else []
 
 
 def checks(results: Results) -> list[str]:
-    parts: list[str] = []
-    for layer, group in groupby(
-        tables.gradient_tables(results.checks), key=lambda found: found[0]
-    ):
-        parts.append(f"### {layer}")
-        for _, dtype, table in group:
-            parts += [dtype, table.markdown()]
-    warnings = [
-        f"Missing: {reason}." for reason in tables.missing_reasons(results.checks)
-    ]
-    warnings += [f"Warning: {said}." for said in tables.warnings(results.checks)]
-    heading = "## Gradient differences"
-    return [heading, tables.LEGEND, tables.R_LEGEND, *warnings, *parts] if parts else []
+    """Typical inputs first, then special ones: where they differ most, and least surely,
+    is not what a reader looks for.
+    """
+    about = {
+        "typical": [
+            *(LEGEND, R_LEGEND),
+            *(f"Missing: {reason}." for reason in missing_reasons(results.checks)),
+            *(f"Warning: {sentence}." for sentence in warnings(results.checks)),
+        ],
+        "edge": [SPECIAL],
+    }
+    parts = []
+    for kind, heading in KINDS.items():
+        tables = list(gradient_tables(results.checks, kind))
+        if tables:
+            parts += [f"## {heading}", *about[kind]]
+        for table in tables:
+            parts += [f"### {table.title}", table.markdown()]
+    return parts
 
 
 def truth(results: Results) -> list[str]:
     parts = ["## Is the truth true?"] if results.truth else []
-    for sentence, table in tables.truth_tables(results.truth):
+    for sentence, table in truth_tables(results.truth):
         parts += [f"### {table.title}", sentence, table.markdown()]
     return parts
 
@@ -73,17 +102,17 @@ def training(results: Results) -> list[str]:
     if not results.training:
         return []
     info = results.environment.dataset
-    parts = ["## Training", tables.training_table(results.training).markdown()]
+    parts = ["## Training", training_table(results.training).markdown()]
     for dtype in dict.fromkeys(t.dtype for t in results.training):
         mnist = info is not None and info.name == "mnist"
-        table = tables.accuracy_table(results.training, dtype, mnist)
+        table = accuracy_table(results.training, dtype, mnist)
         parts += [f"### {table.title}", table.markdown()]
     return parts
 
 
 def trained(results: Results) -> list[str]:
     parts = []
-    for section in trainings.sections(results):
+    for section in sections(results):
         parts += [f"## {section.title}", section.text]
         parts += ["\n".join(f"- {said}" for said in section.sentences)]
         for table in section.tables:
@@ -93,11 +122,11 @@ def trained(results: Results) -> list[str]:
 
 def bench(results: Results, pictures: Sequence[str]) -> list[str]:
     """How fast it was, where that was measured."""
-    tables = list(benches.parts(results.bench)) if results.bench else []
+    tables = list(timings.parts(results.bench)) if results.bench else []
     if not results.bench or not tables:
         return []
-    parts = ["## Speed", benches.LEGEND, *pictures]
-    parts.append("\n".join(f"- {said}" for said in benches.sentences(results.bench)))
+    parts = ["## Speed", timings.LEGEND, *pictures]
+    parts.append("\n".join(f"- {said}" for said in timings.sentences(results.bench)))
     for table, under in tables:
         parts += [f"### {table.title}", table.markdown(), under]
     return list(filter(None, parts))
@@ -110,38 +139,38 @@ def drawn(figure: Figure) -> str:
 def divergences(results: Results) -> list[str]:
     if not results.divergences:
         return []
-    table = tables.divergence_table(results.divergences)
-    reasons = "\n".join(tables.reasons(results.divergences))
-    return [f"## {table.title}", table.markdown(), reasons]
+    table = divergence_table(results.divergences)
+    why = "\n".join(reasons(results.divergences))
+    return [f"## {table.title}", table.markdown(), why]
 
 
 def exhaustive(results: Results) -> list[str]:
     rows = results.exhaustive
     if not rows:
         return []
-    table = tables.exhaustive_table(rows)
-    parts = [f"## {table.title}", tables.EXHAUSTIVE_LEGEND, table.markdown()]
-    for table in tables.kind_tables(rows):
+    table = exhaustive_table(rows)
+    parts = [f"## {table.title}", EXHAUSTIVE_LEGEND, table.markdown()]
+    for table in kind_tables(rows):
         parts += [f"### {table.title}", table.markdown()]
-    return [*parts, "\n".join(f"- {s}" for s in tables.exhaustive_sentences(rows))]
+    return [*parts, "\n".join(f"- {s}" for s in exhaustive_sentences(rows))]
 
 
 def refusals(results: Results) -> list[str]:
-    table = tables.refusal_table(results.checks)
+    table = refusal_table(results.checks)
     return [f"## {table.title}", table.markdown()] if table.rows else []
 
 
 def elementary(results: Results) -> list[str]:
-    table = tables.elementary_table(results.elementary)
+    table = elementary_table(results.elementary)
     if not table.rows:
         return []
-    return [f"## {table.title}", tables.ELEMENTARY, table.markdown()]
+    return [f"## {table.title}", ELEMENTARY, table.markdown()]
 
 
 def environment(results: Results) -> list[str]:
     return [
         "## Environment",
-        tables.environment_table(results.environment).markdown(),
+        environment_table(results.environment).markdown(),
         "What NumPy by hand, PyTorch and JAX each do under the hood, step by step and "
         "with the same numbers: `gradparity explain`, or `make docs` for all pages.",
     ]

@@ -21,8 +21,8 @@ from pydantic_core import to_json
 
 from gradparity.parity_tests.grading.records import GradedFile
 from gradparity.reports import grades, writing
-from gradparity.reports.page import shown, sort_key
-from gradparity.reports.templating import environment
+from gradparity.reports.pages.report_html import shown, sort_key
+from gradparity.reports.pages.templating import environment
 
 MARK = "grades.json"  # what makes a directory a graded class
 INDEX = "index.html"

@@ -1,0 +1,100 @@
+"""The `gradparity` command: its subcommands, and how it ends.
+
+Exit status: 0 all agree, 1 something disagrees, 2 the call or its input is unusable.
+Each subcommand imports what it needs when it runs, so that `--help` pays for no framework.
+"""
+
+import gc
+import os
+import sys
+from pathlib import Path
+from tempfile import gettempdir
+
+import typer
+
+from gradparity.parity_tests.processes.settings import WAITING, keep_memory
+from gradparity.reference.cleanup import remove_abandoned
+from gradparity.reports.commands import (
+    bench,
+    check,
+    compare,
+    data,
+    env,
+    explain,
+    grade,
+    report,
+    train,
+)
+from gradparity.reports.commands.choices import Unusable
+
+app = typer.Typer(
+    name="gradparity",
+    help="A hand-written NumPy backpropagation is the truth; PyTorch and JAX are checked "
+    "against it.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for command in (
+    *(check.check, train.train, report.report, explain.explain, grade.grade),
+    *(compare.compare, bench.bench, env.env),
+):
+    app.command()(command)
+app.add_typer(data.app, name="data")
+
+
+def main() -> None:
+    """Run the command; every refusal is one sentence on standard error."""
+    # Every refusal of bad input is an exception, and JAX takes its time over each
+    # traceback to shorten it.
+    os.environ.setdefault("JAX_TRACEBACK_FILTERING", "off")
+    for name, value in WAITING.items():
+        os.environ.setdefault(name, value)
+    keep_memory()
+    remove_abandoned(Path(gettempdir()))
+    # An import makes many objects and hardly any garbage: PyTorch's and JAX's take a
+    # fifth longer when it is looked for after every 700 of them.
+    gc.set_threshold(100_000, 10, 10)
+    try:
+        app()
+    except Exception as error:
+        if not is_refusal(error):
+            raise
+        print(f"gradparity: {error}", file=sys.stderr)
+        sys.exit(2)
+    finally:
+        # What PyTorch and JAX are made of need not be searched for garbage at the end:
+        # that would take more than half a second.
+        gc.freeze()
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether an exception is about the call, its input or the machine, and not a defect
+    of ours.
+    """
+    from gradparity.parity_tests.implementations.user_supplied import (
+        UnusableImplementation,
+    )
+    from gradparity.parity_tests.training.checkpoints import CheckpointError
+    from gradparity.parity_tests.training.run import TrainingDiverged
+    from gradparity.reference.mnist_files import DatasetError
+    from gradparity.reports.explain.function_page import UnusableFunction
+    from gradparity.reports.explain.making import UnusableInput
+    from gradparity.reports.results import UnreadableResults
+    from gradparity.reports.writing import UnusableTarget
+
+    refusals = (
+        Unusable,
+        UnusableFunction,
+        UnusableImplementation,
+        UnusableInput,
+        CheckpointError,
+        DatasetError,
+        TrainingDiverged,
+        UnreadableResults,
+        UnusableTarget,
+        OSError,
+        MemoryError,
+    )
+    return isinstance(error, refusals)

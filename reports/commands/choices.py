@@ -1,0 +1,78 @@
+"""What a call chooses, checked: names, implementations, the learning rate, the data set."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradparity.reports.commands.options import THREE
+
+if TYPE_CHECKING:
+    from gradparity.reference.datasets import Dataset
+
+DATASETS = ("auto", "mnist", "digits")
+
+
+class Unusable(ValueError):
+    """The call cannot be carried out as it stands."""
+
+
+def choose(
+    what: str, names: Sequence[str], valid: Collection[str], *more: str
+) -> list[str]:
+    """The names, each once, or `Unusable` with a list of the valid ones, and of `more`
+    that would have been one.
+    """
+    for name in names:
+        if name not in valid:
+            expected = ", ".join([*valid, *more])
+            raise Unusable(f"unknown {what} {name!r}: expected {expected}")
+    return list(dict.fromkeys(names))
+
+
+def choose_implementations(names: str | None, *, outsiders: bool = False) -> list[str]:
+    """The implementations; where there is training, the outsiders too.
+
+    None are the three and what installed packages announce. Modules and files of
+    somebody's own are loaded here, and not later in threads: what is unusable is refused
+    at once, and no two import the same framework at the same time.
+    """
+    from gradparity.parity_tests.checking.values import try_load
+    from gradparity.parity_tests.implementations.registry import (
+        IMPLEMENTATIONS,
+        OUTSIDERS,
+    )
+    from gradparity.parity_tests.implementations.user_supplied import announced, is_own
+    from gradparity.reports.console import note
+
+    valid = [*IMPLEMENTATIONS, *announced(), *(OUTSIDERS if outsiders else ())]
+    wanted = [*THREE.split(","), *announced()] if names is None else names.split(",")
+    wanted = valid if names == "all" else wanted
+    brought = [name for name in wanted if is_own(name)]
+    for name in brought:
+        loaded = try_load(name)
+        for helper in getattr(loaded, "helpers", ()):
+            note(
+                f"{name}: {helper} is no layer: nobody can tell how to differentiate it"
+            )
+    places = "package.module or path/to/file.py"
+    return choose("implementation", wanted, dict.fromkeys([*valid, *brought]), places)
+
+
+def check_rate(learning_rate: float) -> None:
+    """Raise `Unusable` unless it is a positive number."""
+    if not 0 < learning_rate < float("inf"):
+        raise Unusable(
+            f"--learning-rate must be a positive number, got {learning_rate}"
+        )
+
+
+def load_dataset(name: str, data_dir: Path | None) -> "Dataset":
+    """The data set; says on standard error which one it is, and why."""
+    from gradparity.reference.datasets import load
+    from gradparity.reports.console import download_bars, note
+
+    choose("data set", [name], DATASETS)
+    with download_bars() as progress:
+        data = load(name, data_dir=data_dir, progress=progress)
+    note(f"data set: {data.name}. {data.why}")
+    return data

@@ -1,0 +1,131 @@
+"""`gradparity explain`: what happens under the hood, as pages."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from gradparity.parity_tests import DTYPES
+from gradparity.reports.commands.choices import Unusable, choose, load_dataset
+from gradparity.reports.commands.options import AsJson, DataDir, takes
+
+TOPICS = (
+    *("buy_fruit", "relu", "sigmoid", "affine", "softmax_with_loss"),
+    *("two_layer_net", "training"),
+)
+FORMATS = {".txt": "text", ".md": "md", ".html": "html", ".ipynb": "ipynb"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How `explain` is called."""
+
+    topic: Annotated[
+        str | None,
+        Argument(
+            metavar="TOPIC",
+            help=f"{', '.join(TOPICS)}; or a function of your own, module:function or "
+            "file.py:function, or one for PyTorch and one for JAX with a comma between.",
+        ),
+    ] = None
+    every: Annotated[
+        bool, Option("--all", help="All topics in both languages, as a site.")
+    ] = False
+    kind: Annotated[
+        str | None,
+        Option(
+            "--format",
+            metavar="text|md|html|ipynb",
+            help="[default: what --output ends in, else text]",
+        ),
+    ] = None
+    output: Annotated[
+        Path | None, Option(help="The file to write; with --all the directory.")
+    ] = None
+    lang: Annotated[str, Option(metavar="en|ja", help="The language.")] = "en"
+    given: Annotated[
+        list[str] | None,
+        Option(
+            "--input",
+            metavar="NAME=VALUE",
+            help="Numbers of your own, x=[1,-2] or x=values.npy; for each input once.",
+        ),
+    ] = None
+    dtype: Annotated[str, Option(metavar="NAME", help="float32 or float64.")] = (
+        "float32"
+    )
+    dataset: Annotated[
+        str, Option(metavar="auto|mnist|digits", help="What `training` trains on.")
+    ] = "digits"
+    data_dir: DataDir = None
+    as_json: AsJson = False
+
+
+@takes(Options)
+def explain(options: Options) -> None:
+    """Show what NumPy by hand, PyTorch and JAX do under the hood, on the same numbers."""
+    choose("language", [options.lang], ("en", "ja"))
+    choose("dtype", [options.dtype], DTYPES)
+    if options.every:
+        explain_all(options)
+        return
+    from gradparity.reports.console import print_json, working
+    from gradparity.reports.explain import making, publishing
+
+    topic, kind = chosen(options)
+    given, output = options.given or [], options.output
+    inputs = making.parse_inputs(given, options.dtype)
+    data = None
+    if topic == "training":
+        data = load_dataset(options.dataset, options.data_dir)
+    with working("Running and looking"):
+        page = making.run(topic, inputs, options.dtype, data)(options.lang)
+    command = " ".join(["gradparity explain", topic, *(f"--input {g}" for g in given)])
+    if options.as_json:
+        print_json(**making.plain(page.facts()))
+    elif output is None:
+        publishing.show(page, kind, command)
+    else:
+        publishing.save(page, kind, output, command)
+
+
+def chosen(options: Options) -> tuple[str, str]:
+    """The topic and the format. Raises `Unusable` if there is no such topic or format,
+    and `UnusableTarget` if the page cannot be written where it should be.
+    """
+    from gradparity.reports.writing import check_writable
+
+    topic, kind, output = options.topic, options.kind, options.output
+    if topic is None:
+        raise Unusable(f"expected a topic, {', '.join(TOPICS)}, or --all")
+    if ":" not in topic:
+        choose("topic", [topic], TOPICS)
+    if output is not None and kind is None:
+        kind = FORMATS.get(output.suffix)
+    (kind,) = choose("format", [kind or "text"], FORMATS.values())
+    if output is not None:
+        if not output.parent.is_dir():
+            raise Unusable(f"--output: there is no folder {output.parent}")
+        check_writable("--output", output.parent)
+    return topic, kind
+
+
+def explain_all(options: Options) -> None:
+    """Write the site with all topics in both languages."""
+    from gradparity.reports.console import bar, say
+    from gradparity.reports.explain import publishing
+    from gradparity.reports.writing import check_target
+
+    output = options.output
+    single = options.topic or options.kind or options.given or options.as_json
+    if single or output is None:
+        raise Unusable(
+            "--all needs --output DIR, and goes without a topic, "
+            "--format, --input and --json"
+        )
+    data = load_dataset(options.dataset, options.data_dir)
+    target = check_target(output, publishing.MARK, "site")
+    with bar("Making pages", 2 * len(TOPICS)) as advance:
+        publishing.write_site(target, data, options.dtype, advance)
+    say(str(output / "index.html"), is_path=True)

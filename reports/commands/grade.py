@@ -1,0 +1,139 @@
+"""`gradparity grade`: submissions, one or a class."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer import Argument, Option
+
+from gradparity.reports.commands.choices import Unusable
+from gradparity.reports.commands.options import AsJson, takes
+
+if TYPE_CHECKING:
+    from gradparity.parity_tests.grading.records import GradedFile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How `grade` is called."""
+
+    path: Annotated[
+        Path,
+        Argument(
+            help="A file, a folder with layers.py or the like, or a folder of "
+            "submissions: a class."
+        ),
+    ]
+    html: Annotated[
+        Path | None,
+        Option(
+            metavar="PATH",
+            help="Also write a page to hand back there; for a class a directory with a "
+            "page for each and index.html.",
+        ),
+    ] = None
+    csv: Annotated[
+        Path | None,
+        Option(metavar="FILE", help="Also write a row for each submission there."),
+    ] = None
+    time_limit: Annotated[
+        int,
+        Option(min=1, max=86_400, metavar="SECONDS", help="For each submission."),
+    ] = 30
+    jobs: Annotated[
+        int | None,
+        Option(
+            min=1,
+            help="Submissions at a time.  [default: the number of processors]",
+            show_default=False,
+        ),
+    ] = None
+    as_json: AsJson = False
+
+
+@takes(Options)
+def grade(options: Options) -> None:
+    """Grade somebody else's layers, each submission in a process of its own, and name
+    the mistakes.
+    """
+    from gradparity.reports import grades
+
+    paths, is_class = submissions(options)
+    files = graded(options, paths)
+    write(options, files, is_class)
+    status = grades.exit_status(files, is_class)
+    show(options, files, is_class)
+    if status == 2:
+        raise Unusable(grades.cannot_be_loaded(files[0]))
+    raise typer.Exit(status)
+
+
+def submissions(options: Options) -> tuple[list[Path], bool]:
+    """The submissions, and whether they are a class. Raises `Unusable` where there are
+    none, and `UnusableTarget` where something cannot be written that is asked for.
+    """
+    from gradparity.parity_tests.grading import grade
+    from gradparity.reports import grades
+    from gradparity.reports.pages import grading_html
+
+    path, html, csv = options.path, options.html, options.csv
+    try:
+        paths, is_class = grade.submissions(path), grade.is_class(path)
+    except grade.Unusable as error:  # which names somebody else's file
+        raise Unusable(grades.visible(str(error))) from error
+    if csv is not None:
+        grades.check_csv(csv)
+        if html is not None and html.resolve() == csv.resolve():
+            raise Unusable(f"--html and --csv cannot both be {html}")
+    if html is not None:
+        grading_html.check_target(html, is_class)
+    return paths, is_class
+
+
+def graded(options: Options, paths: Sequence[Path]) -> "list[GradedFile]":
+    """What is found of each submission."""
+    from gradparity.parity_tests.grading import grade, launching
+    from gradparity.reports.console import bar, note
+
+    for sentence in launching.lacking_here():
+        note(f"warning: on this system {sentence}")
+    limits = grade.Limits(seconds=options.time_limit)
+    files = []
+    with bar("Grading", len(paths)) as advance:
+        jobs = options.jobs or os.cpu_count() or 1
+        for found in grade.grade_all(paths, jobs, limits):
+            files.append(found)
+            advance()
+    return files
+
+
+def write(options: Options, files: "Sequence[GradedFile]", is_class: bool) -> None:
+    """Write the pages and the table that were asked for."""
+    from gradparity.reports import grades
+    from gradparity.reports.pages import grading_html
+
+    if options.html is not None:
+        name = options.path.resolve().name if is_class else None
+        grading_html.write(options.html, files, name)
+    if options.csv is not None:
+        grades.write_csv(options.csv, files)
+
+
+def show(options: Options, files: "list[GradedFile]", is_class: bool) -> None:
+    """Print the gradings, and where they are written; nothing of a single submission
+    that cannot be loaded.
+    """
+    from gradparity.reports import grades
+    from gradparity.reports.console import print_json
+
+    if options.as_json:
+        print_json(files=grades.plain(files))
+        return
+    if is_class:
+        grades.show_all(files)
+    elif grades.exit_status(files, is_class) != 2:
+        grades.show(files[0])
+    grades.show_places(path for path in (options.csv, options.html) if path is not None)

@@ -1,0 +1,101 @@
+"""Options that several subcommands share, and how a dataclass becomes a command's options.
+
+Every subcommand has a dataclass `Options`, one field for each option, so that the
+command is a function of one object. Typer reads options from a signature; that of a
+dataclass is the list of its fields, and `takes` hands it on.
+"""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from typer import Option
+
+THREE = "reference,torch,jax"
+NAMES = "reference, torch, torch-composed, jax, jax-composed, jax-jit"
+TRAINED_ONLY = "trained only: sklearn, optax, torch-sgd"
+BROUGHT = "of your own: package.module, path/to/file.py; or all."
+
+Implementations = Annotated[
+    str | None,
+    Option(
+        metavar="NAME,...",
+        help=f"{NAMES}; {TRAINED_ONLY}; {BROUGHT}  [default: {THREE}, announced ones]",
+    ),
+]
+Everything = Annotated[
+    str, Option(metavar="NAME,...", help=f"{NAMES}; {TRAINED_ONLY}; {BROUGHT}")
+]
+SomeImplementations = Annotated[
+    str | None,
+    Option(
+        metavar="NAME,...",
+        help=f"{NAMES}; {BROUGHT}  [default: {THREE}, announced ones; with --edges or "
+        "--exhaustive all]",
+    ),
+]
+Dtypes = Annotated[str, Option("--dtype", metavar="NAME,...", help="float64, float32.")]
+DatasetName = Annotated[
+    str,
+    Option(
+        metavar="auto|mnist|digits",
+        help="auto: MNIST where it is present or can be fetched, else digits.",
+    ),
+]
+DataDir = Annotated[
+    Path | None, Option(help="A folder with MNIST's four files, raw or .gz.")
+]
+Steps = Annotated[int, Option(min=1, help="Training steps.")]
+BatchSize = Annotated[int, Option(min=1, help="Samples in a mini-batch.")]
+LearningRate = Annotated[float, Option(help="How far a step goes.")]
+Seed = Annotated[
+    int, Option(min=0, help="Of the initial weights and the mini-batches.")
+]
+Seeds = Annotated[
+    int | None,
+    Option(
+        min=2,
+        help="Train from so many seeds, side by side, and compare them in pairs; the "
+        "first is --seed.",
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    Option(
+        min=1,
+        help="Processes side by side; by default as many as there are processors.",
+        show_default=False,
+    ),
+]
+TrainJobs = Annotated[
+    int | None,
+    Option(
+        min=1,
+        help="Processes side by side; by default one, and with --seeds as many as there "
+        "are processors.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, Option("--json", help="Print one JSON object instead.")]
+
+Chosen = TypeVar("Chosen")
+
+
+def takes(
+    options: type[Chosen],
+) -> Callable[[Callable[[Chosen], None]], Callable[..., None]]:
+    """Return a decorator that makes a function of such an object a function of its
+    fields, by keyword, with the dataclass's signature.
+    """
+
+    def decorate(command: Callable[[Chosen], None]) -> Callable[..., None]:
+        @wraps(command)
+        def with_fields(**fields: Any) -> None:
+            command(options(**fields))
+
+        with_fields.__signature__ = inspect.signature(options)  # type: ignore[attr-defined]
+        return with_fields
+
+    return decorate

@@ -1,0 +1,264 @@
+"""`gradparity train`: every implementation side by side, on the same mini-batches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer import Option
+
+from gradparity.parity_tests import DTYPES
+from gradparity.reports.commands.choices import (
+    Unusable,
+    check_rate,
+    choose,
+    choose_implementations,
+    load_dataset,
+)
+from gradparity.reports.commands.options import (
+    AsJson,
+    BatchSize,
+    DataDir,
+    DatasetName,
+    Dtypes,
+    Implementations,
+    LearningRate,
+    Seed,
+    Seeds,
+    Steps,
+    TrainJobs,
+    takes,
+)
+
+if TYPE_CHECKING:
+    from gradparity.parity_tests.measuring.records import Paired, Training, Untrained
+    from gradparity.parity_tests.training.checkpoints import Checkpoints
+    from gradparity.parity_tests.training.run import Plan, Trained
+    from gradparity.reports.runner import TrainingResults
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How `train` is called."""
+
+    implementations: Implementations = None
+    dtype: Dtypes = "float64,float32"
+    dataset: DatasetName = "auto"
+    data_dir: DataDir = None
+    steps: Steps = 10_000
+    batch_size: BatchSize = 100
+    learning_rate: LearningRate = 0.1
+    seed: Seed = 0
+    forensics: Annotated[
+        bool,
+        Option(
+            "--forensics",
+            help="Also find the first step that parts each from the reference, and why.",
+        ),
+    ] = False
+    checkpoint: Annotated[
+        Path | None,
+        Option(
+            metavar="DIR",
+            help="Save the state there at every hundredth of the run, so that it can be "
+            "resumed.",
+        ),
+    ] = None
+    checkpoint_every: Annotated[
+        int | None, Option(min=1, help="Save it after every so many steps as well.")
+    ] = None
+    resume: Annotated[
+        bool, Option("--resume", help="Go on from what is saved in --checkpoint.")
+    ] = False
+    save: Annotated[
+        Path | None,
+        Option(
+            metavar="DIR",
+            help="Write the trained parameters there, in a safetensors file for each.",
+        ),
+    ] = None
+    seeds: Seeds = None
+    jobs: TrainJobs = None
+    as_json: AsJson = False
+
+    @property
+    def dtypes(self) -> list[str]:
+        return choose("dtype", self.dtype.split(","), DTYPES)
+
+
+@takes(Options)
+def train(options: Options) -> None:
+    """Train every implementation side by side, on the same mini-batches."""
+    from gradparity.parity_tests.training.run import Plan, disagreements, unexplained
+    from gradparity.reports import runner
+    from gradparity.reports.console import print_json
+    from gradparity.reports.tables.accuracy import failures_to_train
+
+    dtypes = options.dtypes
+    names = choose_implementations(options.implementations, outsiders=True)
+    check_options(options)
+    data = load_dataset(options.dataset, options.data_dir)
+    plan = Plan.of(
+        *(data, options.steps, options.batch_size, options.learning_rate),
+        *(options.seed, options.checkpoint_every),
+    )
+    if options.seeds is not None:
+        raise typer.Exit(train_seeds(options, options.seeds, plan, dtypes, names))
+    checkpoints = open_checkpoints(options, plan)
+    trained = runner.train(
+        *(plan, dtypes, names, options.forensics, checkpoints), jobs=options.jobs
+    )
+    if options.save is not None:
+        save_parameters(options.save, trained.networks)
+    wrong = disagreements(trained.trainings, len(data.t_test))
+    wrong += failures_to_train(trained.untrained)
+    wrong += unexplained(trained.partings)
+    if options.as_json:
+        found = {"partings": trained.partings, "together": trained.together}
+        fields = found if options.forensics else {}
+        print_json(training=trained.trainings, untrained=trained.untrained, **fields)
+    else:
+        show(trained, plan, wrong)
+    raise typer.Exit(1 if wrong else 0)
+
+
+def check_options(options: Options) -> None:
+    """Raise, before anything is trained, if the options contradict each other."""
+    from gradparity.reports.writing import check_writable
+
+    check_rate(options.learning_rate)
+    kept = options.checkpoint or options.save
+    if options.checkpoint is None and (options.resume or options.checkpoint_every):
+        raise Unusable("--resume and --checkpoint-every go with --checkpoint")
+    if options.seeds is not None and (options.forensics or kept):
+        raise Unusable("--seeds goes without --forensics, --checkpoint and --save")
+    if (options.jobs or 1) > 1 and kept:
+        raise Unusable("--jobs goes without --checkpoint and --save")
+    if options.resume and options.forensics:
+        raise Unusable("--forensics looks at every step: leave --resume out")
+    for option, folder in (
+        ("--checkpoint", options.checkpoint),
+        ("--save", options.save),
+    ):
+        if folder is not None:
+            check_writable(option, folder)
+
+
+def show(trained: "TrainingResults", plan: "Plan", wrong: Sequence[str]) -> None:
+    """Print accuracies, how the trainings end and where they part, and whether they
+    agree.
+    """
+    from gradparity.reports.console import output, say
+    from gradparity.reports.tables import accuracy, partings
+    from gradparity.reports.tables.predictions import outcome_tables
+
+    trainings = trained.trainings
+    for name in dict.fromkeys(t.dtype for t in trainings):
+        is_mnist = plan.dataset.name == "mnist"
+        accuracy.accuracy_table(trainings, name, is_mnist).print(output)
+    accuracy.training_table(trainings).print(output)
+    for table in (
+        *outcome_tables(trainings),
+        *partings.parting_tables(trained.partings),
+    ):
+        table.print(output)
+    for sentence in partings.parting_sentences(trained.partings, trained.together):
+        say(sentence)
+    show_untrained(trained.untrained)
+    say_verdict(trainings, plan, wrong)
+
+
+def show_untrained(untrained: "Sequence[Untrained]") -> None:
+    """Print the trainings that there are none of; on standard error each reason once."""
+    from gradparity.parity_tests.measuring.records import Verdict
+    from gradparity.reports.console import note, output
+    from gradparity.reports.tables.accuracy import untrained_table
+
+    reasons = (u.note for u in untrained if u.verdict == Verdict.MISSING)
+    for reason in dict.fromkeys(reasons):
+        note(f"missing: {reason}")
+    if untrained:
+        untrained_table(untrained).print(output)
+
+
+def say_verdict(
+    trainings: Sequence["Training"], plan: "Plan", wrong: Sequence[str]
+) -> None:
+    """Print what disagrees; or where nothing does, how closely they agree."""
+    from gradparity.reports.console import say
+    from gradparity.reports.tables.accuracy import training_sentences
+
+    agreed = "; ".join(training_sentences(trainings, len(plan.dataset.t_test)))
+    for sentence in filter(None, wrong or [agreed]):
+        say(sentence)
+
+
+def train_seeds(
+    options: Options, count: int, plan: "Plan", dtypes: list[str], names: list[str]
+) -> int:
+    """Train the same from several seeds, print them in pairs, and return the exit
+    status.
+    """
+    from gradparity.parity_tests.training.seeds import paired
+    from gradparity.reports import runner
+    from gradparity.reports.console import print_json
+    from gradparity.reports.tables.accuracy import failures_to_train
+
+    trainings, untrained = runner.train_seeds(
+        plan, count, dtypes, names, jobs=options.jobs
+    )
+    pairs = paired(trainings, len(plan.dataset.t_test))
+    wrong = [sentence for row in pairs for sentence in row.disagreements]
+    wrong += failures_to_train(untrained)
+    if options.as_json:
+        print_json(training=trainings, untrained=untrained, seeds=pairs)
+    else:
+        show_seeds(trainings, pairs, plan)
+        show_untrained(untrained)
+        say_verdict(trainings, plan, wrong)
+    return 1 if wrong else 0
+
+
+def show_seeds(
+    trainings: Sequence["Training"], pairs: Sequence["Paired"], plan: "Plan"
+) -> None:
+    """Print the lecture's rows among those of the seeds, and the seeds in pairs."""
+    from gradparity.parity_tests.training.seeds import bands
+    from gradparity.reports.console import output, say
+    from gradparity.reports.tables import several_seeds
+
+    if plan.dataset.name == "mnist":
+        for table in several_seeds.band_tables(list(bands(trainings))):
+            table.print(output)
+    if pairs:
+        several_seeds.paired_table(pairs).print(output)
+        say(several_seeds.PAIRED_LEGEND)
+
+
+def open_checkpoints(options: Options, plan: "Plan") -> "Checkpoints | None":
+    """Where the trainings are saved, and resumed from; None if nowhere."""
+    if options.checkpoint is None:
+        return None
+    from gradparity.parity_tests.training.checkpoints import Checkpoints
+    from gradparity.reports.console import note
+    from gradparity.reports.environment import describe
+
+    software = describe().model_dump(exclude_unset=True)
+    for name, number in software.pop("threads").items():
+        software[f"{name} threads"] = number
+    software |= software.pop("switches")
+    for name in ("announced", "missing"):  # do not change what the others compute
+        software.pop(name, None)
+    return Checkpoints.open(options.checkpoint, plan, options.resume, software, note)
+
+
+def save_parameters(folder: Path, networks: "dict[str, Trained]") -> None:
+    """Write what all trainings end with, by dtype."""
+    from gradparity.reference import parameters
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for dtype, trained in networks.items():
+        for name, (_, trajectory) in trained.items():
+            path = folder / f"{name}-{dtype}.safetensors"
+            parameters.save(path, trajectory.params[-1])

@@ -1,0 +1,64 @@
+"""Documented divergences: what every implementation returns there, and why."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from gradparity.parity_tests.measuring.records import Divergence
+from gradparity.reports.tables.table import Table
+
+
+def joined(results: Iterable[Divergence]) -> list[Divergence]:
+    """Those that are alike in several dtypes as one, which names them all."""
+    groups: dict[tuple[str, ...], Divergence] = {}
+    for row in results:
+        key = (row.id, *map(shorten, row.values.values()))
+        if key in groups:
+            both = f"{groups[key].dtype}, {row.dtype}"
+            row = groups[key].model_copy(update={"dtype": both})
+        groups[key] = row
+    return list(groups.values())
+
+
+def returning(results: Iterable[Divergence]) -> list[str]:
+    """The implementations in their order, which is that of the longest row."""
+    longest_first = sorted(results, key=lambda row: -len(row.values))
+    return list(dict.fromkeys(name for row in longest_first for name in row.values))
+
+
+def divergence_table(results: Sequence[Divergence]) -> Table:
+    """Documented divergences: what every implementation returns, to four digits."""
+    names, number = returning(results), numbers_of(results)
+    return Table(
+        "Documented divergences",
+        ["no.", "layer", "where", "dtype", *names],
+        [
+            [
+                *(str(number[row.id]), row.layer, row.where),
+                row.dtype.replace(", ", " "),
+                *(shorten(row.values.get(n, "")) for n in names),
+            ]
+            for row in joined(results)
+        ],
+    )
+
+
+def reasons(results: Sequence[Divergence]) -> list[str]:
+    """Why they are, and from where that is known, by the numbers of the table."""
+    number, groups = numbers_of(results), dict[tuple[str, str], list[str]]()
+    for row in {row.id: row for row in results}.values():
+        groups.setdefault((row.why, row.source), []).append(str(number[row.id]))
+    return [
+        f"{', '.join(numbers)}. {why} ({source})"
+        for (why, source), numbers in groups.items()
+    ]
+
+
+def numbers_of(results: Iterable[Divergence]) -> dict[str, int]:
+    """By their ids, from 1."""
+    return {id: i for i, id in enumerate(dict.fromkeys(row.id for row in results), 1)}
+
+
+def shorten(values: str) -> str:
+    """Numbers no longer than need be in a table."""
+    long = r"\d+\.\d{4,}(e[-+]\d+)?"
+    return re.sub(long, lambda found: f"{float(found[0]):.4g}", values)

@@ -1,0 +1,80 @@
+"""A table as data, and three ways to print it.
+
+A `Table` is headers and rows of text. On a terminal Rich draws it, piped it is plain
+text and in `report.md` it is Markdown, the latter two by tabulate.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as RichTable
+from tabulate import tabulate
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headers and rows, all text already."""
+
+    title: str
+    headers: list[str]
+    rows: list[list[str]]
+
+    def text(self) -> str:
+        body = tabulate(self.rows, self.headers, "simple", disable_numparse=True)
+        return f"{self.title}\n\n{body}\n"
+
+    def markdown(self) -> str:
+        cells = [[cell.replace("|", r"\|") for cell in row] for row in self.rows]
+        return tabulate(cells, self.headers, "github", disable_numparse=True) + "\n"
+
+    def print(self, console: Console) -> None:
+        """Draw it on a terminal; plain text where there is none."""
+        if not console.is_terminal:
+            console.file.write(self.text() + "\n")
+            return
+        drawn = RichTable(
+            title=self.title,
+            title_justify="left",
+            box=SIMPLE_HEAD,
+            show_edge=False,
+            padding=(0, 1, 0, 0),
+        )
+        headers = [header.replace("-", "-\n") for header in self.headers]
+        columns = list(zip(headers, *self.rows, strict=True))
+        for header, width in zip(headers, widths(columns, console.width), strict=True):
+            drawn.add_column(header, width=width, overflow="fold")
+        for row in self.rows:
+            style = "bold red" if any("FAIL" in cell for cell in row) else None
+            drawn.add_row(*map(escape, row), style=style)
+        console.print(drawn)
+
+
+def widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
+    """How wide each column may be, two blanks apart, to fit in the room: as its longest
+    line if there is room enough, as its longest word if possible, or less.
+    """
+    found = [
+        max(cell_len(line) for c in column for line in c.split("\n"))
+        for column in columns
+    ]
+    words = [
+        max(cell_len(w) for c in column for w in [*c.split(), ""]) for column in columns
+    ]
+    while sum(found) + 2 * len(found) > room:
+        spare = [width - word for width, word in zip(found, words, strict=True)]
+        widest = spare if max(spare) > 0 else found
+        if max(found) == 1:
+            break
+        found[widest.index(max(widest))] -= 1
+    return found
+
+
+def number(value: float | None) -> str:
+    """Two significant digits; empty where there is no value."""
+    if value is None:
+        return ""
+    return "0" if value == 0 else f"{value:.1e}"
