@@ -31,6 +31,16 @@ def clear_of_zero(plan: Plan) -> Plan:
     return replace(plan, params=plan.params | {"b1": signs})
 
 
+def most_drift(plan: Plan, dtype: str) -> float:
+    """Return how far rounding takes two trainings apart in which no ReLU flips.
+
+    Each step rounds a parameter once in either training, by half an eps where it is
+    between 1 and 2 and by less where it is smaller; what the gradients differ by is
+    multiplied by the learning rate and is smaller still.
+    """
+    return plan.steps * float(np.finfo(dtype).eps)
+
+
 def plant(plan: Plan, step: int) -> Plan:
     """Return a plan clear of zero, but for one pre-activation in this step.
 
