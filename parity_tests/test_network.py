@@ -83,13 +83,24 @@ class Network(NamedTuple):
     accuracy: Callable[[], float]
 
 
+def on(
+    loss: Callable[..., Any],
+    gradient: Callable[..., dict[str, Any]],
+    accuracy: Callable[..., float],
+    *given: Any,
+) -> Network:
+    """Return the three functions of what is given."""
+    return Network(
+        partial(loss, *given), partial(gradient, *given), partial(accuracy, *given)
+    )
+
+
 @contextmanager
 def in_numpy(params: Arrays, x: np.ndarray, t: np.ndarray) -> Iterator[Network]:
     from gradparity.reference.networks import TwoLayerNet
 
     net = TwoLayerNet.from_params(params)
-    functions = net.loss, net.gradient, net.accuracy
-    yield Network(*(partial(f, x, t) for f in functions))
+    yield on(net.loss, net.gradient, net.accuracy, x, t)
 
 
 @contextmanager
@@ -98,24 +109,21 @@ def in_torch(params: Arrays, x: np.ndarray, t: np.ndarray) -> Iterator[Network]:
 
     from gradparity.torch_impl.networks import TwoLayerNet
 
-    net = TwoLayerNet.from_params(
-        {k: torch.tensor(v.copy()) for k, v in params.items()}
-    )
+    tensors = {name: torch.tensor(value.copy()) for name, value in params.items()}
     given = torch.tensor(x.copy()), torch.tensor(t.copy())
-    functions = torch.no_grad()(net.loss), net.gradient, net.accuracy
-    yield Network(*(partial(f, *given) for f in functions))
+    net = TwoLayerNet.from_params(tensors)
+    yield on(torch.no_grad()(net.loss), net.gradient, net.accuracy, *given)
 
 
 @contextmanager
 def in_jax(params: Arrays, x: np.ndarray, t: np.ndarray) -> Iterator[Network]:
     import jax
 
-    from gradparity.jax_impl import networks
+    from gradparity.jax_impl import networks as net
 
     with jax.enable_x64(True):
-        given = networks.from_params(params), jax.device_put(x), jax.device_put(t)
-        functions = networks.loss, networks.gradient, networks.accuracy
-        yield Network(*(partial(f, *given) for f in functions))
+        given = net.from_params(params), jax.device_put(x), jax.device_put(t)
+        yield on(net.loss, net.gradient, net.accuracy, *given)
 
 
 NETWORKS: dict[str, Callable[..., AbstractContextManager[Network]]] = {
