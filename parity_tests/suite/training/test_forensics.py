@@ -9,7 +9,7 @@ import pytest
 
 from gradparity.parity_tests.implementations.registry import Implementation, load
 from gradparity.parity_tests.measuring.records import Parting, Together
-from gradparity.parity_tests.planted import SAMPLE, TINY, UNIT, Wide, plant
+from gradparity.parity_tests.planted import SAMPLE, TINY, UNIT, Wide, most_drift, plant
 from gradparity.parity_tests.training.forensics import (
     Notes,
     Pair,
@@ -174,7 +174,7 @@ def test_float64_stays_together(plan: Plan, name: str) -> None:
         plan, "float64", trained_in(plan, "float64", load(name))
     )
     assert not partings
-    assert together.gap < 1e-14
+    assert together.gap <= most_drift(plan, "float64")
     assert together.nearest > 1e-9
     assert together.steps == STEPS
 
