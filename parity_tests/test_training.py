@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gradparity.parity_tests.implementations.registry import Implementation, load
+from gradparity.parity_tests.suite.planted import clear_of_zero, most_drift
 from gradparity.parity_tests.training.run import (
     FLOAT64_DRIFT,
     Plan,
@@ -21,9 +22,6 @@ from gradparity.parity_tests.training.run import (
 from gradparity.reference.datasets import Dataset
 from gradparity.reference.datasets import load as load_dataset
 from gradparity.reference.mnist_files import DatasetError
-
-# Before the first ReLU flips, parameters of size 1 differ by a few hundred roundings.
-DRIFT = {"float64": FLOAT64_DRIFT, "float32": 1e-5}
 
 
 def data_set(name: str) -> Dataset:
@@ -46,18 +44,25 @@ def digits_plan() -> Plan:
 
 
 @cache
+def cleared(plan: Plan) -> Plan:
+    return clear_of_zero(plan)
+
+
+@cache
 def baseline(plan: Plan, dtype: str) -> Trajectory:
     return train(plan, dtype, load("reference"), None)[1]
 
 
 def test_first_100_steps(plan: Plan, dtype: str, trainable: Implementation) -> None:
+    if dtype == "float32":  # where rounding may flip a ReLU, at a step of the machine's
+        plan = cleared(plan)
     training, _ = train(plan, dtype, trainable, baseline(plan, dtype))
     assert training.epochs[0].step == 1
     assert training.epochs[-1].step == 100
     assert [e.step for e in training.epochs] == list(plan.epoch_steps)
     assert len(training.losses) == len(plan.stops)
     assert {d.quantity for d in training.drift} == {"W1", "b1", "W2", "b2"}
-    assert max(d.max_abs for d in training.drift) <= DRIFT[dtype]
+    assert max(d.max_abs for d in training.drift) <= most_drift(plan, dtype)
     assert training.epochs[-1].loss < training.epochs[0].loss
 
 

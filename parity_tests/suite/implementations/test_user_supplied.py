@@ -31,8 +31,9 @@ from gradparity.parity_tests.implementations.user_supplied import (
     UnusableImplementation,
 )
 from gradparity.parity_tests.measuring.records import Check, Verdict
+from gradparity.parity_tests.suite.planted import clear_of_zero, most_drift
 from gradparity.parity_tests.suite.support import ROOT, expected_failures
-from gradparity.parity_tests.training.run import Plan, train
+from gradparity.parity_tests.training.run import Plan, disagreements, train
 from gradparity.reference import layers
 from gradparity.reference.datasets import load as load_dataset
 from gradparity.reference.networks import TwoLayerNet
@@ -330,7 +331,7 @@ def test_it_can_be_trained(names: dict[str, Any]) -> None:
     plan = Plan.of(load_dataset("digits", download=False), steps=20)
     _, baseline = train(plan, "float64", load("reference"), None)
     training, _ = train(plan, "float64", Own("mine", names), baseline)
-    assert training.largest_drift < 1e-15
+    assert training.largest_drift <= most_drift(plan, "float64")
     assert training.epochs[-1].test_accuracy > 0
 
 
@@ -559,12 +560,13 @@ def test_the_readme_shows_all_of_it() -> None:
 
 
 def test_hips_autograd_learns_the_same() -> None:
-    plan = Plan.of(load_dataset("digits", download=False), steps=50)
-    for dtype, drift in (("float64", 1e-15), ("float32", 1e-6)):
-        _, baseline = train(plan, dtype, load("reference"), None)
+    data = load_dataset("digits", download=False)
+    plan = clear_of_zero(Plan.of(data, steps=50))  # no rounding flips a ReLU
+    for dtype in DTYPES:
+        expected, baseline = train(plan, dtype, load("reference"), None)
         training, _ = train(plan, dtype, load(HIPS), baseline)
-        assert training.largest_drift < drift
-        assert training.test_predictions_differing == 0
+        assert training.largest_drift <= most_drift(plan, dtype)
+        assert disagreements([expected, training], len(data.t_test)) == []
 
 
 # --- A list of expected failures ------------------------------------------------------

@@ -1,8 +1,10 @@
 """How processes are set up, and what becomes of tasks in one and in several."""
 
+import ctypes
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import joblib
@@ -13,7 +15,6 @@ from threadpoolctl import threadpool_info
 from gradparity.parity_tests.implementations.registry import framework
 from gradparity.parity_tests.processes import parallel
 from gradparity.parity_tests.processes.settings import (
-    _glibc,
     give_back_memory,
     keep_memory,
     threads,
@@ -78,7 +79,11 @@ def test_tasks_run_in_so_many_processes(jobs: int) -> None:
         assert (blas, processors) == ({share}, str(share))
 
 
-def test_glibc_is_asked_only_for_what_it_has() -> None:
-    _glibc("no_such_function", 1)
+def test_glibc_is_asked_only_for_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, ...]] = []
+    library = SimpleNamespace(mallopt=lambda *what: asked.append(what))
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
     keep_memory()
-    give_back_memory()
+    give_back_memory()  # which this library, like Apple's, cannot do
+    settings = [] if os.name == "nt" else [(-1, 2**24), (-3, 2**23)]
+    assert asked == settings
