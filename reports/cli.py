@@ -166,7 +166,7 @@ def check(
         print_json(checks=checks, divergences=divergences, summary=summary)
     elif edges:
         tables.divergence_table(divergences).print(output)
-        for sentence in tables.reasons(divergences):
+        for sentence in [*tables.reasons(divergences), *tables.gone(checks)]:
             say(sentence)
         if summary.failed:
             tables.failure_table(checks).print(output)
@@ -184,6 +184,8 @@ def check(
         say(tables.LEGEND)
         for sentence in tables.warnings(checks):
             say(f"warning: {sentence}")
+        for sentence in tables.gone(checks):
+            say(sentence)
         say(tables.checks_sentence(summary) + ".")
     raise typer.Exit(1 if summary.failed else 0)
 

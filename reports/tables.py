@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 from tabulate import tabulate
 
+from gradparity.parity_tests.catalogue.divergences import gone_in
 from gradparity.parity_tests.checking.exhaustive import FLOATS
 from gradparity.parity_tests.implementations.registry import IMPLEMENTATIONS, OUTSIDERS
 from gradparity.parity_tests.measuring.elementary import Measured
@@ -287,6 +288,12 @@ def failure_table(checks: Iterable[Check]) -> Table:
             )
     headers = ["layer", "quantity", "dtype", "implementation", "case", "ratio", "what"]
     return Table("What disagrees", headers, rows)
+
+
+def gone(checks: Iterable[Check]) -> list[str]:
+    """What is noted of divergences that have disappeared, where nothing failed by it."""
+    found = (gone_in(c.note) for c in checks if c.verdict != Verdict.FAIL)
+    return [f"{s[0].upper()}{s[1:]}." for s in dict.fromkeys(found) if s]
 
 
 def warnings(checks: Iterable[Check]) -> list[str]:
