@@ -32,6 +32,7 @@ def environment_changes(a: Results, b: Results) -> list[dict[str, Any]]:
     before, after = (
         {name: getattr(r.environment, name) for name in VERSIONS}
         | {f"threads: {name}": count for name, count in r.environment.threads.items()}
+        | r.environment.packages
         | r.environment.switches
         | {"dataset": r.environment.dataset and r.environment.dataset.name}
         for r in (a, b)

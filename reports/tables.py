@@ -676,7 +676,7 @@ def headline(results: Results) -> str:
 
 def environment_table(environment: Environment) -> Table:
     """Versions, machine and switches; what is not installed is missing."""
-    apart = {"dataset", "switches", "threads", "announced"}
+    apart = {"dataset", "packages", "switches", "threads", "announced"}
     known = environment.model_dump(exclude=apart)
     frameworks = ("torch", "jax")
     rows = [
@@ -689,7 +689,8 @@ def environment_table(environment: Environment) -> Table:
         for name, count in environment.threads.items()
         if count is not None
     ]
-    rows += [[name, value] for name, value in environment.switches.items()]
+    for known in (environment.packages, environment.switches):
+        rows += [[name, value] for name, value in known.items()]
     rows += [
         [f"implementation: {name}", module]
         for name, module in environment.announced.items()
