@@ -122,8 +122,11 @@ class ScikitLearn(Outsider):
 
         def advance(start: int, stop: int) -> np.ndarray:
             with self._unchecked():
-                fitted = (model.partial_fit(x[b], t[b]) for b in batches[start:stop])
-                return np.array([model.loss_ for model in fitted], x.dtype)
+                losses = [
+                    model.partial_fit(x[batch], t[batch]).loss_
+                    for batch in batches[start:stop]
+                ]
+                return np.array(losses, x.dtype)
 
         def look() -> Arrays:
             (W1, W2), (b1, b2) = model.coefs_, model.intercepts_

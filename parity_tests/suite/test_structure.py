@@ -3,7 +3,9 @@
 import ast
 import inspect
 import subprocess
+import symtable
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -75,6 +77,32 @@ def test_an_implementation_needs_only_its_framework(room: str) -> None:
         top = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
         names = imported(ast.Module([*top], [])) - set(sys.stdlib_module_names)
         assert names <= FRAMEWORKS[room] | {room}, path
+
+
+def hidden_names(scope: symtable.SymbolTable) -> Iterator[tuple[int, str]]:
+    """Line and name of every variable of a comprehension that has the name of one which
+    the function around it takes from a function further out.
+    """
+    for inner in scope.get_children():
+        if inner.get_name() in ("listcomp", "setcomp", "dictcomp"):
+            names = [s.get_name() for s in inner.get_symbols() if s.is_assigned()]
+            around = {s.get_name() for s in scope.get_symbols() if s.is_free()}
+            yield from ((inner.get_lineno(), name) for name in names if name in around)
+        yield from hidden_names(inner)
+
+
+def test_no_comprehension_hides_a_variable_of_an_outer_function() -> None:
+    """From Python 3.12 on the hidden one is unset while the comprehension runs, also for
+    the functions and generators beside it.
+    """
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            try:
+                scope = symtable.symtable(text, str(path), "exec")
+            except SyntaxError:  # submissions that are meant to be broken
+                continue
+            assert list(hidden_names(scope)) == [], path
 
 
 def public(module: Any, wanted: Any) -> list[str]:
