@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gradparity.parity_tests.catalogue.divergences import gone_in
 from gradparity.parity_tests.measuring.records import Check, Training
 from gradparity.reports.results import Results
 from gradparity.reports.tables.partings import which
@@ -31,6 +32,7 @@ def environment_changes(a: Results, b: Results) -> list[dict[str, Any]]:
     before, after = (
         {name: getattr(r.environment, name) for name in VERSIONS}
         | {f"threads: {name}": count for name, count in r.environment.threads.items()}
+        | r.environment.packages
         | r.environment.switches
         | {"dataset": r.environment.dataset and r.environment.dataset.name}
         for r in (a, b)
@@ -39,10 +41,22 @@ def environment_changes(a: Results, b: Results) -> list[dict[str, Any]]:
 
 
 def verdict_changes(a: Results, b: Results) -> list[dict[str, Any]]:
-    def verdicts(results: Results) -> dict[str, str]:
-        return {key(check): str(check.verdict) for check in results.checks}
-
-    return changes(verdicts(a), verdicts(b), "check")
+    """A row for every check whose verdict is another, or of which b notes that a divergence
+    is gone; with what is noted of it.
+    """
+    nothing: tuple[str | None, str | None] = (None, None)
+    before, after = (
+        {key(check): (str(check.verdict), check.note) for check in results.checks}
+        for results in (a, b)
+    )
+    rows = []
+    for name in dict.fromkeys([*before, *after]):
+        was, earlier = before.get(name, nothing)
+        now, note = after.get(name, nothing)
+        gone = gone_in(note)
+        if was != now or (gone and gone != gone_in(earlier)):
+            rows.append({"check": name, "before": was, "after": now, "note": note})
+    return rows
 
 
 def key(check: Check) -> str:

@@ -19,6 +19,7 @@ VARIABLES = (
     *("OPENBLAS_CORETYPE", "MKL_CBWR", "NVIDIA_TF32_OVERRIDE"),
     *("JAX_ENABLE_X64", "JAX_DEFAULT_MATMUL_PRECISION", "JAX_PLATFORMS", "XLA_FLAGS"),
 )
+PACKAGES = ("jaxlib", "scipy", "scikit-learn", "optax", "typer", "rich")
 
 
 def describe() -> Environment:
@@ -49,10 +50,19 @@ def describe() -> Environment:
             "blas": blas.get("num_threads"),
             "torch": torch.get_num_threads() if torch else None,
         },
+        packages={name: found for name in PACKAGES if (found := version(name))},
         switches=switches,
         announced=announced(),
         missing=missing,
     )
+
+
+def version(package: str) -> str | None:
+    """Its version, or None where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def module(name: str, missing: dict[str, str]) -> ModuleType | None:

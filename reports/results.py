@@ -72,6 +72,7 @@ class Environment(Record):
     cpu: str
     blas: str
     threads: dict[str, int | None]
+    packages: dict[str, str] = Field(default_factory=dict)  # versions of further ones
     switches: dict[str, str] = Field(default_factory=dict)
     announced: dict[str, str] = Field(default_factory=dict)  # implementations: modules
     missing: dict[str, str] = Field(default_factory=dict)  # frameworks: why

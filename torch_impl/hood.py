@@ -538,11 +538,22 @@ class _Watch:
         self.settle()
         result = func(*args, **(kwargs or {}))
         name = func.name().partition(".")[0]
+        if name == "aten::detach" and self.detached(args[0]):
+            self.ran[-1].result = result
+            return result
         value = _array(next(_tensors(result), None))
         given = (args, kwargs or {})
         step = _Step(name, given, result, value, _where(), self.run.running)
         self.ran.append(step)
         return result
+
+    def detached(self, tensor: Any) -> bool:
+        """Whether the last step detached it: in PyTorch 2.6, one detach() is two."""
+        return (
+            bool(self.ran)
+            and self.ran[-1].name == "aten::detach"
+            and self.ran[-1].result is tensor
+        )
 
     def settle(self) -> None:
         """Autograd has recorded the last result by now, and nothing wrote to it yet."""

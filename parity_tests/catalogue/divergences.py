@@ -11,11 +11,14 @@ Zeros of either sign are equal, as everywhere in IEEE 754; entries tell them apa
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib import metadata
 from typing import Any
 
 import numpy as np
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from gradparity.parity_tests import DTYPES
 from gradparity.parity_tests.catalogue.case import Case
@@ -32,6 +35,8 @@ JAX = ("jax", "jax-composed", "jax-jit")
 ALL = (*NUMPY, *TORCH, *JAX)
 FUSED = ("torch", "jax", "jax-jit")
 COMPOSED = ("torch-composed", "jax-composed")
+GONE = "this divergence is gone"
+WRITTEN_WITH = {"torch": TORCH, "jax": JAX}
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +46,9 @@ class Documented:
     `when` tells its elements, and `returns` what the implementations have there, a value
     or how it comes about. Both are functions of the layer's inputs, of `dout` and of the
     `out` that the implementation itself came to, whichever they name. `spelled`, where
-    it is not the layer itself that they compute, is one of `spellings.py`.
+    it is not the layer itself that they compute, is one of `spellings.py`. `versions`
+    gives the versions of a framework that behave so, where not all do: of the
+    implementations in any other version the entry says nothing.
     """
 
     id: str
@@ -54,6 +61,7 @@ class Documented:
     source: str = "measured"
     dtypes: tuple[str, ...] = DTYPES
     spelled: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def by_name(self) -> dict[str, Value]:
@@ -61,11 +69,23 @@ class Documented:
 
     def speaks_of(self, case: Any, quantity: str, dtype: str, name: str) -> bool:
         """Whether it says anything of this quantity of this implementation."""
+        return self.knows(case, quantity, dtype, name) and self.applies_to(name)
+
+    def knows(self, case: Any, quantity: str, dtype: str, name: str) -> bool:
+        """Whether it does in some version of the framework."""
         return (
             (self.layer, self.quantity) == (case.layer, quantity)
             and self.spelled == case.spelled
             and dtype in self.dtypes
             and name in self.by_name
+        )
+
+    def applies_to(self, name: str) -> bool:
+        """Whether the installed version of its framework is one of `versions`."""
+        return all(
+            installed(framework) in SpecifierSet(versions)
+            for framework, versions in self.versions.items()
+            if name in WRITTEN_WITH[framework]
         )
 
     def at(self, case: Any, results: Arrays, name: str) -> tuple[Any, Any]:
@@ -79,6 +99,14 @@ class Documented:
         values = np.asarray(values, like.dtype)
         return np.broadcast_to(here, like.shape), np.broadcast_to(values, like.shape)
 
+    def gone(self, case: Any, at: tuple[int, ...], was: Any, now: Any, is_: Any) -> str:
+        """The sentence for an element that has come to be right, as the truth `is_`."""
+        but = "" if now == is_ or is_ != is_ else f" {is_}, but for rounding"
+        return (
+            f"{GONE}: {self.where}, was {was}, now {now}, which is the truth{but}, "
+            f"at {place(case, at)}"
+        )
+
     def example(self, seen: "Seen") -> tuple[int, ...] | None:
         """The first of its elements that differs from the truth, if it has any."""
         if not seen.results or not self.speaks_of(
@@ -90,6 +118,12 @@ class Documented:
             right = seen.truth[self.quantity].astype(seen.dtype)
         found = np.argwhere(here & ~alike(seen.results[self.quantity], right))
         return tuple(map(int, found[0])) if len(found) else None
+
+
+@cache
+def installed(framework: str) -> Version:
+    """Its version. A preview counts as the release that it leads to."""
+    return Version(Version(metadata.version(framework)).base_version)
 
 
 def _call(function: Callable[..., Any], given: Arrays) -> Any:
@@ -160,7 +194,8 @@ FUSED_MULTIPLY_ADD = "https://github.com/openxla/xla/issues/41579"
 ONE_HOT = "https://github.com/google-deepmind/optax/issues/896"
 ZERO_OVER_ZERO = "https://github.com/pytorch/pytorch/issues/31829"
 JAX_MAXIMUM = "https://github.com/jax-ml/jax/issues/37821"
-TIES = "https://github.com/pytorch/pytorch/issues/184572"
+CLAMP = "https://github.com/pytorch/pytorch/issues/195931"
+EXP_OVERFLOWS_EARLY = "https://github.com/shibatch/sleef/issues/523"
 LOG_OF_SOFTMAX = "https://github.com/pytorch/pytorch/issues/1620"
 DAZ = "XLA's programs run with the processor's FTZ and DAZ set: to them, subnormal "
 
@@ -500,6 +535,19 @@ SIGMOID = [
         "exp(x) / (1 + exp(x)) for x < 0, which is a subnormal number there.",
     ),
     Documented(
+        id="sigmoid-overflows-early",
+        layer="Sigmoid",
+        quantity="out",
+        where="y, if exp(-x) is next to overflowing",
+        when=lambda x, out: (out == 0) & (x < -709.782711) & np.isfinite(np.exp(-x)),
+        returns={("torch",): 0.0},
+        why="Up to 2.7, PyTorch's exp in vectors of float64 is that of a SLEEF which takes "
+        "everything above 709.7827111 for an overflow, 2e-6 before it is one.",
+        source=EXP_OVERFLOWS_EARLY,
+        dtypes=("float64",),
+        versions={"torch": "<2.8"},
+    ),
+    Documented(
         id="sigmoid-comes-to-subnormal",
         layer="Sigmoid",
         quantity="out",
@@ -792,8 +840,10 @@ OTHER_SPELLINGS = [
         where="derivative at 0, if spelled clip(x, 0)",
         when=lambda x: x == 0,
         returns={("torch",): 1.0, ("jax",): 0.5},
-        why="PyTorch passes dout where x >= 0; JAX's clip is a maximum, where x and 0 tie.",
-        source=TIES,
+        why="PyTorch passes dout where x >= 0, and from 2.14 on where x > 0, as by hand; "
+        "JAX's clip is a maximum, where x and 0 tie.",
+        source=CLAMP,
+        versions={"torch": "<2.14"},
     ),
     Documented(
         id="relu-as-clip-at-nan",
@@ -847,6 +897,19 @@ OTHER_SPELLINGS = [
         why="With 1e-7 added to y the loss is flat where y is less. The lecture's own "
         "backward, (y - t) / N, is the derivative of the loss without it.",
         source="Deep Learning from Scratch, sections 4.2.2 and 5.6.3",
+        versions={"jax": "<0.12"},
+    ),
+    Documented(
+        id="loss-with-a-little-added-minus-zero",
+        layer="SoftmaxWithLoss",
+        quantity="dx",
+        spelled="-log(softmax(x) + 1e-7)",
+        where="the same derivative from JAX 0.12 on",
+        when=lambda x: x == x,
+        returns={("jax",): lambda t: np.where(t == 1, -0.0, 0.0)},
+        why="As flat, but at the label -0.0 comes from the logarithm, and -0.0 from the "
+        "maximum that x is shifted by. Up to JAX 0.11 that was 0, and -0.0 + 0 is 0.",
+        versions={"jax": ">=0.12"},
     ),
 ]
 
@@ -866,9 +929,22 @@ DOCUMENTED = [
 ]
 
 
+def gone_in(note: str | None) -> str:
+    """The sentence of a divergence that is gone, at the end of a note; empty if none is."""
+    _, gone, sentence = (note or "").partition(GONE)
+    return gone + sentence
+
+
+def known(case: Any, quantity: str, dtype: str, name: str) -> list[Documented]:
+    """The entries that say anything of this quantity of this implementation, whichever
+    versions they are of.
+    """
+    return [e for e in DOCUMENTED if e.knows(case, quantity, dtype, name)]
+
+
 def documented(case: Any, quantity: str, dtype: str, name: str) -> list[Documented]:
-    """The entries that say anything of this quantity of this implementation."""
-    return [e for e in DOCUMENTED if e.speaks_of(case, quantity, dtype, name)]
+    """Those of them that are of the installed version."""
+    return [e for e in known(case, quantity, dtype, name) if e.applies_to(name)]
 
 
 # --- What was seen of them ------------------------------------------------------------

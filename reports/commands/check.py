@@ -106,7 +106,7 @@ def show(checks: list["Check"], divergences: Sequence["Divergence"]) -> None:
     from gradparity.parity_tests.measuring.records import Summary
     from gradparity.reports.console import output, say
     from gradparity.reports.tables import gradients
-    from gradparity.reports.tables.documented import divergence_table
+    from gradparity.reports.tables.documented import divergence_table, gone
     from gradparity.reports.tables.verdicts import (
         checks_sentence,
         failure_table,
@@ -128,6 +128,8 @@ def show(checks: list["Check"], divergences: Sequence["Divergence"]) -> None:
         say(f"Special inputs: {gradients.SPECIAL}")
     for sentence in gradients.warnings(checks):
         say(f"warning: {sentence}")
+    for sentence in gone(checks):
+        say(sentence)
     say(checks_sentence(Summary.of(checks)) + ".")
 
 
@@ -135,11 +137,11 @@ def show_edges(checks: list["Check"], divergences: Sequence["Divergence"]) -> No
     """Print where implementations differ on special inputs, and why."""
     from gradparity.parity_tests.measuring.records import Summary
     from gradparity.reports.console import output, say
-    from gradparity.reports.tables.documented import divergence_table, reasons
+    from gradparity.reports.tables.documented import divergence_table, gone, reasons
     from gradparity.reports.tables.verdicts import checks_sentence, failure_table
 
     divergence_table(divergences).print(output)
-    for sentence in reasons(divergences):
+    for sentence in [*reasons(divergences), *gone(checks)]:
         say(sentence)
     failures = failure_table(checks)
     if failures.rows:

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from gradparity.parity_tests.measuring.records import Divergence
+from gradparity.parity_tests.catalogue.divergences import gone_in
+from gradparity.parity_tests.measuring.records import Check, Divergence, Verdict
 from gradparity.reports.tables.table import Table
 
 
@@ -40,6 +41,12 @@ def divergence_table(results: Sequence[Divergence]) -> Table:
             for row in joined(results)
         ],
     )
+
+
+def gone(checks: Iterable[Check]) -> list[str]:
+    """What is noted of divergences that have disappeared, where nothing failed by it."""
+    found = (gone_in(c.note) for c in checks if c.verdict != Verdict.FAIL)
+    return [f"{s[0].upper()}{s[1:]}." for s in dict.fromkeys(found) if s]
 
 
 def reasons(results: Sequence[Divergence]) -> list[str]:

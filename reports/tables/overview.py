@@ -81,7 +81,7 @@ def headline(results: Results) -> Headline:
 
 def environment_table(environment: Environment) -> Table:
     """Versions, machine and switches; of a framework that is missing, why."""
-    apart = {"dataset", "switches", "threads", "announced", "missing"}
+    apart = {"dataset", "packages", "switches", "threads", "announced", "missing"}
     known = environment.model_dump(exclude=apart)
     frameworks = ("torch", "jax")
     rows = [
@@ -94,7 +94,8 @@ def environment_table(environment: Environment) -> Table:
         for name, count in environment.threads.items()
         if count is not None
     ]
-    rows += [[name, value] for name, value in environment.switches.items()]
+    for known in (environment.packages, environment.switches):
+        rows += [[name, value] for name, value in known.items()]
     rows += [
         [f"implementation: {name}", module]
         for name, module in environment.announced.items()

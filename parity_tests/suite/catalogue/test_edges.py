@@ -1,11 +1,13 @@
 """The edges: they arrive as they are meant, and every divergence is as documented."""
 
+import re
 from dataclasses import asdict
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
+from packaging.version import Version
 
 from gradparity.parity_tests.catalogue import divergences
 from gradparity.parity_tests.catalogue.case import (
@@ -29,6 +31,7 @@ from gradparity.parity_tests.catalogue.edges import (
     ONE_ARRAY,
 )
 from gradparity.parity_tests.catalogue.spellings import SPELLINGS
+from gradparity.parity_tests.checking import values
 from gradparity.parity_tests.checking.values import (
     Prepared,
     check,
@@ -199,6 +202,8 @@ def test_every_documented_divergence_is_seen_and_its_change_is_noticed(
         runs = [seen(edge, its_dtype, name) for edge in of_layer(entry)]
         if not any(run.results for run in runs):
             continue  # there is no such form, or it is not installed
+        if not entry.applies_to(name):
+            continue
         edge = next(
             (
                 e
@@ -223,7 +228,7 @@ def test_every_documented_divergence_is_seen_and_its_change_is_noticed(
         assert verdicts[0]["verdict"] == Verdict.DOCUMENTED
         assert entry.id in verdicts[0]["note"]
         assert verdicts[1]["verdict"] == Verdict.FAIL
-        assert verdicts[1]["note"].endswith("got 7.0")
+        assert re.search("(got|now) 7.0", verdicts[1]["note"])
 
 
 @pytest.mark.parametrize("layer", ["AddLayer", "MulLayer", *ONE_ARRAY])
@@ -296,8 +301,103 @@ def test_an_edge_that_is_not_accounted_for_makes_the_command_fail(
     assert accounted.exit_code == 0
     assert "of -0.0" in accounted.output
     assert "1. torch.relu is clamp_min(x, 0)" in accounted.output
-    others = [entry for entry in DOCUMENTED if entry.id != "relu-as-clip"]
+    others = [entry for entry in DOCUMENTED if entry.id != "relu-as-clip-at-nan"]
     monkeypatch.setattr(divergences, "DOCUMENTED", others)
     unaccounted = CliRunner().invoke(app, arguments)
     assert unaccounted.exit_code == 1
     assert "Relu/clip(x, 0)" in unaccounted.output
+
+
+# --- Divergences that are gone --------------------------------------------------------
+
+CLIPPED = "derivative at 0, if spelled clip(x, 0)"
+AT_0 = "which is the truth, at x = 0.0, dout = 1.0"
+IS_GONE = f"{divergences.GONE}: {CLIPPED}, was 1.0, now 0.0, {AT_0}"
+
+
+def clipped(
+    version: str, at_0: float, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    """What is said of a PyTorch of this version whose clip has this derivative at 0."""
+    monkeypatch.setattr(divergences, "installed", lambda _: Version(version))
+    ready = prepared(by_id_of_case["Relu/clip(x, 0)"], "float32")
+    dx = np.array([at_0, at_0, 1, 0, 1, 0, 0], np.float32)
+    results = ready.reference | {"dx": dx}
+    return verdict(ready, "torch", "dx", results, ready.allowed("torch")["dx"])
+
+
+@pytest.mark.parametrize(
+    ("version", "at_0", "expected", "note"),
+    [
+        ("2.13.0", 1.0, Verdict.DOCUMENTED, "relu-as-clip, relu-as-clip-at-nan"),
+        ("2.13.0", 0.0, Verdict.FAIL, IS_GONE),
+        ("2.13.0", 0.25, Verdict.FAIL, "relu-as-clip: expected 1.0, got 0.25"),
+        ("2.14.1", 0.0, Verdict.DOCUMENTED, f"relu-as-clip-at-nan; {IS_GONE}"),
+        ("2.14.1", 1.0, Verdict.FAIL, None),
+    ],
+)
+def test_a_divergence_is_asserted_in_its_versions_only_and_missed_where_it_is_gone(
+    version: str,
+    at_0: float,
+    expected: Verdict,
+    note: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = clipped(version, at_0, monkeypatch)
+    assert (found["verdict"], found.get("note")) == (expected, note)
+    if note == IS_GONE:
+        assert (found["worst"].index, found["worst"].value) == ([0], 0.0)
+
+
+def test_right_but_for_rounding_is_gone_as_well() -> None:
+    entry = next(e for e in DOCUMENTED if e.id == "sigmoid-overflows")
+    found = seen(by_id_of_case["Sigmoid/special numbers"], "float64", "torch")
+    if not found.results:
+        pytest.skip("PyTorch is not installed")
+    at = entry.example(found)
+    assert at is not None
+    ready = prepared(by_id_of_case[found.case.id], "float64")
+    right = ready.truth["out"].astype("float64")[at]
+    out = found.results["out"].copy()
+    out[at] = np.nextafter(right, 1)
+    allowed = ready.allowed("torch")["out"]
+    note = verdict(ready, "torch", "out", found.results | {"out": out}, allowed)["note"]
+    assert (
+        f"was 0.0, now {out[at]}, which is the truth {right}, but for rounding" in note
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "applies"),
+    [("2.13.0+cpu", True), ("2.14.0a0+git1", False), ("2.14.1", False)],
+)
+def test_a_version_counts_without_what_is_appended(
+    version: str, applies: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(divergences.metadata, "version", lambda _: version)
+    divergences.installed.cache_clear()
+    clip = next(e for e in DOCUMENTED if e.id == "relu-as-clip")
+    try:
+        assert clip.applies_to("torch") == applies
+        assert clip.applies_to("jax")  # its range is one of PyTorch's
+    finally:
+        divergences.installed.cache_clear()
+
+
+def test_the_command_says_what_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PyTorch whose clip is the lecture's ReLU, in a version that is not known for it;
+    and in one that is.
+    """
+    from typer.testing import CliRunner
+
+    from gradparity.reports.commands.application import app
+
+    pytest.importorskip("torch")
+    zero_at_0 = {"clip(x, 0)": lambda xp, x: xp.clip(x, 0) * (x.detach() != 0)}
+    arguments = ["check", "Relu", "--edges", "--implementations", "torch"]
+    monkeypatch.setattr(values, "SPELLINGS", SPELLINGS | zero_at_0)
+    for version, status in (("2.13.0", 1), ("2.14.1", 0)):
+        monkeypatch.setattr(divergences, "installed", lambda _, v=version: Version(v))
+        done = CliRunner().invoke(app, arguments)
+        assert IS_GONE[1:] in done.output
+        assert done.exit_code == status

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from gradparity.parity_tests.catalogue.divergences import GONE
 from gradparity.parity_tests.measuring.records import (
     Check,
     Summary,
@@ -129,6 +130,27 @@ def test_compare_tells_what_changed() -> None:
         "Differences: 1 changed",
     ]
     assert not any(compare(before, before).values())
+
+
+def test_compare_tells_which_divergence_is_gone() -> None:
+    gone = f"{GONE}: derivative at 0, was 1.0, now 0.0, which is the truth, at x = 0.0"
+    documented = check(verdict=Verdict.DOCUMENTED, note="relu-as-clip, at-nan")
+    identical, failing, still = (
+        check(verdict=verdict, note=note)
+        for verdict, note in (
+            (Verdict.IDENTICAL, gone),
+            (Verdict.FAIL, gone),
+            (Verdict.DOCUMENTED, f"at-nan; {gone}"),
+        )
+    )
+    for after in (identical, failing, still):
+        found = compare(results(documented), results(after))
+        (row,) = found["verdicts"]
+        assert (row["before"], row["after"]) == (documented.verdict, after.verdict)
+        assert row["note"] == after.note
+        (table,) = tables({"verdicts": found["verdicts"]})
+        assert gone in table.text()
+        assert not compare(results(after), results(after))["verdicts"]
 
 
 def test_compare_follows_trainings_over_their_steps() -> None:
