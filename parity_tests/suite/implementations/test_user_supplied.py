@@ -456,13 +456,6 @@ def test_hips_autograd_agrees_but_for_what_is_listed() -> None:
     assert sorted(failed) == sorted(listed)
 
 
-def test_the_readme_shows_all_of_it() -> None:
-    root = Path(__file__).parent.parent
-    source = Path(hips_autograd.__file__).read_text(encoding="utf-8")
-    for readme in ("README.md", "README.ja.md"):
-        assert f"```python\n{source}```" in (root / readme).read_text(encoding="utf-8")
-
-
 def test_hips_autograd_learns_the_same() -> None:
     plan = Plan.of(load_dataset("digits", download=False), steps=50)
     for dtype, drift in (("float64", 1e-15), ("float32", 1e-6)):
