@@ -23,8 +23,9 @@ test test-deep test-browser: export OMP_WAIT_POLICY ?= PASSIVE
 report: $(INSTALLED) ## run the suite and write gradparity-report/
 	$(BIN)/gradparity report
 
-docs: $(INSTALLED) ## what happens under the hood: pages and notebooks in gradparity-docs/
+docs: $(INSTALLED) ## the manual, and what happens under the hood: a site in gradparity-docs/
 	$(BIN)/gradparity explain --all --output gradparity-docs
+	$(BIN)/python -m gradparity.reports.explain.manual docs gradparity-docs
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir gradparity-docs/notebooks .
 
 test: $(INSTALLED) ## the parity suite

@@ -552,13 +552,6 @@ def test_hips_autograd_agrees_but_for_what_is_listed() -> None:
     assert sorted(failed) == sorted(listed)
 
 
-def test_the_readme_shows_all_of_it() -> None:
-    root = ROOT
-    source = Path(hips_autograd.__file__).read_text(encoding="utf-8")
-    for readme in ("README.md", "README.ja.md"):
-        assert f"```python\n{source}```" in (root / readme).read_text(encoding="utf-8")
-
-
 def test_hips_autograd_learns_the_same() -> None:
     data = load_dataset("digits", download=False)
     plan = clear_of_zero(Plan.of(data, steps=50))  # no rounding flips a ReLU
