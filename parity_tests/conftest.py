@@ -117,7 +117,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         chosen_implementations,
         loaded,
     )
-    from gradparity.parity_tests.training.run import TRAINABLE
+    from gradparity.parity_tests.training.plan import TRAINABLE
 
     def valid(cases: list[Any], yes: bool = True) -> list[Any]:
         return [case for case in cases if (case.kind != "invalid") == yes]

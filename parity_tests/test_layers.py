@@ -14,7 +14,7 @@ from gradparity.parity_tests.catalogue.cases import (
 )
 from gradparity.parity_tests.checking.assertions import sentence
 from gradparity.parity_tests.checking.values import Prepared, check, labels, refusal
-from gradparity.parity_tests.implementations.registry import Implementation
+from gradparity.parity_tests.implementations.contract import Implementation
 from gradparity.parity_tests.measuring.records import Verdict
 
 

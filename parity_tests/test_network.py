@@ -10,11 +10,8 @@ import pytest
 
 from gradparity.parity_tests.catalogue.case import NetworkCase
 from gradparity.parity_tests.checking.values import Prepared, check, verdict
-from gradparity.parity_tests.implementations.registry import (
-    Arrays,
-    Implementation,
-    LectureStyle,
-)
+from gradparity.parity_tests.implementations.contract import Arrays, Implementation
+from gradparity.parity_tests.implementations.numpy_adaptor import LectureStyle
 from gradparity.parity_tests.measuring.records import Verdict
 from gradparity.parity_tests.suite.support import skip_unless_built_in
 

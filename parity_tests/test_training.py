@@ -8,17 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradparity.parity_tests.implementations.registry import Implementation, load
+from gradparity.parity_tests.implementations.contract import Implementation
+from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.suite.planted import clear_of_zero, most_drift
-from gradparity.parity_tests.training.run import (
-    FLOAT64_DRIFT,
-    Plan,
-    TrainingDiverged,
-    Trajectory,
-    disagreements,
-    run_trainings,
-    train,
-)
+from gradparity.parity_tests.training.agreement import FLOAT64_DRIFT, disagreements
+from gradparity.parity_tests.training.plan import Plan, TrainingDiverged, Trajectory
+from gradparity.parity_tests.training.run import run_trainings, train
 from gradparity.reference.datasets import Dataset
 from gradparity.reference.datasets import load as load_dataset
 from gradparity.reference.mnist_files import DatasetError

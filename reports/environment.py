@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import threadpoolctl
 
-from gradparity.parity_tests.implementations.registry import NotInstalled, framework
+from gradparity.parity_tests.implementations.contract import NotInstalled, framework
 from gradparity.parity_tests.implementations.user_supplied import announced
 from gradparity.reports.results import Environment
 

@@ -13,8 +13,8 @@ from gradparity.parity_tests.benchmarks import ROUNDS
 from gradparity.parity_tests.checking import exhaustive
 from gradparity.parity_tests.checking.products import EveryProduct
 from gradparity.parity_tests.checking.values import EveryCase, Run, try_load
-from gradparity.parity_tests.implementations.registry import (
-    OUTSIDERS,
+from gradparity.parity_tests.implementations.built_in import OUTSIDERS
+from gradparity.parity_tests.implementations.contract import (
     Implementation,
     NotInstalled,
 )
@@ -36,7 +36,8 @@ from gradparity.parity_tests.measuring.records import (
 from gradparity.parity_tests.processes import parallel
 from gradparity.parity_tests.training import forensics, seeds
 from gradparity.parity_tests.training.checkpoints import Checkpoints
-from gradparity.parity_tests.training.run import TRAINED, Plan, Trained, run_trainings
+from gradparity.parity_tests.training.plan import TRAINED, Plan, Trained
+from gradparity.parity_tests.training.run import run_trainings
 from gradparity.reports.console import bar
 from gradparity.reports.environment import describe
 from gradparity.reports.results import DatasetInfo, Results

@@ -9,7 +9,8 @@ import numpy as np
 from gradparity.parity_tests import DTYPES
 from gradparity.parity_tests.catalogue.cases import LAYER_CASES
 from gradparity.parity_tests.checking.values import Prepared, check
-from gradparity.parity_tests.implementations.registry import Arrays, LectureStyle
+from gradparity.parity_tests.implementations.contract import Arrays
+from gradparity.parity_tests.implementations.numpy_adaptor import LectureStyle
 from gradparity.parity_tests.measuring.records import Verdict
 
 

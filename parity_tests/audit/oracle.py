@@ -16,7 +16,7 @@ import numpy as np
 from mpmath import mp
 
 from gradparity.parity_tests.catalogue.case import Case, NetworkCase
-from gradparity.parity_tests.implementations.registry import (
+from gradparity.parity_tests.implementations.contract import (
     Arrays,
     differentiable,
     function_name,

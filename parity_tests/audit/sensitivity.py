@@ -26,21 +26,17 @@ from gradparity.parity_tests.checking.values import Prepared, check, raised_by
 from gradparity.parity_tests.grading.exercise import exercise
 from gradparity.parity_tests.grading.findings import Findings
 from gradparity.parity_tests.grading.tasks import tasks_of
-from gradparity.parity_tests.implementations.registry import (
+from gradparity.parity_tests.implementations.contract import (
     Implementation,
     NotInstalled,
-    load,
 )
+from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.comparison import Allowed
 from gradparity.parity_tests.measuring.records import Check, MutantResult, Verdict
 from gradparity.parity_tests.mutants import MUTANTS, Mutant
-from gradparity.parity_tests.training.run import (
-    FLOAT64_DRIFT,
-    Plan,
-    Trajectory,
-    disagreement,
-    train,
-)
+from gradparity.parity_tests.training.agreement import FLOAT64_DRIFT, disagreement
+from gradparity.parity_tests.training.plan import Plan, Trajectory
+from gradparity.parity_tests.training.run import train
 
 TRAINING = "TwoLayerNet/training"
 STEPS = 4

@@ -21,7 +21,7 @@ from gradparity.parity_tests.catalogue.cases import SMALL_CASES
 from gradparity.parity_tests.checking import products
 from gradparity.parity_tests.checking.products import Moving
 from gradparity.parity_tests.checking.values import REFERENCE, error_bounds, run
-from gradparity.parity_tests.implementations.registry import Arrays
+from gradparity.parity_tests.implementations.contract import Arrays
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.parity_tests.measuring.comparison import share, truth_dtype
 from gradparity.parity_tests.measuring.records import TruthCheck, Verdict, Worst

@@ -19,13 +19,13 @@ import pytest
 
 from gradparity.parity_tests.catalogue.case import Case, case
 from gradparity.parity_tests.catalogue.cases import LAYER_CASES, LAYERS, NETWORK_CASES
-from gradparity.parity_tests.implementations.registry import (
+from gradparity.parity_tests.implementations.contract import (
     NotInstalled,
     differentiable,
     framework,
     function_name,
-    run_class,
 )
+from gradparity.parity_tests.implementations.numpy_adaptor import run_class
 from gradparity.reference import layers as reference_layers
 
 # "forward" returns the output, "backward" the gradients (one, or a tuple of them), "both"

@@ -26,11 +26,11 @@ from gradparity.parity_tests.catalogue.case import Case, NetworkCase
 from gradparity.parity_tests.catalogue.cases import LAYER_CASES, NETWORK_CASES
 from gradparity.parity_tests.checking.values import offers
 from gradparity.parity_tests.checking.values import run as run_case
-from gradparity.parity_tests.implementations.registry import (
+from gradparity.parity_tests.implementations.contract import (
     Implementation,
     NotInstalled,
-    load,
 )
+from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.processes import compiling
 
 PYTHON, HELP, CHECK = "python -c pass", "gradparity --help", "gradparity check"

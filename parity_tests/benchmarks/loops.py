@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 
 from gradparity.parity_tests.benchmarks.work import CLASSES, PIXELS, Work
-from gradparity.parity_tests.implementations.registry import Arrays, framework, load
+from gradparity.parity_tests.implementations.contract import Arrays, framework
+from gradparity.parity_tests.implementations.registry import load
 
 Loop = Iterator[Callable[[], Arrays]]
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from gradparity.parity_tests.benchmarks import costs, whole
 from gradparity.parity_tests.benchmarks.series import Series, quartiles, ratio
 from gradparity.parity_tests.measuring.records import BenchRatio
-from gradparity.parity_tests.training.run import TRAINABLE
+from gradparity.parity_tests.training.plan import TRAINABLE
 
 
 class Named(NamedTuple):

@@ -26,9 +26,11 @@ from gradparity.parity_tests.benchmarks.commands import (
     run,
 )
 from gradparity.parity_tests.benchmarks.series import Series
-from gradparity.parity_tests.implementations.registry import NotInstalled, load
+from gradparity.parity_tests.implementations.contract import NotInstalled
+from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.processes.settings import WAITING, keep_memory
-from gradparity.parity_tests.training.run import HIDDEN, TRAINABLE, Plan, train
+from gradparity.parity_tests.training.plan import HIDDEN, TRAINABLE, Plan
+from gradparity.parity_tests.training.run import train
 from gradparity.reference import datasets
 from gradparity.reference.cleanup import passing_folder
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from gradparity.parity_tests.implementations.registry import Arrays
+from gradparity.parity_tests.implementations.contract import Arrays
 
 SAMPLES, PIXELS, CLASSES = 60_000, 784, 10  # as MNIST
 # With the lecture's 0.1 and labels that are random, mini-batches of a single image shut

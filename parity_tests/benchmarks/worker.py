@@ -22,7 +22,7 @@ from typing import Any
 
 from gradparity.parity_tests.benchmarks.loops import CONTENDERS, Contender, Loop
 from gradparity.parity_tests.benchmarks.work import Work
-from gradparity.parity_tests.implementations.registry import NotInstalled
+from gradparity.parity_tests.implementations.contract import NotInstalled
 from gradparity.parity_tests.processes.settings import keep_memory
 
 # PyTorch's threads look for more work for 8 ms, in which they slow down whoever is next.

@@ -22,7 +22,7 @@ from packaging.version import Version
 
 from gradparity.parity_tests import DTYPES
 from gradparity.parity_tests.catalogue.case import Case
-from gradparity.parity_tests.implementations.registry import Arrays
+from gradparity.parity_tests.implementations.contract import Arrays
 from gradparity.parity_tests.measuring.comparison import alike
 from gradparity.parity_tests.measuring.records import Divergence
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradparity.parity_tests.catalogue.case import WIDE, Case, NetworkCase, case
-from gradparity.parity_tests.implementations.registry import Arrays
+from gradparity.parity_tests.implementations.contract import Arrays
 
 NAN, INF = np.nan, np.inf
 ONE_ARRAY = (

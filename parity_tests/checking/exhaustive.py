@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests.implementations.registry import Arrays, Implementation
+from gradparity.parity_tests.implementations.contract import Arrays, Implementation
 from gradparity.parity_tests.measuring.elementary import MEASURED, ulps
 from gradparity.parity_tests.measuring.records import Among, Exhaustive, Verdict
 from gradparity.reference import layers

@@ -18,7 +18,7 @@ import numpy as np
 from gradparity.parity_tests.catalogue.case import Case, NetworkCase, cast
 from gradparity.parity_tests.catalogue.cases import LAYER_CASES, NETWORK_CASES
 from gradparity.parity_tests.checking.values import raised_by, trusted, try_load
-from gradparity.parity_tests.implementations.registry import (
+from gradparity.parity_tests.implementations.contract import (
     Arrays,
     NotInstalled,
     differentiable,

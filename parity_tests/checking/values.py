@@ -16,13 +16,13 @@ from gradparity.parity_tests.catalogue.cases import (
 )
 from gradparity.parity_tests.catalogue.divergences import Seen, known, table
 from gradparity.parity_tests.catalogue.spellings import SPELLINGS
-from gradparity.parity_tests.implementations.registry import (
+from gradparity.parity_tests.implementations.contract import (
     Arrays,
     Implementation,
     NotInstalled,
     differentiable,
-    load,
 )
+from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.implementations.user_supplied import Own
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.parity_tests.measuring.comparison import (

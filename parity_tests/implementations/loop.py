@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests.implementations.registry import Arrays
+from gradparity.parity_tests.implementations.contract import Arrays
 from gradparity.reference.networks import TwoLayerNet
 
 

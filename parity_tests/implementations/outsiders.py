@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests.implementations.registry import Arrays, framework
+from gradparity.parity_tests.implementations.contract import Arrays, framework
 
 Data = tuple[np.ndarray, np.ndarray]
 Stop = tuple[int, Arrays, np.ndarray, tuple[float, float] | None]

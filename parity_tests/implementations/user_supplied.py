@@ -28,22 +28,22 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests.implementations.loop import NumpyLoop
-from gradparity.parity_tests.implementations.loop import run as run_loop
-from gradparity.parity_tests.implementations.registry import (
-    IMPLEMENTATIONS,
-    OUTSIDERS,
+from gradparity.parity_tests.catalogue.cases import LAYERS
+from gradparity.parity_tests.implementations.built_in import IMPLEMENTATIONS, OUTSIDERS
+from gradparity.parity_tests.implementations.contract import (
     Arrays,
-    JaxStyle,
     NotInstalled,
-    TorchStyle,
     differentiable,
     function_name,
-    run_class,
 )
-from gradparity.parity_tests.implementations.registry import (
+from gradparity.parity_tests.implementations.contract import (
     framework as import_framework,
 )
+from gradparity.parity_tests.implementations.jax_adaptor import JaxStyle
+from gradparity.parity_tests.implementations.loop import NumpyLoop
+from gradparity.parity_tests.implementations.loop import run as run_loop
+from gradparity.parity_tests.implementations.numpy_adaptor import run_class
+from gradparity.parity_tests.implementations.torch_adaptor import TorchStyle
 from gradparity.reference import layers
 
 GROUP = "gradparity.implementations"  # of entry points
@@ -181,7 +181,6 @@ class Own:
     spelled = None
 
     def __init__(self, name: str, names: Mapping[str, Any]) -> None:
-        from gradparity.parity_tests.catalogue.cases import LAYERS
 
         self.name = name
         self.network = names.get(NETWORK)

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from gradparity.parity_tests.implementations.registry import Implementation, load
+from gradparity.parity_tests.implementations.contract import Implementation
+from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.comparison import truth_dtype
 from gradparity.parity_tests.measuring.records import Record
 

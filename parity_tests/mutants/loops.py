@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.implementations.contract import Arrays
 from gradparity.parity_tests.implementations.loop import NumpyLoop
-from gradparity.parity_tests.implementations.registry import Arrays
 from gradparity.parity_tests.mutants.lazily import Lazily, jax, torch
 
 torch_networks = Lazily("gradparity.torch_impl.networks")

@@ -6,12 +6,12 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, Literal, TypeVar
 
-from gradparity.parity_tests.implementations.loop import run
-from gradparity.parity_tests.implementations.registry import (
+from gradparity.parity_tests.implementations.contract import (
     Implementation,
     function_name,
-    load,
 )
+from gradparity.parity_tests.implementations.loop import run
+from gradparity.parity_tests.implementations.registry import load
 
 Scope = Literal["function", "layer", "network", "training"]
 Definition = TypeVar("Definition")

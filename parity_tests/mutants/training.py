@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.implementations.contract import Arrays
 from gradparity.parity_tests.implementations.loop import NumpyLoop
-from gradparity.parity_tests.implementations.registry import Arrays
 from gradparity.parity_tests.mutants.lazily import F, jax, jnp, torch
 from gradparity.parity_tests.mutants.loops import JaxLoop, TorchLoop, jax_networks
 from gradparity.parity_tests.mutants.mutant import mistakes

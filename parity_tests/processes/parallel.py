@@ -26,7 +26,7 @@ from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from gradparity.parity_tests.checking.values import try_load
-from gradparity.parity_tests.implementations.registry import (
+from gradparity.parity_tests.implementations.contract import (
     Implementation,
     NotInstalled,
 )
@@ -39,7 +39,8 @@ from gradparity.parity_tests.measuring.records import (
 )
 from gradparity.parity_tests.processes import compiling, settings
 from gradparity.parity_tests.training import forensics
-from gradparity.parity_tests.training.run import Plan, Trained, in_dtype, run_trainings
+from gradparity.parity_tests.training.plan import Plan, Trained, in_dtype
+from gradparity.parity_tests.training.run import run_trainings
 from gradparity.reference.cleanup import temporary_folder
 from gradparity.reference.datasets import Dataset
 

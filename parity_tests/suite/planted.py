@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests.implementations.registry import Arrays, Implementation
-from gradparity.parity_tests.training.run import Plan
+from gradparity.parity_tests.implementations.contract import Arrays, Implementation
+from gradparity.parity_tests.training.plan import Plan
 
 PIXELS = [0, 1]  # which only the planted image has
 SAMPLE, UNIT = 7, 3

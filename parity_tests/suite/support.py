@@ -8,10 +8,8 @@ import pytest
 
 from gradparity.parity_tests.checking.values import try_load
 from gradparity.parity_tests.implementations import user_supplied
-from gradparity.parity_tests.implementations.registry import (
-    IMPLEMENTATIONS,
-    NotInstalled,
-)
+from gradparity.parity_tests.implementations.built_in import IMPLEMENTATIONS
+from gradparity.parity_tests.implementations.contract import NotInstalled
 
 ROOT = Path(__file__).resolve().parents[2]
 SUBMISSIONS = ROOT / "parity_tests" / "submissions"

@@ -21,7 +21,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from gradparity.reference.datasets import load_digits
-from gradparity.reports import cli
+from gradparity.reports.commands import application
 from gradparity.reports.explain import manual
 from gradparity.reports.explain.publishing import address
 from gradparity.reports.explain.topics import TOPICS
@@ -189,7 +189,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 @cache
 def options() -> dict[str, set[str]]:
     """The options of each command."""
-    group: Any = typer.main.get_command(cli.app)
+    group: Any = typer.main.get_command(application.app)
     found: dict[str, set[str]] = {}
 
     def collect(command: Any, *path: str) -> None:
@@ -242,7 +242,7 @@ def test_python_prints_what_the_page_says(
     shown = [*code_blocks(DOCS / "en" / f"{name}.md"), ("", "")]
     for (kind, code), (next_kind, expected) in pairwise(shown):
         if "--save" in code:
-            command: Any = typer.main.get_command(cli.app)
+            command: Any = typer.main.get_command(application.app)
             command.main(code.split()[2:], standalone_mode=False)
         if kind == "python":
             said = said_by(code, capsys)

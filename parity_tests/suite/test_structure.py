@@ -6,17 +6,25 @@ import subprocess
 import symtable
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
-from pathlib import Path
+from itertools import chain
 from typing import Any
 
 import pytest
 
-from gradparity.parity_tests.implementations.registry import function_name
+from gradparity.parity_tests.implementations.contract import function_name
+from gradparity.parity_tests.suite.structure import (
+    PACKAGE,
+    ROOMS,
+    graph,
+    imports,
+    modules,
+    name_of,
+)
 from gradparity.parity_tests.suite.support import ROOT
 
-ROOMS = ("reference", "torch_impl", "jax_impl", "parity_tests", "reports")
 MAY_IMPORT = {
     "reference": {"reference"},
     "torch_impl": {"torch_impl"},
@@ -30,31 +38,55 @@ FRAMEWORKS = {
     "torch_impl": {"numpy", "jaxtyping", "torch"},
     "jax_impl": {"numpy", "jaxtyping", "jax"},
 }
+TOP = {
+    "__init__.py",
+    "conftest.py",
+    "test_layers.py",
+    "test_network.py",
+    "test_training.py",
+}
+LONGEST = 600  # lines that fit in a head
+FAMILIES = ("arithmetic", "activations", "linear", "losses")
 
 
-def modules(room: str) -> list[Path]:
-    """The room's own modules; the tests that stand among them look into all rooms."""
-    found = sorted((ROOT / room).rglob("*.py"))
-    return [p for p in found if not p.name.startswith(("test_", "conftest"))]
+def top(names: Iterable[tuple[str, str]]) -> set[str]:
+    """The packages that these imports are from."""
+    return {module.partition(".")[0] for module, _ in names}
 
 
-def imported(tree: ast.AST) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are absolute"
-            names.add(node.module or "")
-    return {name.split(".")[0] for name in names}
+def test_who_may_import_whom() -> None:
+    for module, others in graph().items():
+        room, *rooms = (name.split(".")[1] for name in (module, *others))
+        assert set(rooms) <= MAY_IMPORT[room], module
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_who_may_import_whom(room: str) -> None:
-    assert modules(room)
-    for path in modules(room):
-        rooms = imported(ast.parse(path.read_text(encoding="utf-8"))) & set(ROOMS)
-        assert rooms <= MAY_IMPORT[room], path
+def test_every_import_of_the_house_has_its_one_name() -> None:
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            if "submissions" not in path.parts and "lecture" not in path.parts:
+                tree = ast.parse(path.read_text(encoding="utf-8"))
+                assert not top(imports(tree)) & set(ROOMS), path
+
+
+def test_there_are_no_circles() -> None:
+    TopologicalSorter(graph()).prepare()  # which raises CycleError
+
+
+def test_a_circle_would_be_found() -> None:
+    with pytest.raises(CycleError):
+        TopologicalSorter({"a": {"b"}, "b": {"a"}}).prepare()
+    contract = "gradparity.parity_tests.implementations.contract"
+    assert contract in graph()["gradparity.parity_tests.implementations.registry"]
+
+
+def test_parity_tests_keep_at_their_top_what_outsiders_run() -> None:
+    assert {path.name for path in (ROOT / "parity_tests").glob("*.py")} == TOP
+
+
+def test_a_module_fits_in_a_head() -> None:
+    for room in ROOMS:
+        for path in modules(room):
+            assert len(path.read_text("utf-8").splitlines()) <= LONGEST, path
 
 
 def test_modules_of_reports_need_no_other_name_where_they_are_imported() -> None:
@@ -63,7 +95,7 @@ def test_modules_of_reports_need_no_other_name_where_they_are_imported() -> None
             if isinstance(node, ast.Import | ast.ImportFrom):
                 module = getattr(node, "module", None) or node.names[0].name
                 renamed = [alias.name for alias in node.names if alias.asname]
-                assert not renamed or module.split(".")[0] not in ROOMS, path
+                assert not renamed or module.split(".")[0] != PACKAGE, path
 
 
 def test_no_two_modules_of_reports_share_a_name() -> None:
@@ -80,21 +112,18 @@ def test_shapes_are_checked_wherever_they_are_written(
     checked = str(pytestconfig.getoption("--jaxtyping-packages")).split(",")
     for room in FRAMEWORKS:
         for path in modules(room):
-            text = path.read_text(encoding="utf-8")
-            if "Float[" in text or "jaxtyping" in text:
-                name = f"{room}.{path.stem}"
-                assert name == "gradparity.reference.arrays" or {room, name} & {
-                    *checked
-                }, name
+            name, text = name_of(path), path.read_text(encoding="utf-8")
+            if "jaxtyping" in text and name != "gradparity.reference.arrays":
+                assert any(f"{name}.".startswith(f"{each}.") for each in checked), name
 
 
 @pytest.mark.parametrize("room", FRAMEWORKS)
 def test_an_implementation_needs_only_its_framework(room: str) -> None:
     for path in modules(room):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        top = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
-        names = imported(ast.Module([*top], [])) - set(sys.stdlib_module_names)
-        assert names <= FRAMEWORKS[room] | {room}, path
+        head = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
+        names = top(imports(ast.Module([*head], []))) - set(sys.stdlib_module_names)
+        assert names <= FRAMEWORKS[room] | {"gradparity"}, path
 
 
 def hidden_names(scope: symtable.SymbolTable) -> Iterator[tuple[int, str]]:
@@ -134,17 +163,52 @@ def public(module: Any, wanted: Any) -> list[str]:
     ]
 
 
+def families(package: Any) -> dict[str, list[str]]:
+    """What the modules of a package that list layers offer, by the module's name."""
+    every = {name: import_module(f"{package.__name__}.{name}") for name in FAMILIES}
+    return {name: module.__all__ for name, module in every.items()}
+
+
 @pytest.mark.parametrize("room", ["torch_impl", "jax_impl"])
 def test_layers_are_a_parallel_text(room: str) -> None:
+    """The same layers in the same order, whole and family by family."""
     pytest.importorskip(room.removesuffix("_impl"))
-    classes = public(import_module("gradparity.reference.layers"), inspect.isclass)
-    functions = public(import_module(f"{room}.layers"), inspect.isfunction)
-    fused = [name for name in functions if not name.endswith("_composed")]
-    assert fused == [function_name(name) for name in classes]
-    for name in set(functions) - set(fused):
-        assert (
-            functions.index(name) == functions.index(name.removesuffix("_composed")) + 1
-        )
+    reference, other = (
+        import_module(f"gradparity.{r}.layers") for r in ("reference", room)
+    )
+    texts = [(reference.__all__, other.__all__)]
+    texts += zip(families(reference).values(), families(other).values(), strict=True)
+    for classes, functions in texts:
+        fused = [name for name in functions if not name.endswith("_composed")]
+        assert fused == [function_name(name) for name in classes]
+        for name in set(functions) - set(fused):
+            joined = name.removesuffix("_composed")
+            assert functions.index(name) == functions.index(joined) + 1
+
+
+@pytest.mark.parametrize("room", FRAMEWORKS)
+def test_a_layer_stands_in_the_family_that_lists_it(room: str) -> None:
+    pytest.importorskip(room.removesuffix("_impl").replace("reference", "numpy"))
+    package = import_module(f"gradparity.{room}.layers")
+    listed = [*chain(*families(package).values())]
+    assert sorted(package.__all__) == sorted(listed)
+    for family, names in families(package).items():
+        module = import_module(f"{package.__name__}.{family}")
+        own = inspect.isclass if room == "reference" else inspect.isfunction
+        assert [*names] == public(module, own)
+
+
+def test_rules_and_second_order_have_the_same_families() -> None:
+    """Each family of the layers has its rules and its R-operator under its name."""
+    from gradparity.reference import layers, second_order
+    from gradparity.reference.rounding import rules
+
+    by_hand = families(second_order)
+    for family, names in families(layers).items():
+        assert by_hand[family] == ["R" + name for name in names]
+        module = import_module(f"{rules.__name__}.{family}").__name__
+        bounded = [n for n, f in rules.RULES.items() if f.__module__ == module]
+        assert bounded == names
 
 
 @pytest.mark.parametrize("room", ["torch_impl", "jax_impl"])
@@ -156,14 +220,19 @@ def test_networks_and_training_are_a_parallel_text(room: str) -> None:
         for name, value in vars(reference).items()
         if not name.startswith("_") and name != "numerical_gradient"
     ]
-    networks = import_module(f"{room}.networks")
+    networks = import_module(f"gradparity.{room}.networks")
     if room == "jax_impl":
-        found = public(networks, inspect.isfunction)[1:]  # after init
+        module = import_module("gradparity.jax_impl.networks.two_layer_net")
+        found = public(module, inspect.isfunction)[1:]  # after init
     else:
         found = [n for n in vars(networks.TwoLayerNet) if n in expected]
     assert found == expected
     signatures = [
-        list(inspect.signature(import_module(f"{r}.training").train).parameters)
+        list(
+            inspect.signature(
+                import_module(f"gradparity.{r}.training").train
+            ).parameters
+        )
         for r in ("reference", room)
     ]
     assert signatures[0] == signatures[1]
@@ -172,11 +241,11 @@ def test_networks_and_training_are_a_parallel_text(room: str) -> None:
 @pytest.mark.parametrize("room", ["torch_impl", "jax_impl"])
 def test_second_order_is_a_parallel_text(room: str) -> None:
     pytest.importorskip(room.removesuffix("_impl"))
-    layers = public(import_module("gradparity.reference.layers"), inspect.isclass)
-    reference, other = (import_module(f"{r}.second_order") for r in ("reference", room))
-    assert public(reference, inspect.isclass) == ["R" + name for name in layers]
-    functions = public(reference, inspect.isfunction)
-    assert public(other, inspect.isfunction) == functions
+    reference, other = (
+        import_module(f"gradparity.{r}.second_order") for r in ("reference", room)
+    )
+    functions = ["jvp", "hvp", "loss_jvp", "loss_hvp"]
+    assert reference.__all__[:4] == other.__all__ == functions
     for name in functions:
         signatures = [inspect.signature(getattr(m, name)) for m in (reference, other)]
         assert [*signatures[0].parameters] == [*signatures[1].parameters]
@@ -185,7 +254,9 @@ def test_second_order_is_a_parallel_text(room: str) -> None:
 @pytest.mark.parametrize("room", ["torch_impl", "jax_impl"])
 def test_hoods_are_a_parallel_text(room: str) -> None:
     pytest.importorskip(room.removesuffix("_impl"))
-    reference, other = (import_module(f"{r}.hood") for r in ("reference", room))
+    reference, other = (
+        import_module(f"gradparity.{r}.hood") for r in ("reference", room)
+    )
     same = ["graph", "steps", "remembered"]
     for name in same:
         signatures = [
@@ -200,7 +271,7 @@ def test_hoods_are_a_parallel_text(room: str) -> None:
 def test_help_imports_no_framework() -> None:
     heavy = "{'torch', 'jax', 'matplotlib', 'sklearn', 'numpy'}"
     code = (
-        "import sys; from gradparity.reports.commands.application import main\n"
+        "import sys; from gradparity.reports.cli import main\n"
         "sys.argv = ['gradparity', '--help']\n"
         "try: main()\n"
         f"finally: sys.stderr.write(str(sorted({heavy} & set(sys.modules))))\n"

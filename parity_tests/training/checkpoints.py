@@ -26,15 +26,13 @@ import zipfile
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from gradparity.parity_tests.implementations.registry import Arrays, Implementation
+from gradparity.parity_tests.implementations.contract import Arrays, Implementation
+from gradparity.parity_tests.training.plan import Plan
 from gradparity.reference.cleanup import UNFINISHED, write_whole
-
-if TYPE_CHECKING:
-    from gradparity.parity_tests.training.run import Plan
 
 RUN = "run.json"
 Software = dict[str, Any]
@@ -75,7 +73,7 @@ class Checkpoints:
     def open(
         cls,
         folder: Path,
-        plan: "Plan",
+        plan: Plan,
         resume: bool,
         software: Software,
         tell: Callable[[str], object],
@@ -223,7 +221,7 @@ class Checkpoints:
             ) from error
 
 
-def description(plan: "Plan") -> dict[str, Any]:
+def description(plan: Plan) -> dict[str, Any]:
     """What tells one run from another, in words as far as there are any."""
     data = plan.dataset
     seen = hashlib.sha256()

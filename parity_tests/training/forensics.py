@@ -36,15 +36,12 @@ from unittest.mock import patch
 
 import numpy as np
 
-from gradparity.parity_tests.implementations.registry import (
-    Arrays,
-    Implementation,
-    LectureStyle,
-    load,
-)
+from gradparity.parity_tests.implementations.contract import Arrays, Implementation
+from gradparity.parity_tests.implementations.numpy_adaptor import LectureStyle
+from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.parity_tests.measuring.records import Apart, Parting, Together
-from gradparity.parity_tests.training.run import Plan, Trained, Trajectory, in_dtype
+from gradparity.parity_tests.training.plan import Plan, Trained, Trajectory, in_dtype
 from gradparity.reference.layers import Relu
 from gradparity.reference.rounding import Arithmetic, network_bounds, step_bounds
 

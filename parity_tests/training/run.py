@@ -7,118 +7,27 @@ samples of every mini-batch are the same arrays for all, rounded once to the dty
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import Any, Self
+from functools import partial
 
 import numpy as np
 
-from gradparity.parity_tests.implementations.registry import (
-    OUTSIDERS,
-    Arrays,
-    Implementation,
-)
+from gradparity.parity_tests.implementations.contract import Arrays, Implementation
 from gradparity.parity_tests.measuring.records import (
     Drift,
     Epoch,
-    Parting,
     Training,
     Untrained,
     Verdict,
 )
 from gradparity.parity_tests.training import outcome
 from gradparity.parity_tests.training.checkpoints import CheckpointError, Checkpoints
-from gradparity.reference.datasets import Dataset
-from gradparity.reference.networks import TwoLayerNet
-from gradparity.reference.training import choose_batches
-
-TRAINABLE = ("reference", "torch", "jax")
-TRAINED = (*TRAINABLE, *OUTSIDERS)
-HIDDEN = 50  # the lecture's network
-CLASSES = 10
-MOST_ROWS = 20  # of accuracies; MNIST's 10,000 steps are 17 epochs
-DRIFT_STEPS = (1, 2, 5, 10, 20, 50)  # and every hundredth of the run
-
-# When do trainings agree? In float64, when nothing but rounding can be seen: the
-# parameters to 1e-13 (three implementations on MNIST were measured 4e-15 apart after
-# 10,000 steps), the losses and accuracies they report as well (which were 9e-16 apart),
-# and not one prediction differs. In float32 trajectories part once a
-# ReLU flips, and only the outcome can agree: test accuracies to 0.003, or one sample.
-FLOAT64_DRIFT = 1e-13
-FLOAT32_ACCURACY = 0.003
-
-
-class TrainingDiverged(ValueError):
-    """The loss is no longer a finite number."""
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """Everything that all trainings share."""
-
-    dataset: Dataset
-    params: Arrays
-    batches: np.ndarray
-    learning_rate: float
-    seed: int
-    steps_per_epoch: int
-    epoch_steps: tuple[int, ...]
-    stops: tuple[int, ...]
-
-    @classmethod
-    def of(
-        cls,
-        dataset: Dataset,
-        steps: int = 10_000,
-        batch_size: int = 100,
-        learning_rate: float = 0.1,
-        seed: int = 0,
-        checkpoint_every: int | None = None,
-    ) -> Self:
-        """The lecture's run: accuracies after the first step of every epoch and at the
-        end, as its script prints them. Of many short epochs (digits have 15 steps) only
-        every so many are evaluated. With `checkpoint_every`, the trainings also stop
-        after every so many steps.
-        """
-        samples, pixels = dataset.x_train.shape
-        start, order = (np.random.default_rng([seed, stream]) for stream in (0, 1))
-        params = TwoLayerNet(pixels, HIDDEN, CLASSES, rng=start).params
-        epoch = max(samples // batch_size, 1)
-        evaluated = epoch * math.ceil(steps / epoch / MOST_ROWS)
-        epoch_steps = {*range(1, steps + 1, evaluated), steps}
-        every = max(steps // 100, 1)
-        drift_steps = {s for s in DRIFT_STEPS if s < steps} | {
-            *range(every, steps + 1, every)
-        }
-        if checkpoint_every is not None:
-            drift_steps |= {*range(checkpoint_every, steps, checkpoint_every)}
-        return cls(
-            dataset=dataset,
-            params=params,
-            batches=choose_batches(order, samples, steps, batch_size),
-            learning_rate=learning_rate,
-            seed=seed,
-            steps_per_epoch=epoch,
-            epoch_steps=tuple(sorted(epoch_steps)),
-            stops=tuple(sorted(epoch_steps | drift_steps)),
-        )
-
-    @property
-    def steps(self) -> int:
-        return len(self.batches)
-
-
-@dataclass(frozen=True, eq=False)
-class Trajectory:
-    """What one training went through: the parameters at every stop; and the scores that
-    the last of them give the test set.
-    """
-
-    params: list[Arrays]
-    scores: np.ndarray
-
-
-Trained = dict[str, tuple[Implementation, Trajectory]]
+from gradparity.parity_tests.training.plan import (
+    Plan,
+    Trained,
+    TrainingDiverged,
+    Trajectory,
+    in_dtype,
+)
 
 
 def train(
@@ -223,11 +132,6 @@ def train(
     return training, Trajectory(path, scores)
 
 
-@lru_cache(maxsize=2)  # MNIST takes a while, and all implementations take the same
-def in_dtype(dataset: Dataset, dtype: str) -> Dataset:
-    return dataset.astype(dtype)
-
-
 def differences(step: int, params: Arrays, reference: Arrays) -> Iterator[Drift]:
     """How far each parameter tensor is from the reference's."""
     for name, value in params.items():
@@ -316,62 +220,3 @@ def sentence_of(error: BaseException) -> str:
         return str(error)
     first = str(error).strip().partition("\n")[0]
     return f"raised {type(error).__name__}{': ' if first else ''}{first}"
-
-
-def disagreement(training: Training, reference: Training, tests: int) -> str | None:
-    """Why a training does not agree with the reference's in its dtype, or None."""
-    name, dtype = training.implementation, training.dtype
-    if [step for step, _ in training.losses] != [step for step, _ in reference.losses]:
-        return f"{name} in {dtype} does not make the same steps as the reference"
-    if dtype == "float64":
-        if training.test_predictions_differing:
-            return (
-                f"{name} in float64 predicts {training.test_predictions_differing} of "
-                f"{tests} test samples unlike the reference"
-            )
-        if training.largest_drift > FLOAT64_DRIFT:
-            drift = f"{training.largest_drift:.1e}"
-            return f"{name} in float64 drifts {drift} from the reference"
-        reported = max(gaps(training, reference), default=0.0)
-        if reported > FLOAT64_DRIFT:
-            return (
-                f"{name} in float64 reports a loss or an accuracy that is "
-                f"{reported:.1e} from the reference's"
-            )
-        return None
-    gap = abs(training.epochs[-1].test_accuracy - reference.epochs[-1].test_accuracy)
-    if gap > max(FLOAT32_ACCURACY, 1.5 / max(tests, 1)):
-        return f"{name} in {dtype} ends {gap:.4f} from the reference's test accuracy"
-    return None
-
-
-def gaps(training: Training, reference: Training) -> Iterator[float]:
-    """How far what two trainings report is apart: every loss and every accuracy."""
-    for (_, a), (_, b) in zip(training.losses, reference.losses, strict=True):
-        yield abs(a - b)
-    for at, of in zip(training.epochs, reference.epochs, strict=True):
-        yield abs(at.train_accuracy - of.train_accuracy)
-        yield abs(at.test_accuracy - of.test_accuracy)
-
-
-def disagreements(trainings: Sequence[Training], tests: int) -> list[str]:
-    """A sentence for every training that does not agree with the reference's."""
-    reference: dict[str, Any] = {
-        t.dtype: t for t in trainings if t.implementation == "reference"
-    }
-    found = (
-        disagreement(t, reference[t.dtype], tests)
-        for t in trainings
-        if t.dtype in reference
-    )
-    return [sentence for sentence in found if sentence is not None]
-
-
-def unexplained(partings: Sequence[Parting]) -> list[str]:
-    """A sentence for every parting that is no ReLU's doing."""
-    return [
-        f"{p.implementation} in {p.dtype} parts from the reference at step {p.step:,} by "
-        f"{p.forced_ratio:.3g} times what rounding can do, and no ReLU explains it"
-        for p in partings
-        if not p.verified
-    ]

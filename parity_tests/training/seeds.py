@@ -12,7 +12,8 @@ import numpy as np
 
 from gradparity.parity_tests.measuring.records import Band, Paired, Training
 from gradparity.parity_tests.processes.parallel import Trainings
-from gradparity.parity_tests.training.run import Plan, disagreements
+from gradparity.parity_tests.training.agreement import disagreements
+from gradparity.parity_tests.training.plan import Plan
 
 
 def tasks(

@@ -77,7 +77,7 @@ def is_refusal(error: Exception) -> bool:
         UnusableImplementation,
     )
     from gradparity.parity_tests.training.checkpoints import CheckpointError
-    from gradparity.parity_tests.training.run import TrainingDiverged
+    from gradparity.parity_tests.training.plan import TrainingDiverged
     from gradparity.reference.mnist_files import DatasetError
     from gradparity.reports.explain.function_page import UnusableFunction
     from gradparity.reports.explain.making import UnusableInput

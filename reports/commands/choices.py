@@ -37,7 +37,7 @@ def choose_implementations(names: str | None, *, outsiders: bool = False) -> lis
     at once, and no two import the same framework at the same time.
     """
     from gradparity.parity_tests.checking.values import try_load
-    from gradparity.parity_tests.implementations.registry import (
+    from gradparity.parity_tests.implementations.built_in import (
         IMPLEMENTATIONS,
         OUTSIDERS,
     )

@@ -68,7 +68,7 @@ class Options:
 def report(options: Options) -> None:
     """All of it, written to a directory: results.json, report.md, report.html, figures."""
     from gradparity.parity_tests.processes import parallel
-    from gradparity.parity_tests.training.run import Plan
+    from gradparity.parity_tests.training.plan import Plan
     from gradparity.reports import runner, writing
     from gradparity.reports.console import say, working
     from gradparity.reports.results import DatasetInfo

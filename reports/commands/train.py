@@ -34,7 +34,7 @@ from gradparity.reports.commands.options import (
 if TYPE_CHECKING:
     from gradparity.parity_tests.measuring.records import Paired, Training, Untrained
     from gradparity.parity_tests.training.checkpoints import Checkpoints
-    from gradparity.parity_tests.training.run import Plan, Trained
+    from gradparity.parity_tests.training.plan import Plan, Trained
     from gradparity.reports.runner import TrainingResults
 
 
@@ -90,7 +90,8 @@ class Options:
 @takes(Options)
 def train(options: Options) -> None:
     """Train every implementation side by side, on the same mini-batches."""
-    from gradparity.parity_tests.training.run import Plan, disagreements, unexplained
+    from gradparity.parity_tests.training.agreement import disagreements, unexplained
+    from gradparity.parity_tests.training.plan import Plan
     from gradparity.reports import runner
     from gradparity.reports.console import print_json
     from gradparity.reports.tables.accuracy import failures_to_train

@@ -21,7 +21,8 @@ from gradparity.parity_tests.catalogue.cases import (
     SHAPE_CASES,
 )
 from gradparity.parity_tests.checking.values import Prepared, check
-from gradparity.parity_tests.implementations.registry import Implementation, load
+from gradparity.parity_tests.implementations.contract import Implementation
+from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.records import Check, Verdict
 from gradparity.reports.explain import wording
 from gradparity.reports.explain.walk import tidy

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests.implementations.registry import NotInstalled, framework
+from gradparity.parity_tests.implementations.contract import NotInstalled, framework
 from gradparity.parity_tests.implementations.user_supplied import import_target
 from gradparity.reports.explain import aligned
 from gradparity.reports.explain.blocks import (

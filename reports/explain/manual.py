@@ -25,7 +25,7 @@ from markupsafe import Markup
 from gradparity.reference.cleanup import write_whole
 from gradparity.reports.explain.publishing import MARK, address, other
 from gradparity.reports.explain.wording import LANGUAGES, ui
-from gradparity.reports.templating import environment
+from gradparity.reports.pages.templating import environment
 
 CARDS = re.compile(r'<ol class="cards">.*?</ol>', re.DOTALL)
 FRONT = "index"

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests.implementations.registry import NotInstalled, framework
+from gradparity.parity_tests.implementations.contract import NotInstalled, framework
 from gradparity.reports.explain.topics import Example
 
 Arrays = dict[str, np.ndarray]

@@ -15,16 +15,13 @@ import numpy as np
 
 from gradparity.parity_tests import DTYPES
 from gradparity.parity_tests.checking.values import try_load
-from gradparity.parity_tests.implementations.registry import (
+from gradparity.parity_tests.implementations.contract import (
     Implementation,
     NotInstalled,
 )
-from gradparity.parity_tests.training.run import (
-    Plan,
-    disagreements,
-    in_dtype,
-    run_trainings,
-)
+from gradparity.parity_tests.training.agreement import disagreements
+from gradparity.parity_tests.training.plan import Plan, in_dtype
+from gradparity.parity_tests.training.run import run_trainings
 from gradparity.reference import hood
 from gradparity.reference.datasets import Dataset
 from gradparity.reference.training import train

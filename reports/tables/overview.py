@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from gradparity.parity_tests.implementations.registry import IMPLEMENTATIONS, OUTSIDERS
+from gradparity.parity_tests.implementations.built_in import IMPLEMENTATIONS, OUTSIDERS
 from gradparity.parity_tests.measuring.records import Verdict
 from gradparity.parity_tests.measuring.wording import listed
-from gradparity.parity_tests.training.run import disagreements, unexplained
+from gradparity.parity_tests.training.agreement import disagreements, unexplained
 from gradparity.reports.results import Environment, Results
 from gradparity.reports.tables.accuracy import failures_to_train, training_sentences
 from gradparity.reports.tables.every_float32 import tried_sentence

@@ -12,12 +12,12 @@ import pytest
 
 from gradparity.parity_tests.audit.sensitivity import chosen, examine, family
 from gradparity.parity_tests.grading.outcomes import FUNCTIONS
-from gradparity.parity_tests.implementations.loop import NumpyLoop
-from gradparity.parity_tests.implementations.registry import (
+from gradparity.parity_tests.implementations.contract import (
     Implementation,
     NotInstalled,
-    load,
 )
+from gradparity.parity_tests.implementations.loop import NumpyLoop
+from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.mutants import MUTANTS, Mutant
 from gradparity.parity_tests.mutants.loops import JaxLoop, TorchLoop
 from gradparity.parity_tests.mutants.mutant import Scope

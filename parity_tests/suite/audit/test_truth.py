@@ -16,7 +16,8 @@ from gradparity.parity_tests.catalogue.cases import (
     SMALL_CASES,
 )
 from gradparity.parity_tests.checking.values import quantities
-from gradparity.parity_tests.implementations.registry import Arrays, LectureStyle
+from gradparity.parity_tests.implementations.contract import Arrays
+from gradparity.parity_tests.implementations.numpy_adaptor import LectureStyle
 from gradparity.parity_tests.measuring.records import TruthCheck, Verdict
 from gradparity.reference.datasets import load_digits
 from gradparity.reference.networks import TwoLayerNet

@@ -9,7 +9,7 @@ from gradparity.parity_tests.benchmarks.bench_layers import (
     PASSES,
     check,
 )
-from gradparity.parity_tests.implementations.registry import NotInstalled
+from gradparity.parity_tests.implementations.contract import NotInstalled
 
 # JAX compiles every shape anew, so of its layers only these: arrays, a constructor's
 # arguments, numbers, and labels.

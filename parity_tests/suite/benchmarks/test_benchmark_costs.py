@@ -30,7 +30,7 @@ from gradparity.parity_tests.benchmarks.commands import (
 from gradparity.parity_tests.benchmarks.loops import CONTENDERS
 from gradparity.parity_tests.benchmarks.ratios import LIMITS, Named, ratios
 from gradparity.parity_tests.benchmarks.series import Series
-from gradparity.parity_tests.implementations.registry import framework
+from gradparity.parity_tests.implementations.contract import framework
 from gradparity.parity_tests.measuring.records import BenchRatio
 from gradparity.parity_tests.processes import compiling
 from gradparity.reference.mnist_files import DatasetError

@@ -21,12 +21,12 @@ from gradparity.parity_tests.benchmarks.series import Series, quartiles, ratio
 from gradparity.parity_tests.benchmarks.timing import Plan, Setting
 from gradparity.parity_tests.benchmarks.work import Work
 from gradparity.parity_tests.benchmarks.worker import rounded_up
-from gradparity.parity_tests.implementations.registry import (
+from gradparity.parity_tests.implementations.contract import (
     Arrays,
     NotInstalled,
     framework,
 )
-from gradparity.parity_tests.training.run import TRAINABLE
+from gradparity.parity_tests.training.plan import TRAINABLE
 
 TRAINING = [contender for contender in CONTENDERS if contender.kind != "floor"]
 FLOORS = [contender for contender in CONTENDERS if contender.kind == "floor"]

@@ -39,12 +39,9 @@ from gradparity.parity_tests.checking.values import (
     run,
     verdict,
 )
-from gradparity.parity_tests.implementations.registry import (
-    IMPLEMENTATIONS,
-    Arrays,
-    LectureStyle,
-    NotInstalled,
-)
+from gradparity.parity_tests.implementations.built_in import IMPLEMENTATIONS
+from gradparity.parity_tests.implementations.contract import Arrays, NotInstalled
+from gradparity.parity_tests.implementations.numpy_adaptor import LectureStyle
 from gradparity.parity_tests.measuring.comparison import alike
 from gradparity.parity_tests.measuring.records import Verdict
 from gradparity.parity_tests.suite.support import loaded

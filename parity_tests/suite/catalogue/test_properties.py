@@ -31,11 +31,8 @@ from gradparity.parity_tests.checking.values import (
     verdict,
     written_into,
 )
-from gradparity.parity_tests.implementations.registry import (
-    IMPLEMENTATIONS,
-    Arrays,
-    NotInstalled,
-)
+from gradparity.parity_tests.implementations.built_in import IMPLEMENTATIONS
+from gradparity.parity_tests.implementations.contract import Arrays, NotInstalled
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.parity_tests.measuring.comparison import Allowed
 from gradparity.parity_tests.measuring.records import Verdict

@@ -32,8 +32,8 @@ from gradparity.parity_tests.checking.exhaustive import (
     inputs,
 )
 from gradparity.parity_tests.checking.values import REFERENCE, try_load
-from gradparity.parity_tests.implementations.registry import (
-    IMPLEMENTATIONS,
+from gradparity.parity_tests.implementations.built_in import IMPLEMENTATIONS
+from gradparity.parity_tests.implementations.contract import (
     Arrays,
     Implementation,
     NotInstalled,

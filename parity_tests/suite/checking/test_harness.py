@@ -21,7 +21,9 @@ from gradparity.parity_tests.checking.values import (
     run,
     trusted,
 )
-from gradparity.parity_tests.implementations.registry import Arrays, LectureStyle, load
+from gradparity.parity_tests.implementations.contract import Arrays
+from gradparity.parity_tests.implementations.numpy_adaptor import LectureStyle
+from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.parity_tests.measuring.comparison import (
     Allowed,

@@ -21,7 +21,8 @@ from gradparity.parity_tests.checking.products import (
     error_bounds,
 )
 from gradparity.parity_tests.checking.values import run
-from gradparity.parity_tests.implementations.registry import Arrays, load
+from gradparity.parity_tests.implementations.contract import Arrays
+from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.records import Check, Verdict
 from gradparity.parity_tests.suite.support import load_or_skip
 from gradparity.reference import second_order as by_hand

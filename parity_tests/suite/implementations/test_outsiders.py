@@ -13,24 +13,20 @@ import numpy as np
 import pytest
 
 from gradparity.parity_tests.implementations import outsiders
-from gradparity.parity_tests.implementations.registry import (
-    IMPLEMENTATIONS,
-    OUTSIDERS,
-    Implementation,
-    load,
-)
+from gradparity.parity_tests.implementations.built_in import IMPLEMENTATIONS, OUTSIDERS
+from gradparity.parity_tests.implementations.contract import Implementation
+from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.records import Training, Verdict
 from gradparity.parity_tests.processes import parallel
 from gradparity.parity_tests.suite.support import load_or_skip
 from gradparity.parity_tests.suite.test_structure import imported
-from gradparity.parity_tests.training.run import (
+from gradparity.parity_tests.training.agreement import (
     FLOAT64_DRIFT,
-    Plan,
-    Trajectory,
     disagreements,
     gaps,
-    train,
 )
+from gradparity.parity_tests.training.plan import Plan, Trajectory
+from gradparity.parity_tests.training.run import train
 from gradparity.reference.datasets import load as load_dataset
 from gradparity.reports import runner
 from gradparity.reports.commands.choices import Unusable, choose_implementations

@@ -25,7 +25,8 @@ from gradparity.parity_tests.catalogue.cases import (
 from gradparity.parity_tests.checking.assertions import assert_parity
 from gradparity.parity_tests.checking.values import Prepared, check, try_load
 from gradparity.parity_tests.implementations import hips_autograd, user_supplied
-from gradparity.parity_tests.implementations.registry import NotInstalled, load
+from gradparity.parity_tests.implementations.contract import NotInstalled
+from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.implementations.user_supplied import (
     Own,
     UnusableImplementation,
@@ -33,7 +34,9 @@ from gradparity.parity_tests.implementations.user_supplied import (
 from gradparity.parity_tests.measuring.records import Check, Verdict
 from gradparity.parity_tests.suite.planted import clear_of_zero, most_drift
 from gradparity.parity_tests.suite.support import ROOT, expected_failures
-from gradparity.parity_tests.training.run import Plan, disagreements, train
+from gradparity.parity_tests.training.agreement import disagreements
+from gradparity.parity_tests.training.plan import Plan
+from gradparity.parity_tests.training.run import train
 from gradparity.reference import layers
 from gradparity.reference.datasets import load as load_dataset
 from gradparity.reference.networks import TwoLayerNet

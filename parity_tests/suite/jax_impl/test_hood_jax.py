@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradparity.parity_tests.implementations.registry import Arrays
+from gradparity.parity_tests.implementations.contract import Arrays
 from gradparity.parity_tests.suite.support import ROOT
 
 jax = pytest.importorskip("jax")

@@ -16,7 +16,7 @@ from gradparity.parity_tests.catalogue.cases import (
     SHAPE_CASES,
 )
 from gradparity.parity_tests.checking.values import Prepared, check, try_load
-from gradparity.parity_tests.implementations.registry import NotInstalled
+from gradparity.parity_tests.implementations.contract import NotInstalled
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.parity_tests.measuring.comparison import Allowed, compare, truth_dtype
 from gradparity.parity_tests.measuring.records import Verdict

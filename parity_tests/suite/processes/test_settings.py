@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from gradparity.parity_tests.implementations.registry import framework
+from gradparity.parity_tests.implementations.contract import framework
 from gradparity.parity_tests.processes import parallel
 from gradparity.parity_tests.processes.settings import (
     give_back_memory,

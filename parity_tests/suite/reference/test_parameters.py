@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradparity.parity_tests.implementations.registry import Arrays, Implementation
+from gradparity.parity_tests.implementations.contract import Arrays, Implementation
 from gradparity.parity_tests.suite.support import load_or_skip
-from gradparity.parity_tests.training.run import TRAINABLE, Plan, in_dtype, train
+from gradparity.parity_tests.training.plan import TRAINABLE, Plan, in_dtype
+from gradparity.parity_tests.training.run import train
 from gradparity.reference.datasets import load as load_dataset
 from gradparity.reference.parameters import (
     LAYOUT,

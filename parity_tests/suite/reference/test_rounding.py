@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradparity.parity_tests.implementations.registry import Implementation
+from gradparity.parity_tests.implementations.contract import Implementation
 from gradparity.parity_tests.measuring import elementary
 from gradparity.parity_tests.measuring.arithmetic import FLUSHES, arithmetic, product_u
 from gradparity.parity_tests.measuring.elementary import PLACES, Place, measure, ulps

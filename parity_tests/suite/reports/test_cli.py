@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
-from gradparity.parity_tests.implementations.registry import IMPLEMENTATIONS, load
+from gradparity.parity_tests.implementations.built_in import IMPLEMENTATIONS
+from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.records import Verdict
 from gradparity.parity_tests.suite.planted import Wide, plant
-from gradparity.parity_tests.training.run import Plan
+from gradparity.parity_tests.training.plan import Plan
 from gradparity.reference.datasets import load as load_dataset
 from gradparity.reference.layers import Affine
 from gradparity.reports import writing

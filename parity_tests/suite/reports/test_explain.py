@@ -19,7 +19,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from typer.testing import CliRunner
 
-from gradparity.parity_tests.implementations.registry import NotInstalled, load
+from gradparity.parity_tests.implementations.contract import NotInstalled
+from gradparity.parity_tests.implementations.registry import load
 from gradparity.reference.datasets import load as load_data
 from gradparity.reports.commands import application, explain
 from gradparity.reports.explain import (

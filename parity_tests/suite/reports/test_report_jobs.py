@@ -9,7 +9,8 @@ from gradparity.parity_tests.benchmarks import ROUNDS, bench
 from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.records import Bench, Verdict
 from gradparity.parity_tests.processes.parallel import threads
-from gradparity.parity_tests.training.run import Plan, run_trainings
+from gradparity.parity_tests.training.plan import Plan
+from gradparity.parity_tests.training.run import run_trainings
 from gradparity.parity_tests.training.seeds import tasks
 from gradparity.reference.datasets import load as load_dataset
 from gradparity.reports import runner

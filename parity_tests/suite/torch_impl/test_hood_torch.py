@@ -13,7 +13,7 @@ from gradparity.parity_tests.suite.support import ROOT
 torch: Any = pytest.importorskip("torch")
 F = torch.nn.functional
 
-from gradparity.parity_tests.implementations.registry import Arrays  # noqa: E402
+from gradparity.parity_tests.implementations.contract import Arrays  # noqa: E402
 from gradparity.torch_impl import hood, layers  # noqa: E402
 from gradparity.torch_impl.networks import TwoLayerNet  # noqa: E402
 

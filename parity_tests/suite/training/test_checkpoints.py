@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradparity.parity_tests.implementations.registry import Arrays
+from gradparity.parity_tests.implementations.contract import Arrays
 from gradparity.parity_tests.measuring.records import Training
 from gradparity.parity_tests.suite.support import load_or_skip
 from gradparity.parity_tests.training.checkpoints import (
@@ -25,12 +25,8 @@ from gradparity.parity_tests.training.checkpoints import (
     Damaged,
     read,
 )
-from gradparity.parity_tests.training.run import (
-    Plan,
-    TrainingDiverged,
-    Trajectory,
-    train,
-)
+from gradparity.parity_tests.training.plan import Plan, TrainingDiverged, Trajectory
+from gradparity.parity_tests.training.run import train
 from gradparity.reference.cleanup import UNFINISHED
 from gradparity.reference.datasets import load as load_dataset
 from gradparity.reference.parameters import load as load_parameters
@@ -341,7 +337,8 @@ import os, signal, sys
 from pathlib import Path
 from gradparity.parity_tests.training.checkpoints import Checkpoints
 from gradparity.parity_tests.implementations.registry import load
-from gradparity.parity_tests.training.run import Plan, train
+from gradparity.parity_tests.training.plan import Plan
+from gradparity.parity_tests.training.run import train
 from gradparity.reference.datasets import load as load_dataset
 def end(): os.kill(os.getpid(), signal.SIGKILL)
 def progress(steps):

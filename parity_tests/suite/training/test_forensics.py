@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradparity.parity_tests.implementations.registry import Implementation, load
+from gradparity.parity_tests.implementations.contract import Implementation
+from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.records import Parting, Together
 from gradparity.parity_tests.suite.planted import (
     SAMPLE,
@@ -29,7 +30,8 @@ from gradparity.parity_tests.training.outcome import (
     disagreements,
     discordant,
 )
-from gradparity.parity_tests.training.run import Plan, Trained, run_trainings
+from gradparity.parity_tests.training.plan import Plan, Trained
+from gradparity.parity_tests.training.run import run_trainings
 from gradparity.reference.datasets import load as load_dataset
 
 STEPS = 150

@@ -18,7 +18,8 @@ from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.records import Band, Training
 from gradparity.parity_tests.processes import parallel
 from gradparity.parity_tests.suite.support import ROOT
-from gradparity.parity_tests.training.run import Plan, TrainingDiverged, run_trainings
+from gradparity.parity_tests.training.plan import Plan, TrainingDiverged
+from gradparity.parity_tests.training.run import run_trainings
 from gradparity.parity_tests.training.seeds import (
     bands,
     interval,

@@ -1,0 +1,110 @@
+"""What the suite asks of an implementation.
+
+NumPy arrays go in and NumPy arrays come out, of the dtype that went in; that is all the
+suite knows of one. This module imports nothing of the suite, so that all of it may
+import this.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any, Protocol
+
+import numpy as np
+
+from gradparity.parity_tests.processes import compiling
+
+Arrays = dict[str, np.ndarray]
+
+
+class NotInstalled(Exception):
+    """The framework that an implementation needs cannot be imported, and why."""
+
+
+class Implementation(Protocol):
+    """What the suite asks of an implementation.
+
+    Where it does not offer a layer, or has None for a method, there are no rows.
+    """
+
+    name: str
+
+    def offers(self, layer: str) -> bool:
+        """Whether it has this layer."""
+
+    def judged_as(self, layer: str) -> tuple[str, ...]:
+        """Whose arithmetic and whose documented divergences are allowed in this layer:
+        its own name, or, of somebody's own, all that it may be written with.
+        """
+
+    def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
+        """`out`, and `d...` for every input but the labels `t`, in that order."""
+
+    @property
+    def run_network(self) -> Callable[[Arrays, np.ndarray, np.ndarray], Arrays] | None:
+        """(params, x, t) -> every value and gradient on the way."""
+
+    @property
+    def train(self) -> Callable[..., Iterator[Any]] | None:
+        """As `reference.training.train`."""
+
+    @property
+    def predict(self) -> Callable[[Arrays, np.ndarray], np.ndarray] | None:
+        """(params, x) -> the scores of every class."""
+
+    @property
+    def spelled(self) -> Callable[[Callable[..., Any]], "Implementation"] | None:
+        """A function of `spellings.py` -> the same with that for every layer."""
+
+
+_broken: dict[str, str] = {}
+
+
+def framework(name: str) -> Any:
+    """The module of that name.
+
+    Raises `NotInstalled` if it cannot be imported, whatever it raises: a library that is
+    missing below it, for instance, is an OSError. What failed half-way is not tried again,
+    for the second time it would fail for another reason.
+    """
+    if name in _broken:
+        raise NotInstalled(_broken[name])
+    try:
+        module = import_module(name)
+    except ModuleNotFoundError as error:
+        raise NotInstalled(f"{name} cannot be imported: {error}") from error
+    except (Exception, SystemExit) as error:
+        said = f"{type(error).__name__}: {error}".rstrip(": ")
+        _broken[name] = f"{name} cannot be imported: {said}"
+        raise NotInstalled(_broken[name]) from error
+    if name == "jax":
+        compiling.watch(module)
+    return module
+
+
+def function_name(layer: str) -> str:
+    """`SoftmaxWithLoss` -> `softmax_with_loss`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", layer).lower()
+
+
+def differentiable(inputs: Arrays) -> list[str]:
+    """All inputs but the labels."""
+    return [name for name in inputs if name != "t"]
+
+
+def another_batch(inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """Other data of another batch size: the first sample once more at the end; of a
+    single sample, two.
+    """
+    if inputs[0].ndim > 1:
+        return [np.concatenate([value, value[:1]]) for value in inputs]
+    return [np.stack([value, value]) for value in inputs]
+
+
+def check_dout(layer: str, dout: np.ndarray, out: Any) -> None:
+    """Refuse, in the reference's words, a dout that the framework would refuse in its
+    own.
+    """
+    shape = tuple(out.shape)
+    if dout.shape != shape:
+        raise ValueError(f"{layer}: dout must have shape {shape}, got {dout.shape}")

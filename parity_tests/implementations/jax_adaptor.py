@@ -1,0 +1,95 @@
+"""Functions of JAX arrays, differentiated by jax.vjp, as implementations."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from gradparity.parity_tests.implementations.contract import (
+    Arrays,
+    check_dout,
+    differentiable,
+    framework,
+)
+from gradparity.parity_tests.implementations.functions import FunctionStyle
+
+
+class JaxStyle(FunctionStyle):
+    """Pure functions of JAX arrays, differentiated by jax.vjp, jitted or not."""
+
+    def __init__(self, name: str, form: str = "", jit: bool = False) -> None:
+        jax = framework("jax")
+        super().__init__(
+            name, import_module("gradparity.jax_impl.layers"), jax.numpy, form
+        )
+        self.jax = jax
+        self.networks = import_module("gradparity.jax_impl.networks")
+        self.jit = jit
+        # One function for each layer, so that a shape is compiled once, not for each case;
+        # and of the last layers only, since every compiled program takes a megabyte.
+        self._vjp = lru_cache(maxsize=2)(self._make_vjp)
+        self._trace = jax.jit(self.networks.trace) if jit else self.networks.trace
+        self.run_network = None if form else self._run_network
+        self.train = (
+            None if form or jit else import_module("gradparity.jax_impl.training").train
+        )
+        self.predict = None if form else self._predict
+        self.spelled = None if form or jit else self._spelled
+
+    def _array(self, layer: str, name: str, value: np.ndarray) -> Any:
+        if value.dtype == object:
+            raise TypeError(
+                f"{layer}: {name} must be a floating-point array, "
+                f"got dtype {value.dtype}"
+            )
+        return self.jax.device_put(value)
+
+    def _make_vjp(self, layer: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """(inputs to differentiate, labels, dout) -> (out, gradients), jitted or not."""
+        vjp = self.jax.vjp
+
+        def forward_and_backward(primals: Any, labels: Any, dout: Any) -> Any:
+            out, back = vjp(lambda primals: function(**primals, **labels), primals)
+            check_dout(layer, dout, out)
+            return out, back(dout)[0]
+
+        return self.jax.jit(forward_and_backward) if self.jit else forward_and_backward
+
+    def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
+        names = differentiable(inputs)
+        with self.jax.enable_x64(True):
+            arrays = {k: self._array(layer, k, v) for k, v in inputs.items()}
+            primals = {name: arrays.pop(name) for name in names}
+            if self.jit and arrays:
+                # Labels have values only outside jit: this is where they are checked.
+                self.jax.eval_shape(
+                    lambda primals: self.function(layer)(**primals, **arrays), primals
+                )
+            out, gradients = self._vjp(layer, self.function(layer))(
+                primals, arrays, self._array(layer, "dout", dout)
+            )
+            results = {"out": out, **{"d" + name: gradients[name] for name in names}}
+            return {name: np.asarray(value) for name, value in results.items()}
+
+    def _params(self, params: Arrays) -> Any:
+        return self.networks.from_params(
+            {k: self._array("TwoLayerNet", k, v) for k, v in params.items()}
+        )
+
+    def _run_network(self, params: Arrays, x: np.ndarray, t: np.ndarray) -> Arrays:
+        with self.jax.enable_x64(True):
+            arrays = self._params(params)
+            labels = self._array("SoftmaxWithLoss", "t", t)
+            x = self._array("Affine", "x", x)
+            self.jax.eval_shape(
+                lambda p, x: self.networks.loss(p, x, labels), arrays, x
+            )
+            flow = self._trace(arrays, x, labels)
+            return {name: np.asarray(value) for name, value in flow.items()}
+
+    def _predict(self, params: Arrays, x: np.ndarray) -> np.ndarray:
+        with self.jax.enable_x64(True):
+            predict = self.jax.jit(self.networks.predict)
+            return np.asarray(predict(self._params(params), x))

@@ -1,0 +1,77 @@
+"""Functions of tensors, differentiated by autograd, as implementations."""
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from gradparity.parity_tests.implementations.contract import (
+    Arrays,
+    check_dout,
+    differentiable,
+    framework,
+)
+from gradparity.parity_tests.implementations.functions import FunctionStyle
+
+
+class TorchStyle(FunctionStyle):
+    """Functions of tensors, differentiated by autograd."""
+
+    def __init__(self, name: str, form: str = "") -> None:
+        torch = framework("torch")
+        super().__init__(
+            name, import_module("gradparity.torch_impl.layers"), torch, form
+        )
+        self.torch = torch
+        self.spelled = None if form else self._spelled
+        self.run_network = None if form else self._run_network
+        self.train = (
+            None if form else import_module("gradparity.torch_impl.training").train
+        )
+        self.predict = None if form else self._predict
+
+    def _tensor(self, layer: str, name: str, value: np.ndarray) -> Any:
+        # As it lies in memory, but for what a tensor cannot be: read-only, or backwards.
+        if not value.flags.writeable or min(value.strides, default=0) < 0:
+            value = value.copy()
+        try:
+            return self.torch.from_numpy(value)
+        except TypeError:  # object arrays: refused in the reference's words
+            raise TypeError(
+                f"{layer}: {name} must be a floating-point array, "
+                f"got dtype {value.dtype}"
+            ) from None
+
+    def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
+        tensors = {k: self._tensor(layer, k, v) for k, v in inputs.items()}
+        sources = [tensors[name] for name in differentiable(inputs)]
+        for source in sources:
+            if source.is_floating_point():
+                source.requires_grad_()
+        out = self.function(layer)(**tensors)
+        check_dout(layer, dout, out)
+        # The derivative of this sum with respect to out is dout, bit for bit. To be given
+        # dout itself, as grad_outputs, would have torch import sympy to check its shape.
+        weighted = (out * self._tensor(layer, "dout", dout)).sum()
+        gradients = self.torch.autograd.grad(weighted, sources)
+        results = {"out": out.detach().numpy()}
+        for name, gradient in zip(differentiable(inputs), gradients, strict=True):
+            results["d" + name] = gradient.numpy()
+        return results
+
+    def _network(self, params: Arrays) -> Any:
+        net = import_module("gradparity.torch_impl.networks").TwoLayerNet
+        return net.from_params(
+            {k: self._tensor("TwoLayerNet", k, v) for k, v in params.items()}
+        )
+
+    def _run_network(self, params: Arrays, x: np.ndarray, t: np.ndarray) -> Arrays:
+        network = self._network(params)
+        flow = network.trace(
+            self._tensor("Affine", "x", x), self._tensor("SoftmaxWithLoss", "t", t)
+        )
+        return {name: value.numpy() for name, value in flow.items()}
+
+    def _predict(self, params: Arrays, x: np.ndarray) -> np.ndarray:
+        scores = self._network(params).predict(self._tensor("Affine", "x", x))
+        return scores.detach().numpy()
