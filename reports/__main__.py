@@ -4,7 +4,7 @@ The command itself is in `reports.cli`, which takes a moment to import; Ctrl-C i
 from before that moment on.
 """
 
-from gradparity.reference.cleanup import obey_signals
+from gradparity.reference.data.cleanup import obey_signals
 
 
 def main() -> None:

@@ -225,7 +225,7 @@ def check_exhaustively(
 ) -> NoReturn:
     """Try every float32; and print what is known at the end, or when a signal comes."""
     from gradparity.parity_tests.checking.exhaustive import LAYERS, Run
-    from gradparity.reference.cleanup import at_end
+    from gradparity.reference.data.cleanup import at_end
     from gradparity.reports import running, tables
     from gradparity.reports.console import note, output, say
 
@@ -833,7 +833,7 @@ def open_checkpoints(folder: Path, plan: "Plan", resume: bool) -> "Checkpoints":
 
 def save_parameters(folder: Path, networks: "dict[str, Trained]") -> None:
     """What all trainings end with, by dtype."""
-    from gradparity.reference import parameters
+    from gradparity.reference.networks import parameters
 
     folder.mkdir(parents=True, exist_ok=True)
     for dtype, trained in networks.items():

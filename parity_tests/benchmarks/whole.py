@@ -30,7 +30,7 @@ from gradparity.parity_tests.implementations.registry import NotInstalled, load
 from gradparity.parity_tests.processes.settings import WAITING, keep_memory
 from gradparity.parity_tests.training.run import HIDDEN, TRAINABLE, Plan, train
 from gradparity.reference import datasets
-from gradparity.reference.cleanup import passing_folder
+from gradparity.reference.data.cleanup import passing_folder
 
 REPORT, LECTURE = "gradparity report", "lecture's script"
 PEAK, COMPILING = f"{REPORT}, peak memory", f"{REPORT}, compiling JAX"

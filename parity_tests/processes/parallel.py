@@ -33,7 +33,7 @@ from gradparity.parity_tests.measuring.records import Parting, Together, Trainin
 from gradparity.parity_tests.processes import compiling, settings
 from gradparity.parity_tests.training import forensics
 from gradparity.parity_tests.training.run import Plan, Trained, in_dtype, run_trainings
-from gradparity.reference.cleanup import passing_folder
+from gradparity.reference.data.cleanup import passing_folder
 from gradparity.reference.datasets import Dataset
 
 OFTEN = 0.2  # seconds between two looks

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from gradparity.parity_tests.implementations.registry import Arrays, Implementation
-from gradparity.reference.cleanup import UNFINISHED, write_whole
+from gradparity.reference.data.cleanup import UNFINISHED, write_whole
 
 if TYPE_CHECKING:
     from gradparity.parity_tests.training.run import Plan

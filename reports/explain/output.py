@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from gradparity.reference.cleanup import write_whole
+from gradparity.reference.data.cleanup import write_whole
 from gradparity.reference.datasets import Dataset
 from gradparity.reports import writing
 from gradparity.reports.console import Advance

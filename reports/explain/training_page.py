@@ -167,7 +167,7 @@ def by_hand_blocks(run: Run, made_by: str) -> Iterator[Block]:
         for _ in run.train(by_hand.train):
             pass
 
-    place = "reference/training.py"
+    place = "reference/training/loop.py"
     for step in hood.statements(loop):
         file, _, line = step["where"].partition(":")
         for value in values(step) if file == place else ():

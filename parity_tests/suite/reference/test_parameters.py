@@ -12,7 +12,7 @@ from gradparity.parity_tests.conftest import load_or_skip
 from gradparity.parity_tests.implementations.registry import Arrays, Implementation
 from gradparity.parity_tests.training.run import TRAINABLE, Plan, in_dtype, train
 from gradparity.reference.datasets import load as load_dataset
-from gradparity.reference.parameters import (
+from gradparity.reference.networks.parameters import (
     LAYOUT,
     NAMES,
     UnreadableParameters,

@@ -31,9 +31,9 @@ from gradparity.parity_tests.training.run import (
     Trajectory,
     train,
 )
-from gradparity.reference.cleanup import UNFINISHED
+from gradparity.reference.data.cleanup import UNFINISHED
 from gradparity.reference.datasets import load as load_dataset
-from gradparity.reference.parameters import load as load_parameters
+from gradparity.reference.networks.parameters import load as load_parameters
 from gradparity.reports.cli import main
 
 STEPS = 12

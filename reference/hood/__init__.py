@@ -21,13 +21,17 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.reference import functions, layers, networks, nodes, training
+from gradparity.reference import functions, layers, networks, training
+from gradparity.reference.hood import nodes
 
 Arrays = dict[str, np.ndarray]
 Step = dict[str, Any]
 
 # Whose statements are recorded. The checks in arrays.py compute nothing.
-ROOM = {m.__name__: m.__file__ for m in (layers, nodes, functions, networks, training)}
+ROOM = {
+    m.__name__: m.__file__
+    for m in (layers, nodes, functions, networks.two_layer_net, training.loop)
+}
 METHODS = ("forward", "backward", "backward_params", "trace")  # what `listing` shows
 EXITS: dict[type, str] = {ast.Return: "return", ast.Yield: "yield"}
 # A name to call an edge by: a variable's, or the key in `flow["Affine1"] = ...`.
@@ -447,4 +451,4 @@ def _one_memory(one: Any, other: Any) -> bool:
 
 
 def _place(file: str) -> str:
-    return Path(file).relative_to(Path(__file__).parents[1]).as_posix()
+    return Path(file).relative_to(Path(__file__).parents[2]).as_posix()

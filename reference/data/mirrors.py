@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradparity.reference.cleanup import passing_folder
-from gradparity.reference.mnist_files import (
+from gradparity.reference.data.cleanup import passing_folder
+from gradparity.reference.data.mnist_files import (
     MNIST_FILES,
     Folder,
     MnistFile,

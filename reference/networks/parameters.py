@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gradparity.reference.cleanup import write_whole
+from gradparity.reference.data.cleanup import write_whole
 from gradparity.reference.networks import Params, TwoLayerNet
 
 NAMES = ("W1", "b1", "W2", "b2")

@@ -723,7 +723,7 @@ def _number(value: int | float) -> str:
 
 def _where() -> str:
     """`file.py:12`, the line that runs of the function looked into; "" if none."""
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     for frame, line in traceback.walk_stack(inspect.currentframe()):
         module = frame.f_globals.get("__name__", "")
         if module == __name__ and frame.f_code.co_name not in HANDLERS:
