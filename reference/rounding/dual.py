@@ -2,7 +2,7 @@
 
 A `Dual` is a `Bounded` that moves: with it goes its derivative along a direction, which
 has a bound of its own. Every operation of `Bounded` is here with its derivative, so that
-the rules of `rounding.py` take Duals as they are: a rule that bounds `out` and `dx` then
+the rules in `rules/` take Duals as they are: a rule that bounds `out` and `dx` then
 bounds R{out} and R{dx} as well, the Jacobian-vector and the Hessian-vector product, and
 no layer's formula is written down twice.
 
@@ -15,15 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.reference.rounding import (
-    RULES,
-    Arithmetic,
-    Arrays,
-    Bounded,
-    Bounds,
-    Values,
-    two_layer_net,
-)
+from gradparity.reference.rounding.bounded import Bounded, Bounds, Values
+from gradparity.reference.rounding.floating_point import Arithmetic
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,43 +149,6 @@ def total(terms: list[Bounded]) -> Bounded:
         for parts in zip(*((term.value, term.error) for term in terms), strict=True)
     )
     return terms[0].exactly(values, errors).sum(axis=0)
-
-
-def tangent_bounds(
-    layer: str,
-    inputs: Arrays,
-    dout: Any,
-    tangents: Arrays,
-    Rdout: Any,
-    arithmetic: Arithmetic,
-) -> Bounds:
-    """`Rout` and `Rd...` of a layer, each with the bound on its error.
-
-    Args:
-        layer, inputs, dout, arithmetic: as for `reference.rounding.bounds`.
-        tangents: the direction, for every input but the labels.
-        Rdout: and for dout.
-    """
-    given = {
-        name: value if name == "t" else Dual.moving(value, tangents[name], arithmetic)
-        for name, value in inputs.items()
-    }
-    with np.errstate(all="ignore"):
-        found = RULES[layer](**given, dout=Dual.moving(dout, Rdout, arithmetic))
-    return tangents_of(found)
-
-
-def network_tangent_bounds(
-    params: Arrays, x: Any, t: Any, direction: Arrays, arithmetic: Arithmetic
-) -> Bounds:
-    """The same for everything that flows through TwoLayerNet, if its parameters move."""
-    direction = direction | {"x": np.zeros_like(x)}
-    given: dict[str, Any] = {
-        name: Dual.moving(value, direction[name], arithmetic)
-        for name, value in (params | {"x": x}).items()
-    }
-    with np.errstate(all="ignore"):
-        return tangents_of(two_layer_net(**given, t=t))
 
 
 def tangents_of(found: Any) -> Bounds:

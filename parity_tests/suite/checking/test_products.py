@@ -29,8 +29,7 @@ from gradparity.parity_tests.conftest import load_or_skip
 from gradparity.parity_tests.implementations.registry import Arrays, load
 from gradparity.parity_tests.measuring.records import Check, Verdict
 from gradparity.reference import second_order as by_hand
-from gradparity.reference.rounding import Bounded
-from gradparity.reference.rounding.dual import Dual
+from gradparity.reference.rounding import Bounded, Dual
 
 SMALL = [case for case in SMALL_CASES if case.kind == "typical"]
 by_id: Any = {"ids": lambda case: case.id}
