@@ -1,5 +1,5 @@
 """The two-layer network as pure functions of a parameter dictionary; mirrors
-`reference/networks.py`.
+`reference/networks/`.
 """
 
 from typing import Any
@@ -7,9 +7,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
 from gradparity.jax_impl.arrays import (
+    Labels,
+    Number,
+    Scores,
     check_floats,
     check_labels,
     check_rank,
@@ -18,8 +21,6 @@ from gradparity.jax_impl.arrays import (
 from gradparity.jax_impl.layers import affine, relu, softmax, softmax_with_loss
 
 Batch = Float[Array, "*batch in"]
-Scores = Float[Array, "*batch classes"]
-Labels = Shaped[Array, "..."]
 Params = dict[str, Float[Array, "..."]]
 
 
@@ -66,7 +67,7 @@ def predict(params: Params, x: Batch) -> Scores:
     return affine(hidden, params["W2"], params["b2"])
 
 
-def loss(params: Params, x: Batch, t: Labels) -> Float[Array, ""]:
+def loss(params: Params, x: Batch, t: Labels) -> Number:
     """The mean cross entropy over the batch."""
     return softmax_with_loss(predict(params, x), t)
 

@@ -1,4 +1,4 @@
-"""Mini-batch stochastic gradient descent; mirrors `reference/training.py`.
+"""Mini-batch stochastic gradient descent; mirrors `reference/training/`.
 
 The loop between two stops is one compiled program (`lax.scan` over the mini-batches),
 so that Python is not in the way of every step.

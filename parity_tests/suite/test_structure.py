@@ -4,7 +4,9 @@ import ast
 import inspect
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ FRAMEWORKS = {
     "torch_impl": {"numpy", "jaxtyping", "torch"},
     "jax_impl": {"numpy", "jaxtyping", "jax"},
 }
+FAMILIES = ("arithmetic", "activations", "linear", "losses")
 
 
 def modules(room: str) -> list[Path]:
@@ -67,6 +70,28 @@ def test_shapes_are_checked_wherever_they_are_written(
                 assert name == "gradparity.reference.arrays" or within, name
 
 
+def dotted(path: Path) -> str:
+    """`reference.layers.linear`, or `reference.layers` for its `__init__.py`."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(
+        ".__init__"
+    )
+
+
+@pytest.mark.parametrize("room", FRAMEWORKS)
+def test_no_modules_import_each_other_in_a_circle(room: str) -> None:
+    names = {dotted(path): path for path in modules(room)}
+    needs: dict[str, set[str]] = {}
+    for name, path in names.items():
+        needs[name] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                inside = {f"{node.module}.{alias.name}" for alias in node.names}
+                needs[name] |= inside & names.keys() or {node.module or ""}
+            elif isinstance(node, ast.Import):
+                needs[name] |= {alias.name for alias in node.names}
+    TopologicalSorter(needs).prepare()  # raises CycleError
+
+
 @pytest.mark.parametrize("room", FRAMEWORKS)
 def test_an_implementation_needs_only_its_framework(room: str) -> None:
     for path in modules(room):
@@ -87,17 +112,50 @@ def public(module: Any, wanted: Any) -> list[str]:
     ]
 
 
+def families(package: Any) -> dict[str, list[str]]:
+    """What the modules of a package that list layers offer, by the module's name."""
+    every = {name: import_module(f"{package.__name__}.{name}") for name in FAMILIES}
+    return {name: module.__all__ for name, module in every.items()}
+
+
 @pytest.mark.parametrize("room", ["torch_impl", "jax_impl"])
 def test_layers_are_a_parallel_text(room: str) -> None:
+    """The same layers in the same order, whole and family by family."""
     pytest.importorskip(room.removesuffix("_impl"))
-    classes = public(import_module("gradparity.reference.layers"), inspect.isclass)
-    functions = public(import_module(f"{room}.layers"), inspect.isfunction)
-    fused = [name for name in functions if not name.endswith("_composed")]
-    assert fused == [function_name(name) for name in classes]
-    for name in set(functions) - set(fused):
-        assert (
-            functions.index(name) == functions.index(name.removesuffix("_composed")) + 1
-        )
+    reference, other = (import_module(f"{r}.layers") for r in ("reference", room))
+    texts = [(reference.__all__, other.__all__)]
+    texts += zip(families(reference).values(), families(other).values(), strict=True)
+    for classes, functions in texts:
+        fused = [name for name in functions if not name.endswith("_composed")]
+        assert fused == [function_name(name) for name in classes]
+        for name in set(functions) - set(fused):
+            joined = name.removesuffix("_composed")
+            assert functions.index(name) == functions.index(joined) + 1
+
+
+@pytest.mark.parametrize("room", FRAMEWORKS)
+def test_a_layer_stands_in_the_family_that_lists_it(room: str) -> None:
+    pytest.importorskip(room.removesuffix("_impl").replace("reference", "numpy"))
+    package = import_module(f"{room}.layers")
+    listed = [*chain(*families(package).values())]
+    assert sorted(package.__all__) == sorted(listed)
+    for family, names in families(package).items():
+        module = import_module(f"{package.__name__}.{family}")
+        own = inspect.isclass if room == "reference" else inspect.isfunction
+        assert [*names] == public(module, own)
+
+
+def test_rules_and_second_order_have_the_same_families() -> None:
+    """Each family of the layers has its rules and its R-operator under its name."""
+    from gradparity.reference import layers, second_order
+    from gradparity.reference.rounding import rules
+
+    by_hand = families(second_order)
+    for family, names in families(layers).items():
+        assert by_hand[family] == ["R" + name for name in names]
+        module = import_module(f"{rules.__name__}.{family}").__name__
+        bounded = [n for n, f in rules.RULES.items() if f.__module__ == module]
+        assert bounded == names
 
 
 @pytest.mark.parametrize("room", ["torch_impl", "jax_impl"])
@@ -126,11 +184,9 @@ def test_networks_and_training_are_a_parallel_text(room: str) -> None:
 @pytest.mark.parametrize("room", ["torch_impl", "jax_impl"])
 def test_second_order_is_a_parallel_text(room: str) -> None:
     pytest.importorskip(room.removesuffix("_impl"))
-    layers = public(import_module("gradparity.reference.layers"), inspect.isclass)
     reference, other = (import_module(f"{r}.second_order") for r in ("reference", room))
-    assert public(reference, inspect.isclass) == ["R" + name for name in layers]
-    functions = public(reference, inspect.isfunction)
-    assert public(other, inspect.isfunction) == functions
+    functions = ["jvp", "hvp", "loss_jvp", "loss_hvp"]
+    assert reference.__all__[:4] == other.__all__ == functions
     for name in functions:
         signatures = [inspect.signature(getattr(m, name)) for m in (reference, other)]
         assert [*signatures[0].parameters] == [*signatures[1].parameters]

@@ -37,29 +37,6 @@ EXITS: dict[type, str] = {ast.Return: "return", ast.Yield: "yield"}
 # A name to call an edge by: a variable's, or the key in `flow["Affine1"] = ...`.
 VARIABLE = re.compile(r'(?!return\b)(?:\w+\[")?(\w+)(?:"\])?')
 
-# What a layer is in a drawn graph.
-SIGNS = {
-    "AddLayer": "+",
-    "MulLayer": "×",
-    "Relu": "relu",
-    "Negate": "×(−1)",
-    "Exp": "exp",
-    "Log": "log",
-    "PlusOne": "+1",
-    "Reciprocal": "1/x",
-    "Sigmoid": "sigmoid",
-    "Affine": "affine",
-    "Softmax": "softmax",
-    "CrossEntropy": "cross entropy",
-    "SoftmaxWithLoss": "softmax with loss",
-    "Dot": "dot",
-    "AddBias": "+",
-    "Shift": "− max",
-    "SumRows": "sum",
-    "Divide": "÷",
-    "MeanAtLabels": "− mean at t",
-}
-
 
 def graph(layer: Any, inputs: Arrays, dout: np.ndarray) -> dict[str, list[Any]]:
     """The computational graph, run forward and backward: {"nodes": ..., "edges": ...}.
@@ -114,7 +91,7 @@ def graph(layer: Any, inputs: Arrays, dout: np.ndarray) -> dict[str, list[Any]]:
             gradient = getattr(call.layer, "d" + name)
             given.append((name, getattr(call.layer, name), gradient))
         return {
-            "op": SIGNS.get(type(call.layer).__name__, type(call.layer).__name__),
+            "op": getattr(call.layer, "sign", type(call.layer).__name__),
             "inputs": [edge_of(value, name) for name, value, _ in given],
             "output": new_edge(call.result, variables.get(id(call.result), "")),
             "gradients": [d if d is None else np.array(d) for *_, d in given],

@@ -1,6 +1,6 @@
 """The nodes inside the layers that join several: `Affine` and `SoftmaxWithLoss`.
 
-`layers.py` joins these nodes, because joined they are shorter, faster and right over a
+`layers/` joins these nodes, because joined they are shorter, faster and right over a
 wider range. Here they are apart, as a computational graph is drawn with them, in the
 same interface: each is one step of a derivation, and the composites at the end put the
 steps together.
@@ -9,18 +9,20 @@ steps together.
 from typing import Any
 
 import numpy as np
-from jaxtyping import Shaped
 
 from gradparity.reference.arrays import (
     Float,
+    Labels,
     Number,
+    Value,
     check_dout,
     check_floats,
     check_rank,
     check_shape,
+    ieee,
 )
 from gradparity.reference.functions import at_labels, to_labels
-from gradparity.reference.layers import Exp, Log, Value, ieee
+from gradparity.reference.layers import Exp, Log
 
 Rows = Float[np.ndarray, "*batch columns"]  # one sample, or a batch of them
 RowsIn = Float[np.ndarray, "*batch in"]
@@ -36,6 +38,8 @@ class Dot:
     As in a product of numbers, the derivative of each input has the other as a factor,
     here transposed so that the shapes fit: dx = dout @ W.T and dW = x.T @ dout.
     """
+
+    sign = "dot"
 
     def __init__(self) -> None:
         self.x: Any = None
@@ -66,6 +70,8 @@ class Dot:
 class AddBias:
     """x + b, the same b for every sample. So db is the sum over the batch."""
 
+    sign = "+"
+
     def __init__(self) -> None:
         self.out_shape: tuple[int, ...] | None = None
 
@@ -90,6 +96,8 @@ class Shift:
     that softmax is, so whatever went back through it would cancel, too.
     """
 
+    sign = "− max"
+
     def __init__(self) -> None:
         self.out_shape: tuple[int, ...] | None = None
 
@@ -107,6 +115,8 @@ class Shift:
 
 class SumRows:
     """The sum of every row, as a column. Backward hands dout to every entry summed."""
+
+    sign = "sum"
 
     def __init__(self) -> None:
         self.x_shape: Any = None
@@ -130,6 +140,8 @@ class Divide:
     The derivatives are 1 / y and -x / y**2, which is minus the output over y. Every
     entry of a row used the same y, so dy is the sum over the row.
     """
+
+    sign = "÷"
 
     def __init__(self) -> None:
         self.y: Any = None
@@ -157,15 +169,15 @@ class MeanAtLabels:
     The derivative is -1 / batch at the label and 0 elsewhere.
     """
 
+    sign = "− mean at t"
+
     def __init__(self) -> None:
         self.x_shape: Any = None
         self.dtype: Any = None
         self.labels: Any = None
 
     @ieee
-    def forward(
-        self, x: Rows, t: Shaped[np.ndarray, "..."] | int | np.integer
-    ) -> Number:
+    def forward(self, x: Rows, t: Labels) -> Number:
         check_floats("MeanAtLabels", x=x)
         check_rank("MeanAtLabels", "x", x, 1, 2)
         self.x_shape, self.dtype = x.shape, x.dtype
@@ -220,9 +232,7 @@ class SoftmaxWithLossGraph:
         self.log: Any = Log()
         self.mean = MeanAtLabels()
 
-    def forward(
-        self, x: Rows, t: Shaped[np.ndarray, "..."] | int | np.integer
-    ) -> Number:
+    def forward(self, x: Rows, t: Labels) -> Number:
         check_floats("SoftmaxWithLossGraph", x=x)
         z = self.shift.forward(x)
         e = self.exp.forward(z)

@@ -3,16 +3,20 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Shaped
 
-from gradparity.reference.arrays import Float, check_floats, check_rank, check_shape
+from gradparity.reference.arrays import (
+    Float,
+    Labels,
+    Scores,
+    check_floats,
+    check_rank,
+    check_shape,
+)
 from gradparity.reference.functions import to_labels
 from gradparity.reference.gradient import numerical_gradient
 from gradparity.reference.layers import Affine, Relu, SoftmaxWithLoss
 
 Batch = Float[np.ndarray, "*batch in"]
-Scores = Float[np.ndarray, "*batch classes"]
-Labels = Shaped[np.ndarray, "..."] | int | np.integer
 Params = dict[str, Float[np.ndarray, "..."]]
 
 

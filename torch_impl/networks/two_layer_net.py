@@ -1,12 +1,15 @@
-"""The two-layer network as a `torch.nn.Module`; mirrors `reference/networks.py`."""
+"""The two-layer network as a `torch.nn.Module`; mirrors `reference/networks/`."""
 
 from typing import Any
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor
 
 from gradparity.torch_impl.arrays import (
+    Labels,
+    Number,
+    Scores,
     check_floats,
     check_labels,
     check_rank,
@@ -15,8 +18,6 @@ from gradparity.torch_impl.arrays import (
 from gradparity.torch_impl.layers import affine, relu, softmax, softmax_with_loss
 
 Batch = Float[Tensor, "*batch in"]
-Scores = Float[Tensor, "*batch classes"]
-Labels = Shaped[Tensor, "..."]
 Params = dict[str, Float[Tensor, "..."]]
 
 
@@ -68,7 +69,7 @@ class TwoLayerNet(torch.nn.Module):
 
     forward = predict
 
-    def loss(self, x: Batch, t: Labels) -> Float[Tensor, ""]:
+    def loss(self, x: Batch, t: Labels) -> Number:
         """The mean cross entropy over the batch."""
         return softmax_with_loss(self.predict(x), t)
 

@@ -1,4 +1,4 @@
-"""Mini-batch stochastic gradient descent; mirrors `reference/training.py`.
+"""Mini-batch stochastic gradient descent; mirrors `reference/training/`.
 
 The update is `torch.optim.SGD`'s, to the last bit: with `alpha`, PyTorch rounds the product
 and the difference once, where NumPy rounds each.
