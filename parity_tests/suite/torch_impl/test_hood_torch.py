@@ -473,7 +473,7 @@ def test_without_the_modules_with_an_underscore(
 def test_without_the_attributes_with_an_underscore(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hood, "_attributes", lambda node: iter(()))
+    monkeypatch.setattr(f"{hood.__name__}.autograd._attributes", lambda node: iter(()))
     (saved,) = hood.remembered(layers.relu, {"x": X})
     assert saved["name"] == "not available in this version"
     assert (saved["bytes"], saved["same_as"]) == (16, "out")
@@ -527,7 +527,7 @@ def test_leaves_everything_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(x: Any) -> Any:
         raise KeyError(x)
 
-    monkeypatch.setattr(hood, "partial", spied)
+    monkeypatch.setattr(f"{hood.__name__}.running.partial", spied)
     state = torch.get_rng_state()
     for look in (hood.graph, hood.steps, hood.autograd_nodes):
         look(function, inputs, dout)
@@ -550,7 +550,8 @@ def test_leaves_everything_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     def seen(*_: Any) -> None:
         pytest.fail("a mode is still on")
 
-    monkeypatch.setattr(hood, "_where", seen)
+    for module in ("recording", "execution"):
+        monkeypatch.setattr(f"{hood.__name__}.{module}.line_in_source", seen)
     before.sum().backward()
     assert not called, "a hook is still there"
     assert torch.equal(weight.grad, before)
