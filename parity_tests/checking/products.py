@@ -2,7 +2,7 @@
 
 The inputs move in a random direction. `Rout` is how the output then moves, forward mode;
 `Rdx` is how a gradient does, the Hessian of sum(dout * out) times the direction, forward
-mode over reverse (R is Pearlmutter's operator, see `reference/second_order.py`).
+mode over reverse (R is Pearlmutter's operator, see `reference/second_order/`).
 """
 
 import os

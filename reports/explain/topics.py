@@ -20,7 +20,7 @@ class Example:
 
     `reference` is what is read and measured, `drawn` the same taken apart into the nodes
     of the picture; both are classes of `reference.layers`, `hood.nodes` or `networks`.
-    `torch` and `jax` name functions of `layers.py` (for the network, of `networks.py`).
+    `torch` and `jax` name functions of `layers` (for the network, of `networks`).
     `scaled` are the shapes at MNIST's size with a batch of 100.
     """
 
