@@ -29,7 +29,7 @@ FRAMEWORKS = {
     "torch_impl": {"numpy", "jaxtyping", "torch"},
     "jax_impl": {"numpy", "jaxtyping", "jax"},
 }
-FAMILIES = ("arithmetic", "activations", "linear", "losses")
+FAMILIES = sorted(p.stem for p in (ROOT / "reference" / "layers").glob("[a-z]*.py"))
 
 
 def modules(room: str) -> list[Path]:
