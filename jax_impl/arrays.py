@@ -1,10 +1,17 @@
-"""The refusals of `reference/arrays.py`, for JAX arrays."""
+"""The annotations and the refusals of `reference/arrays.py`, for JAX arrays."""
 
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array as JaxArray
+from jaxtyping import Float, Shaped
+
+Number = Float[JaxArray, ""]
+Array = Float[JaxArray, "..."]
+Scores = Float[JaxArray, "*batch classes"]
+Labels = Shaped[JaxArray, "..."]
 
 
 def check_floats(layer: str, **arguments: Any) -> None:

@@ -14,9 +14,9 @@ from gradparity.parity_tests.suite.planted import clear_of_zero, most_drift
 from gradparity.parity_tests.training.agreement import FLOAT64_DRIFT, disagreements
 from gradparity.parity_tests.training.plan import Plan, TrainingDiverged, Trajectory
 from gradparity.parity_tests.training.run import run_trainings, train
+from gradparity.reference.data.mnist_files import DatasetError
 from gradparity.reference.datasets import Dataset
 from gradparity.reference.datasets import load as load_dataset
-from gradparity.reference.mnist_files import DatasetError
 
 
 def data_set(name: str) -> Dataset:

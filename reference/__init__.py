@@ -1,1 +1,1 @@
-"""Backpropagation from scratch in NumPy: the ground truth. Start with `layers.py`."""
+"""Backpropagation from scratch in NumPy: the ground truth. Start with `layers/`."""

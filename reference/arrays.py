@@ -1,4 +1,4 @@
-"""What an array argument may be: the annotation for shapes, and the refusals.
+"""What an array argument may be: the annotations for shapes, and the refusals.
 
 Every layer says with `Float[np.ndarray, "batch in"]` what it takes, and calls the
 functions below to refuse anything else in one sentence that names the argument, what
@@ -8,7 +8,7 @@ was expected and what came.
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import AbstractDtype
+from jaxtyping import AbstractDtype, Shaped
 
 if TYPE_CHECKING:
     from typing import Annotated as Float
@@ -26,6 +26,13 @@ else:
 
 
 Number = int | float | np.inexact
+Array = Float[np.ndarray, "..."]
+Value = Array | Number
+Scores = Float[np.ndarray, "*batch classes"]
+Labels = Shaped[np.ndarray, "..."] | int | np.integer
+
+# At the edges, infinity and NaN are the right answers and no reason to warn.
+ieee = np.errstate(over="ignore", divide="ignore", invalid="ignore")
 
 
 def check_floats(layer: str, **arguments: Any) -> None:

@@ -1,8 +1,8 @@
 """The data sets as networks train on them: MNIST, or else scikit-learn's digits.
 
 What is called to get one is in here. Where MNIST's files lie and whether they are the
-right ones is apart, in `reference.mnist_files`; so is fetching them, in
-`reference.mirrors`.
+right ones is apart, in `reference.data.mnist_files`; so is fetching them, in
+`reference.data.mirrors`.
 """
 
 import hashlib
@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Int, Num
 
 from gradparity.reference.arrays import Float
-from gradparity.reference.mirrors import Progress, fetch_mnist
-from gradparity.reference.mnist_files import (
+from gradparity.reference.data.mirrors import Progress, fetch_mnist
+from gradparity.reference.data.mnist_files import (
     CACHE,
     MNIST_FILES,
     DatasetError,

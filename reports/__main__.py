@@ -4,7 +4,7 @@ The command itself is in `reports.commands.application`, which takes a moment to
 Ctrl-C is obeyed from before that moment on.
 """
 
-from gradparity.reference.cleanup import obey_signals
+from gradparity.reference.data.cleanup import obey_signals
 
 
 def main() -> None:

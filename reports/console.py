@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from gradparity.reference.cleanup import at_end
+from gradparity.reference.data.cleanup import at_end
 
 output = Console()
 errors = Console(stderr=True)

@@ -6,7 +6,12 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from gradparity.reference.cleanup import UNFINISHED, at_end, passing_folder, write_whole
+from gradparity.reference.data.cleanup import (
+    UNFINISHED,
+    at_end,
+    passing_folder,
+    write_whole,
+)
 from gradparity.reference.datasets import Dataset
 
 if TYPE_CHECKING:

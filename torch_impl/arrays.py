@@ -1,8 +1,15 @@
-"""The refusals of `reference/arrays.py`, for tensors."""
+"""The annotations and the refusals of `reference/arrays.py`, for tensors."""
 
 from typing import Any
 
 import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+Number = Float[Tensor, ""]
+Array = Float[Tensor, "..."]
+Scores = Float[Tensor, "*batch classes"]
+Labels = Shaped[Tensor, "..."]
 
 
 def check_floats(layer: str, **arguments: Any) -> None:

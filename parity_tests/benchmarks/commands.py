@@ -20,7 +20,7 @@ from typing import IO, Self
 import psutil
 
 from gradparity.parity_tests.benchmarks.series import Series
-from gradparity.reference.cleanup import at_end
+from gradparity.reference.data.cleanup import at_end
 
 GIB = 2**30
 OFTEN = 0.05  # seconds between two looks at the memory

@@ -24,7 +24,7 @@ from gradparity.parity_tests.benchmarks.loops import CONTENDERS, Contender
 from gradparity.parity_tests.benchmarks.series import Series
 from gradparity.parity_tests.benchmarks.work import SAMPLES
 from gradparity.parity_tests.processes.settings import WAITING, threads
-from gradparity.reference.cleanup import at_end
+from gradparity.reference.data.cleanup import at_end
 
 MICROSECONDS = 1e6
 FEWEST_ROUNDS = 3  # of the sweep, which makes a third of the rounds

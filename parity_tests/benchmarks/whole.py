@@ -32,7 +32,7 @@ from gradparity.parity_tests.processes.settings import WAITING, keep_memory
 from gradparity.parity_tests.training.plan import HIDDEN, TRAINABLE, Plan
 from gradparity.parity_tests.training.run import train
 from gradparity.reference import datasets
-from gradparity.reference.cleanup import passing_folder
+from gradparity.reference.data.cleanup import passing_folder
 
 REPORT, LECTURE = "gradparity report", "lecture's script"
 PEAK, COMPILING = f"{REPORT}, peak memory", f"{REPORT}, compiling JAX"

@@ -225,7 +225,7 @@ def _losses() -> list[Case]:
 
 
 def layer_cases() -> list[Case]:
-    """Every layer's cases, layers in the order of `reference/layers.py`."""
+    """Every layer's cases, layers in the order of `reference/layers/`."""
     return [
         *_add_and_mul(),
         *_fruit(),

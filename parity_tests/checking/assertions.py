@@ -32,7 +32,7 @@ def assert_parity(
             with a parameter `dout` that returns `out` and its gradients, a tuple or a
             dict, of NumPy arrays; or a plain function in PyTorch or JAX, which is
             differentiated. Inputs are passed by position: `(x)`, `(x, W, b)`, `(x, t)`.
-        layer: what it claims to be, by the name in `reference/layers.py`: "Affine".
+        layer: what it claims to be, by the name in `reference/layers/`: "Affine".
         dtypes: in which it is tried: every input has this dtype, one-hot labels included,
             but integer labels; and every result must have it.
         edges: also at 0, infinities, NaN and subnormal numbers, where it saturates, and

@@ -2,7 +2,7 @@
 
 The inputs move in a random direction. `Rout` is how the output then moves, forward mode;
 `Rdx` is how a gradient does, the Hessian of sum(dout * out) times the direction, forward
-mode over reverse (R is Pearlmutter's operator, see `reference/second_order.py`).
+mode over reverse (R is Pearlmutter's operator, see `reference/second_order/`).
 """
 
 import os
@@ -28,8 +28,12 @@ from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.parity_tests.measuring.comparison import Allowed, compare, truth_dtype
 from gradparity.parity_tests.measuring.records import Check, Verdict
 from gradparity.parity_tests.processes.settings import forget_programs
-from gradparity.reference.rounding import Arithmetic, Bounds
-from gradparity.reference.rounding_dual import network_tangent_bounds, tangent_bounds
+from gradparity.reference.rounding import (
+    Arithmetic,
+    Bounds,
+    network_tangent_bounds,
+    tangent_bounds,
+)
 
 START = NETWORK_CASES[0]  # the lecture's network as it is initialised
 EVERY: list[Case | NetworkCase] = [*LAYER_CASES, START]

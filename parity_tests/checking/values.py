@@ -130,7 +130,7 @@ class Prepared:
 def trusted(truth: np.ndarray, bounded: Bounded) -> np.ndarray:
     """The truth; or the value that goes with its bound, where the two cannot both be.
 
-    They come from formulas written down twice, in `layers.py` and in `rounding.py`. If
+    They come from formulas written down twice, in `layers/` and in `rounding/`. If
     the reference is what is wrong, it is the reference that must fail the comparison,
     and not everybody else.
     """

@@ -13,7 +13,7 @@ from gradparity.parity_tests.grading.messages import short
 from gradparity.parity_tests.grading.records import GradedFile
 from gradparity.parity_tests.grading.submission_files import Unusable, find, is_one
 from gradparity.parity_tests.grading.tasks import all_tasks
-from gradparity.reference.cleanup import at_end
+from gradparity.reference.data.cleanup import at_end
 
 __all__ = ["Limits", "Unusable", "grade", "grade_all", "is_class", "submissions"]
 

@@ -28,7 +28,7 @@ from gradparity.parity_tests.grading.confinement import LACKING, Limits
 from gradparity.parity_tests.grading.messages import Malformed, Message, Reader
 from gradparity.parity_tests.grading.outcomes import GRADED, Outcome, Raised, Ran, Task
 from gradparity.parity_tests.grading.submission_files import Unusable, find
-from gradparity.reference.cleanup import at_end
+from gradparity.reference.data.cleanup import at_end
 
 __all__ = ["Limits", "Stopped", "Unusable", "lacking_here", "launch"]
 

@@ -70,6 +70,8 @@ class Submission:
     def module(self, file: Path) -> ModuleType:
         """The one module of a file; it need not have the name of one."""
         parts = file.relative_to(self.root).with_suffix("").parts
+        if parts[-1] == "__init__":  # the module of a package is the package
+            parts = parts[:-1]
         if not any("." in part for part in parts):
             name = ".".join(filter(None, [self._package, *parts]))
             module = importlib.import_module(name)

@@ -103,12 +103,18 @@ def _choices(files: tuple[Path, ...]) -> Iterator[tuple[Path, ...]]:
     def those(wanted: Callable[[Path], bool]) -> tuple[Path, ...]:
         return tuple(file for file in files if wanted(file))
 
-    known = those(lambda file: file.name in KNOWN)
-    near = [f for f in known if all(map(SHELVES.fullmatch, f.parts[:-1]))]
+    known = those(lambda file: _module(file).name in KNOWN)
+    near = [f for f in known if all(map(SHELVES.fullmatch, _module(f).parts[:-1]))]
     for some in (near, known):
-        yield tuple(sorted(some, key=lambda file: KNOWN.index(file.name)))
+        yield tuple(sorted(some, key=lambda file: KNOWN.index(_module(file).name)))
     yield those(lambda file: len(file.parts) == 1)
     yield files
+
+
+def _module(file: Path) -> Path:
+    """The file, or `layers.py` for the `layers/__init__.py` of a package."""
+    package = file.name == "__init__.py" and len(file.parts) > 1
+    return file.parent.with_suffix(".py") if package else file
 
 
 def _near_first(file: Path) -> tuple[int, Path]:

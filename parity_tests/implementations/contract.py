@@ -57,7 +57,7 @@ class Implementation(Protocol):
         """A function of `spellings.py` -> the same with that for every layer."""
 
 
-_broken: dict[str, str] = {}
+_broken: dict[str, str] = {}  # frameworks that are there and cannot be imported: why
 
 
 def framework(name: str) -> Any:

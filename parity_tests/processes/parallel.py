@@ -41,7 +41,7 @@ from gradparity.parity_tests.processes import compiling, settings
 from gradparity.parity_tests.training import forensics
 from gradparity.parity_tests.training.plan import Plan, Trained, in_dtype
 from gradparity.parity_tests.training.run import run_trainings
-from gradparity.reference.cleanup import temporary_folder
+from gradparity.reference.data.cleanup import temporary_folder
 from gradparity.reference.datasets import Dataset
 
 OFTEN = 0.2  # seconds between two looks

@@ -32,7 +32,7 @@ import numpy as np
 
 from gradparity.parity_tests.implementations.contract import Arrays, Implementation
 from gradparity.parity_tests.training.plan import Plan
-from gradparity.reference.cleanup import UNFINISHED, write_whole
+from gradparity.reference.data.cleanup import UNFINISHED, write_whole
 
 RUN = "run.json"
 Software = dict[str, Any]

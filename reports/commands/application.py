@@ -13,7 +13,7 @@ from tempfile import gettempdir
 import typer
 
 from gradparity.parity_tests.processes.settings import WAITING, keep_memory
-from gradparity.reference.cleanup import remove_abandoned
+from gradparity.reference.data.cleanup import remove_abandoned
 from gradparity.reports.commands import (
     bench,
     check,
@@ -78,7 +78,7 @@ def is_refusal(error: Exception) -> bool:
     )
     from gradparity.parity_tests.training.checkpoints import CheckpointError
     from gradparity.parity_tests.training.plan import TrainingDiverged
-    from gradparity.reference.mnist_files import DatasetError
+    from gradparity.reference.data.mnist_files import DatasetError
     from gradparity.reports.explain.function_page import UnusableFunction
     from gradparity.reports.explain.making import UnusableInput
     from gradparity.reports.results import UnreadableResults

@@ -191,7 +191,7 @@ def check_exhaustively(options: Options) -> int:
     return the exit status.
     """
     from gradparity.parity_tests.checking.exhaustive import LAYERS, Run
-    from gradparity.reference.cleanup import at_end
+    from gradparity.reference.data.cleanup import at_end
     from gradparity.reports import runner
     from gradparity.reports.console import note
 

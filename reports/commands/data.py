@@ -30,7 +30,7 @@ def verify(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 @app.command()
 def fetch() -> None:
     """Download MNIST into the user cache, where it is not there already."""
-    from gradparity.reference.mirrors import fetch_mnist
+    from gradparity.reference.data.mirrors import fetch_mnist
     from gradparity.reports.console import download_bars, say
 
     with download_bars() as progress:
@@ -40,7 +40,7 @@ def fetch() -> None:
 
 def state(data_dir: Path | None) -> list[dict[str, str | None]]:
     """A row for each of MNIST's files in every place."""
-    from gradparity.reference.mnist_files import verify_mnist
+    from gradparity.reference.data.mnist_files import verify_mnist
 
     return [
         {

@@ -256,7 +256,7 @@ def open_checkpoints(options: Options, plan: "Plan") -> "Checkpoints | None":
 
 def save_parameters(folder: Path, networks: "dict[str, Trained]") -> None:
     """Write what all trainings end with, by dtype."""
-    from gradparity.reference import parameters
+    from gradparity.reference.networks import parameters
 
     folder.mkdir(parents=True, exist_ok=True)
     for dtype, trained in networks.items():

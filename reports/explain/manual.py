@@ -22,7 +22,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from gradparity.reference.cleanup import write_whole
+from gradparity.reference.data.cleanup import write_whole
 from gradparity.reports.explain.publishing import MARK, address, other
 from gradparity.reports.explain.wording import LANGUAGES, ui
 from gradparity.reports.pages.templating import environment

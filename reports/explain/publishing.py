@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from gradparity.reference.cleanup import write_whole
+from gradparity.reference.data.cleanup import write_whole
 from gradparity.reference.datasets import Dataset
 from gradparity.reports import console, writing
 from gradparity.reports.explain import as_markdown, as_text, drawing, making

@@ -19,8 +19,8 @@ class Example:
     """A function in three languages, on numbers that fit on a page.
 
     `reference` is what is read and measured, `drawn` the same taken apart into the nodes
-    of the picture; both are classes of `reference.layers`, `nodes` or `networks`.
-    `torch` and `jax` name functions of `layers.py` (for the network, of `networks.py`).
+    of the picture; both are classes of `reference.layers`, `hood.nodes` or `networks`.
+    `torch` and `jax` name functions of `layers` (for the network, of `networks`).
     `scaled` are the shapes at MNIST's size with a batch of 100.
     """
 
@@ -171,7 +171,7 @@ TOPICS = {
                 Example(
                     "one",
                     "layers.Affine",
-                    "nodes.AffineGraph",
+                    "hood.nodes.AffineGraph",
                     "affine",
                     {"x": PAIR[0], "W": W, "b": B},
                     [1, 2],
@@ -180,7 +180,7 @@ TOPICS = {
                 Example(
                     "batch",
                     "layers.Affine",
-                    "nodes.AffineGraph",
+                    "hood.nodes.AffineGraph",
                     "affine",
                     {"x": PAIR, "W": W, "b": B},
                     [[1, 2], [-1, 0.5]],
@@ -202,7 +202,7 @@ TOPICS = {
                 Example(
                     "softmax_with_loss",
                     "layers.SoftmaxWithLoss",
-                    "nodes.SoftmaxWithLossGraph",
+                    "hood.nodes.SoftmaxWithLossGraph",
                     "softmax_with_loss",
                     {"x": [[0.3, 2.9, 4.0], [1.0, -0.5, 0.2]], "t": [2, 0]},
                     1,

@@ -1,7 +1,7 @@
 """The page on training: the loop of four steps, with the numbers of its first rounds.
 
 What `page` does for a layer this does for the loop: the same sections, made of the three
-`training.py` as they stand and of a run of their first steps on real images.
+`training/loop.py` as they stand and of a run of their first steps on real images.
 """
 
 import inspect
@@ -164,7 +164,7 @@ def by_hand_blocks(run: TrainingRun, made_by: str) -> Iterator[Block]:
         for _ in run.train(train):
             pass
 
-    place = "reference/training.py"
+    place = "reference/training/loop.py"
     for step in hood.statements(loop):
         file, _, line = step["where"].partition(":")
         for value in values(step) if file == place else ():

@@ -33,7 +33,7 @@ from gradparity.parity_tests.benchmarks.series import Series
 from gradparity.parity_tests.implementations.contract import framework
 from gradparity.parity_tests.measuring.records import BenchRatio
 from gradparity.parity_tests.processes import compiling
-from gradparity.reference.mnist_files import DatasetError
+from gradparity.reference.data.mnist_files import DatasetError
 from gradparity.reports.tables import timings
 
 MB = 10**6
@@ -51,7 +51,7 @@ def wait_for(condition: Callable[[], object]) -> None:
 def no_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("GRADPARITY_DATA", raising=False)
     monkeypatch.setattr(
-        "gradparity.reference.mnist_files.cache_folder", lambda: tmp_path / "none"
+        "gradparity.reference.data.mnist_files.cache_folder", lambda: tmp_path / "none"
     )
 
 
@@ -151,7 +151,7 @@ def test_no_process_outlives_the_one_that_measures_it(tmp_path: Path) -> None:
     measuring = (
         "import sys\n"
         "from gradparity.parity_tests.benchmarks.commands import run\n"
-        "from gradparity.reference.cleanup import obey_signals\n"
+        "from gradparity.reference.data.cleanup import obey_signals\n"
         "obey_signals()\n"
         f"run('it', ['-c', {measured!r}, sys.argv[1]], memory=True)\n"
     )

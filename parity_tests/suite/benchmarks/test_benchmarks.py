@@ -406,7 +406,7 @@ def test_a_process_that_fails_is_told_with_what_it_said_last() -> None:
 def test_no_process_stays_behind(kind: signal.Signals) -> None:
     code = (
         "from gradparity.parity_tests.benchmarks import timing\n"
-        "from gradparity.reference.cleanup import obey_signals\n"
+        "from gradparity.reference.data.cleanup import obey_signals\n"
         "obey_signals()\n"
         "with timing.started(1) as one, timing.started(1) as other:\n"
         "    other.ask(do='forget')\n"

@@ -430,7 +430,7 @@ def test_interrupted_it_prints_what_is_known(
     kind = signal.Signals[name]
     struck = (
         "import signal\n"
-        "from gradparity.reference.cleanup import obey_signals\n"
+        "from gradparity.reference.data.cleanup import obey_signals\n"
         "obey_signals()\n"
         "from parity_tests import exhaustive\n"
         "right, calls = exhaustive.merged, []\n"

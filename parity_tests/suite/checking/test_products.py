@@ -26,8 +26,7 @@ from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.records import Check, Verdict
 from gradparity.parity_tests.suite.support import load_or_skip
 from gradparity.reference import second_order as by_hand
-from gradparity.reference.rounding import Bounded
-from gradparity.reference.rounding_dual import Dual
+from gradparity.reference.rounding import Bounded, Dual
 
 SMALL = [case for case in SMALL_CASES if case.kind == "typical"]
 by_id: Any = {"ids": lambda case: case.id}

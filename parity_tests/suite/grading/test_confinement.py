@@ -225,7 +225,7 @@ GRADER = """
 import sys, tempfile
 from pathlib import Path
 from gradparity.parity_tests.grading.grade import grade_all
-from gradparity.reference.cleanup import obey_signals
+from gradparity.reference.data.cleanup import obey_signals
 tempfile.tempdir = sys.argv[1]
 obey_signals()
 list(grade_all([Path(path) for path in sys.argv[2:]], 2))

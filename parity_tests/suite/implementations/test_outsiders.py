@@ -18,8 +18,8 @@ from gradparity.parity_tests.implementations.contract import Implementation
 from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.records import Training, Verdict
 from gradparity.parity_tests.processes import parallel
+from gradparity.parity_tests.suite.structure import graph, imports
 from gradparity.parity_tests.suite.support import load_or_skip
-from gradparity.parity_tests.suite.test_structure import imported
 from gradparity.parity_tests.training.agreement import (
     FLOAT64_DRIFT,
     disagreements,
@@ -132,8 +132,10 @@ def test_outsiders_share_nothing_with_what_they_are_held_against() -> None:
         and isinstance(call.args[0], ast.Constant)
     }
     assert loaded == {"sklearn", "sklearn.neural_network", "jax", "optax", "torch"}
-    found = imported(tree) - set(sys.stdlib_module_names)
-    assert found == {"numpy", "parity_tests"}
+    found = {module for module, _ in imports(tree)}
+    rest = {module.split(".")[0] for module in found} - {*sys.stdlib_module_names}
+    assert rest == {"numpy", "gradparity"}
+    assert found & {*graph()} == {"gradparity.parity_tests.implementations.contract"}
 
 
 @pytest.mark.parametrize("name", OUTSIDERS)

@@ -416,7 +416,7 @@ def test_steps_as_a_jaxpr_prints_them() -> None:
 def test_steps_say_whose_they_are_and_where_they_come_from() -> None:
     for step in steps("relu")["forward"]:
         assert step["owner"] == "relu"
-        assert re.fullmatch(r"jax_impl/layers\.py:\d+", step["where"])
+        assert re.fullmatch(r"jax_impl/layers/\w+\.py:\d+", step["where"])
     owners = {step["owner"] for part in steps("loss").values() for step in part}
     assert owners == {
         "affine",
@@ -469,7 +469,7 @@ def test_relu_keeps_a_boolean_and_zeros_that_nobody_reads() -> None:
     assert (mask["name"], mask["owner"], mask["dtype"]) == ("gt", "relu", "bool")
     assert (mask["bytes"], mask["same_as"], mask["read"]) == (4, "", True)
     assert (zeros["name"], zeros["read"]) == ("broadcast_in_dim", False)
-    assert mask["where"].startswith("jax_impl/layers.py:")
+    assert mask["where"].startswith("jax_impl/layers/")
     assert mask["variable"] == steps("relu")["forward"][1]["name"]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gradparity.reference.cleanup import (
+from gradparity.reference.data.cleanup import (
     SIGNALS,
     at_end,
     passing_folder,
@@ -49,7 +49,8 @@ def struck(kind: signal.Signals, place: str, folder: Path) -> "tuple[int, str, s
     code = (
         "import signal, sys, time\n"
         "from pathlib import Path\n"
-        "from gradparity.reference.cleanup import at_end, obey_signals, passing_folder\n"
+        "from gradparity.reference.data.cleanup import at_end, obey_signals\n"
+        "from gradparity.reference.data.cleanup import passing_folder\n"
         f"def strike(): signal.raise_signal({int(kind)})\n"
         "obey_signals()\n"
         "with at_end(lambda: print('in order', flush=True)):\n"
@@ -80,7 +81,7 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
     """As under nohup."""
     code = (
         "import signal\n"
-        "from gradparity.reference.cleanup import obey_signals\n"
+        "from gradparity.reference.data.cleanup import obey_signals\n"
         "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
         "obey_signals()\n"
         "signal.raise_signal(signal.SIGHUP)\n"

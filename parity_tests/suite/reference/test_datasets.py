@@ -28,10 +28,9 @@ import numpy as np
 import pytest
 
 from gradparity.parity_tests.suite.support import ROOT
-from gradparity.reference import mirrors
-from gradparity.reference.datasets import load, load_digits, load_mnist
-from gradparity.reference.mirrors import fetch_mnist
-from gradparity.reference.mnist_files import (
+from gradparity.reference.data import mirrors
+from gradparity.reference.data.mirrors import fetch_mnist
+from gradparity.reference.data.mnist_files import (
     MNIST_FILES,
     DatasetError,
     MnistFile,
@@ -40,6 +39,7 @@ from gradparity.reference.mnist_files import (
     find_mnist,
     verify_mnist,
 )
+from gradparity.reference.datasets import load, load_digits, load_mnist
 
 REAL_MNIST = os.environ.get("GRADPARITY_DATA", "")
 REAL_CACHE = cache_folder()
@@ -501,9 +501,9 @@ def test_file_that_cannot_be_replaced_is_good_only_if_it_is_whole(
 
 FETCH = """
 import json, sys
-from gradparity.reference.cleanup import obey_signals
-from gradparity.reference.mirrors import fetch_mnist
-from gradparity.reference.mnist_files import MNIST_FILES, MnistFile
+from gradparity.reference.data.cleanup import obey_signals
+from gradparity.reference.data.mirrors import fetch_mnist
+from gradparity.reference.data.mnist_files import MNIST_FILES, MnistFile
 files = json.loads(sys.argv[1])
 MNIST_FILES.update({name: MnistFile(*file) for name, file in files.items()})
 obey_signals()

@@ -13,7 +13,7 @@ from gradparity.parity_tests.suite.support import load_or_skip
 from gradparity.parity_tests.training.plan import TRAINABLE, Plan, in_dtype
 from gradparity.parity_tests.training.run import train
 from gradparity.reference.datasets import load as load_dataset
-from gradparity.reference.parameters import (
+from gradparity.reference.networks.parameters import (
     LAYOUT,
     NAMES,
     UnreadableParameters,

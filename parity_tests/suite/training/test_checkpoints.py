@@ -27,9 +27,9 @@ from gradparity.parity_tests.training.checkpoints import (
 )
 from gradparity.parity_tests.training.plan import Plan, TrainingDiverged, Trajectory
 from gradparity.parity_tests.training.run import train
-from gradparity.reference.cleanup import UNFINISHED
+from gradparity.reference.data.cleanup import UNFINISHED
 from gradparity.reference.datasets import load as load_dataset
-from gradparity.reference.parameters import load as load_parameters
+from gradparity.reference.networks.parameters import load as load_parameters
 from gradparity.reports.commands.application import main
 
 STEPS = 12

@@ -1,0 +1,37 @@
+"""Products of a layer's Jacobian and Hessian with a direction, by jax.jvp."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+Arrays = dict[str, Any]
+
+
+def jvp(layer: Callable[..., Any], inputs: Arrays, tangents: Arrays) -> Any:
+    """Rout: the Jacobian of a layer times a direction."""
+    moving, still = _split(inputs, tangents)
+    return jax.jvp(lambda m: layer(**m, **still), (moving,), (tangents,))[1]
+
+
+def hvp(
+    layer: Callable[..., Any],
+    inputs: Arrays,
+    dout: Any,
+    tangents: Arrays,
+    Rdout: Any,
+) -> Arrays:
+    """R{dx} of every input: the Hessian of sum(dout * out) times a direction."""
+    moving, still = _split(inputs, tangents)
+
+    def backward(moving: Arrays, dout: Any) -> Arrays:
+        back = jax.vjp(lambda m: layer(**m, **still), moving)[1]
+        return back(dout)[0]
+
+    return jax.jvp(backward, (moving, dout), (tangents, Rdout))[1]
+
+
+def _split(inputs: Arrays, tangents: Arrays) -> tuple[Arrays, Arrays]:
+    """The inputs that move, in the order of the tangents, and the others."""
+    still = {name: value for name, value in inputs.items() if name not in tangents}
+    return {name: inputs[name] for name in tangents}, still

@@ -1,0 +1,86 @@
+"""Mini-batch stochastic gradient descent; mirrors `reference/training/`.
+
+The loop between two stops is one compiled program (`lax.scan` over the mini-batches),
+so that Python is not in the way of every step.
+"""
+
+from collections.abc import Collection, Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float, Int
+
+from gradparity.jax_impl.networks import Params, accuracy, from_params, loss
+
+NumpyParams = dict[str, Float[np.ndarray, "..."]]
+Stop = tuple[int, NumpyParams, Float[np.ndarray, "steps"], tuple[float, float] | None]
+
+# XLA compiles one program for each length of scan; any distance is a sum of these.
+SCAN_LENGTHS = (100, 10, 1)
+
+
+@jax.jit
+def run_steps(
+    params: Params,
+    x_train: Float[Array, "samples in"],
+    t_train: Int[Array, "samples"],
+    batches: Int[Array, "steps batch"],
+    learning_rate: float | Array,
+) -> tuple[Params, Float[Array, "steps"]]:
+    """The parameters after these steps, and the loss of each before its update.
+
+    The data set is an argument, not closed over: it would be compiled in as a constant.
+    """
+
+    def step(
+        params: Params, batch: Int[Array, "batch"]
+    ) -> tuple[Params, Float[Array, ""]]:
+        x, t = x_train[batch], t_train[batch]  # 1. choose a mini-batch
+        batch_loss, gradients = jax.value_and_grad(loss)(params, x, t)  # 2. gradient
+        updated = {k: params[k] - learning_rate * gradients[k] for k in params}  # 3.
+        return updated, batch_loss  # 4. repeat
+
+    return jax.lax.scan(step, params, batches)
+
+
+def train(
+    params: NumpyParams,
+    train_set: tuple[Float[np.ndarray, "samples in"], Int[np.ndarray, "samples"]],
+    test_set: tuple[Float[np.ndarray, "tests in"], Int[np.ndarray, "tests"]],
+    batches: Int[np.ndarray, "steps batch"],
+    learning_rate: float = 0.1,
+    *,
+    stops: Collection[int] = (),
+    evaluate: Collection[int] = (),
+) -> Iterator[Stop]:
+    """Train from `params` on the given mini-batches; arguments and what is yielded as
+    in the reference. The 64-bit mode is on while this runs, and only then.
+    """
+    steps = len(batches)
+    wanted = sorted({step for step in stops if 0 < step < steps} | {steps})
+    with jax.enable_x64(True):
+        state = from_params(params)
+        train_arrays, test_arrays = jax.device_put((train_set, test_set))
+        indices = jax.device_put(batches)
+        rate = jnp.asarray(learning_rate, state["W1"].dtype)
+    done = 0
+    for stop in wanted:
+        with jax.enable_x64(True):  # not across a yield: that is the caller's time
+            pieces = []
+            for length in SCAN_LENGTHS:
+                while stop - done >= length:
+                    piece = indices[done : done + length]
+                    state, losses = run_steps(state, *train_arrays, piece, rate)
+                    pieces.append(losses)
+                    done += length
+            accuracies = None
+            if stop in evaluate:
+                accuracies = (
+                    accuracy(state, *train_arrays),
+                    accuracy(state, *test_arrays),
+                )
+            reached = {name: np.array(value) for name, value in state.items()}
+            all_losses = np.concatenate([np.asarray(piece) for piece in pieces])
+        yield stop, reached, all_losses, accuracies

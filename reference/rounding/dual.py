@@ -1,0 +1,155 @@
+"""The rounding bounds of derivatives, from the same rules.
+
+A `Dual` is a `Bounded` that moves: with it goes its derivative along a direction, which
+has a bound of its own. Every operation of `Bounded` is here with its derivative, so that
+the rules in `rules/` take Duals as they are: a rule that bounds `out` and `dx` then
+bounds R{out} and R{dx} as well, the Jacobian-vector and the Hessian-vector product, and
+no layer's formula is written down twice.
+
+Where a derivative can be arranged in more than one way, the larger bound holds.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradparity.reference.rounding.bounded import Bounded, Bounds, Values
+from gradparity.reference.rounding.floating_point import Arithmetic
+
+
+@dataclass(frozen=True, eq=False)
+class Dual(Bounded):
+    """A value, and its derivative along a direction, `tangent`."""
+
+    tangent: Bounded
+
+    @classmethod
+    def of(cls, primal: Bounded, tangent: Bounded) -> "Dual":
+        return cls(primal.value, primal.error, primal.arithmetic, tangent)
+
+    @classmethod
+    def moving(cls, value: Any, direction: Any, arithmetic: Arithmetic) -> "Dual":
+        """A given number that moves in a given direction."""
+        return cls.of(
+            Bounded.exact(value, arithmetic), Bounded.exact(direction, arithmetic)
+        )
+
+    @property
+    def primal(self) -> Bounded:
+        return Bounded(self.value, self.error, self.arithmetic)
+
+    @property
+    def moves(self) -> bool:
+        """Whether any of it does."""
+        return bool(np.any(self.tangent.value) or np.any(self.tangent.error))
+
+    def constant(self, value: Any) -> "Dual":
+        """A number that does not move."""
+        return self.moving(value, np.zeros_like(value), self.arithmetic)
+
+    def rounded(self, n: Any = 1, underflows: Any = 0) -> "Dual":
+        primal, tangent = self.primal, self.tangent
+        return self.of(primal.rounded(n, underflows), tangent.rounded(n, underflows))
+
+    def __add__(self, other: Any) -> "Dual":
+        return self.of(self.primal + other.primal, self.tangent + other.tangent)
+
+    def __neg__(self) -> "Dual":
+        return self.of(-self.primal, -self.tangent)
+
+    def __sub__(self, other: Any) -> "Dual":
+        return self + -other
+
+    def __mul__(self, other: Any) -> "Dual":
+        x, y = self.primal, other.primal
+        return self.of(x * y, self.tangent * y + x * other.tangent)
+
+    def __truediv__(self, other: Any) -> "Dual":
+        """R{x / y} = (Rx - (x / y) Ry) / y, or Rx / y - x Ry (1 / y**2)."""
+        x, y = self.primal, other.primal
+        quotient = x / y
+        joined = (self.tangent - quotient * other.tangent) / y
+        square = (y * y).reciprocal()
+        apart = self.tangent / y - x * other.tangent * square
+        return self.of(quotient, joined.either(apart))
+
+    def over(self, n: int) -> "Dual":
+        return self.of(self.primal.over(n), self.tangent.over(n))
+
+    def reciprocal(self) -> "Dual":
+        return self.constant(1.0) / self
+
+    def matmul(self, other: Any, plus: Any = None) -> "Dual":
+        """Two products and a further term, added in any order; 0 adds nothing, and no
+        rounding either.
+        """
+        x, y = self.primal, other.primal
+        terms = [x.matmul(other.tangent)]
+        if self.moves:
+            terms.append(self.tangent.matmul(y))
+        if plus is None:
+            return self.of(x.matmul(y), total(terms))
+        return self.of(x.matmul(y, plus.primal), total([*terms, plus.tangent]))
+
+    def sum(self, axis: int | None = None, keepdims: bool = False) -> "Dual":
+        primal, tangent = self.primal, self.tangent
+        return self.of(primal.sum(axis, keepdims), tangent.sum(axis, keepdims))
+
+    def exp(self) -> "Dual":
+        value = self.primal.exp()
+        return self.of(value, self.tangent * value)
+
+    def log(self) -> "Dual":
+        return self.of(self.primal.log(), self.tangent / self.primal)
+
+    def sigmoid(self) -> "Dual":
+        """By y (1 - y), where 1 - y is wrong by a rounding of 1 when y is near it: that
+        is more than e / (1 + e)**2 is, and all have it.
+        """
+        y = self.primal.sigmoid()
+        return self.of(y, self.tangent * (y.constant(1.0) - y) * y)
+
+    @property
+    def given(self) -> "Dual":
+        """Itself: its errors are passed on operation by operation."""
+        return self
+
+    def inheriting(self, of: Any, *slope: Values) -> "Dual":
+        return self
+
+    def gate(self, y: Any) -> "Dual":
+        """The mask does not move: its derivative is 0, at the kink too."""
+        return self.of(self.primal.gate(y.primal), self.primal.gate(y.tangent))
+
+    def relu(self) -> "Dual":
+        return self.of(self.primal.relu(), self.primal.gate(self.tangent))
+
+    def where(self, condition: Values, other: Any) -> "Dual":
+        return self.of(
+            self.primal.where(condition, other.primal),
+            self.tangent.where(condition, other.tangent),
+        )
+
+    def map(self, rearrange: Callable[[Values], Values]) -> "Dual":
+        return self.of(self.primal.map(rearrange), self.tangent.map(rearrange))
+
+    def either(self, other: Any) -> "Dual":
+        return self.of(
+            self.primal.either(other.primal), self.tangent.either(other.tangent)
+        )
+
+
+def total(terms: list[Bounded]) -> Bounded:
+    """The sum of arrays, in any order."""
+    shape = np.broadcast_shapes(*(term.value.shape for term in terms))
+    values, errors = (
+        np.stack([np.broadcast_to(part, shape) for part in parts])
+        for parts in zip(*((term.value, term.error) for term in terms), strict=True)
+    )
+    return terms[0].exactly(values, errors).sum(axis=0)
+
+
+def tangents_of(found: Any) -> Bounds:
+    return {"R" + quantity: dual.tangent for quantity, dual in found.items()}

@@ -1,0 +1,37 @@
+"""Products of a layer's Jacobian and Hessian with a direction, by torch.func."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+Tensors = dict[str, Any]
+
+
+def jvp(layer: Callable[..., Any], inputs: Tensors, tangents: Tensors) -> Any:
+    """Rout: the Jacobian of a layer times a direction."""
+    moving, still = _split(inputs, tangents)
+    return torch.func.jvp(lambda m: layer(**m, **still), (moving,), (tangents,))[1]
+
+
+def hvp(
+    layer: Callable[..., Any],
+    inputs: Tensors,
+    dout: Any,
+    tangents: Tensors,
+    Rdout: Any,
+) -> Tensors:
+    """R{dx} of every input: the Hessian of sum(dout * out) times a direction."""
+    moving, still = _split(inputs, tangents)
+
+    def backward(moving: Tensors, dout: Any) -> Tensors:
+        back: Any = torch.func.vjp(lambda m: layer(**m, **still), moving)[1]
+        return back(dout)[0]
+
+    return torch.func.jvp(backward, (moving, dout), (tangents, Rdout))[1]
+
+
+def _split(inputs: Tensors, tangents: Tensors) -> tuple[Tensors, Tensors]:
+    """The inputs that move, in the order of the tangents, and the others."""
+    still = {name: value for name, value in inputs.items() if name not in tangents}
+    return {name: inputs[name] for name in tangents}, still
