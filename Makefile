@@ -18,7 +18,7 @@ bench-layers: export OPENBLAS_THREAD_TIMEOUT ?= 20
 # alone, they are faster if they do not sleep.
 test test-deep test-browser: export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: report test docs test-deep test-browser lint format bench bench-layers published elementary lock clean help
+.PHONY: report test docs test-deep test-browser test-stacks lint format bench bench-layers published elementary lock clean help
 
 report: $(INSTALLED) ## run the suite and write gradparity-report/
 	$(BIN)/gradparity report
@@ -37,6 +37,10 @@ test-deep: $(INSTALLED) ## 10,000 random cases a layer, and what else takes long
 
 test-browser: $(INSTALLED) ## the report and the pages in Chromium, which must be installed
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "browser and not deep"
+
+STACKS ?=
+test-stacks: $(INSTALLED) ## on the oldest and the newest versions of everything (STACKS=newest)
+	$(BIN)/python .ci/stacks.py $(STACKS)
 
 lint: $(INSTALLED) ## formatting, lint, types
 	$(BIN)/ruff format --check .
@@ -64,15 +68,17 @@ elementary: $(INSTALLED) ## measure exp and log anew, for the rounding bounds (h
 	$(BIN)/python -m gradparity.parity_tests.measuring.elementary
 
 # torch's CUDA libraries are left out: torch itself pins them, where its build needs any.
-lock: ## renew requirements.lock (needs uv)
+# Where Python 3.11 cannot have what newer ones can, as of JAX and NumPy, there are two lines.
+lock: $(INSTALLED) ## renew requirements.lock
 	{ sed -n '/^#/p' requirements.lock; \
-	  uv pip compile --universal --python-version 3.11 --fork-strategy fewest \
-	    --extra dev --no-header --no-annotate --constraint constraints.txt pyproject.toml \
+	  $(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy requires-python \
+	    --prerelease disallow --extra dev --no-header --no-annotate \
+	    --constraint constraints.txt pyproject.toml \
 	  | grep -Ev '^(nvidia-|cuda-|triton)'; } > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 
 clean: ## remove what make has made
-	rm -rf $(VENV) gradparity-report gradparity-docs .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
+	rm -rf $(VENV) .stacks gradparity-report gradparity-docs .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list

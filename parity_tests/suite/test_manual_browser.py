@@ -19,7 +19,7 @@ from gradparity.parity_tests.suite.browsing import (
     visits,
 )
 from gradparity.reports.explain import manual
-from gradparity.reports.explain.words import LANGUAGES
+from gradparity.reports.explain.wording import LANGUAGES
 
 pytestmark = pytest.mark.browser
 DOCS = (

@@ -94,8 +94,8 @@ def environment_table(environment: Environment) -> Table:
         for name, count in environment.threads.items()
         if count is not None
     ]
-    for known in (environment.packages, environment.switches):
-        rows += [[name, value] for name, value in known.items()]
+    further = environment.packages | environment.switches
+    rows += [[name, value] for name, value in further.items()]
     rows += [
         [f"implementation: {name}", module]
         for name, module in environment.announced.items()
