@@ -6,10 +6,12 @@ how precisely it was asked to multiply matrices.
 """
 
 import sys
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.implementations.contract import framework
 from gradparity.parity_tests.measuring.elementary import ulps
 from gradparity.reference.rounding import Arithmetic
 
@@ -59,3 +61,13 @@ def product_u(framework: str) -> float:
         precision = str(module.config.jax_default_matmul_precision or "high")
         return PRODUCTS.get(precision.lower(), 2**-8)
     return 0.0
+
+
+@cache
+def fuses() -> bool:
+    """Return whether XLA compiles a product and a sum to one FMA, as it does where the
+    processor has that: the product, which overflows alone, is not rounded then.
+    """
+    jax, largest = framework("jax"), np.finfo(np.float32).max
+    product_and_sum = jax.jit(lambda a, b, c: a * b + c)
+    return bool(product_and_sum(largest, np.float32(2), np.float32(-np.inf)) < 0)
