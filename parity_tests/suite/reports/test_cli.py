@@ -295,7 +295,8 @@ def test_report_is_whole_and_reads_back(
     assert set(raw) == {
         *("schema_version", "environment", "checks"),
         *("training", "divergences", "truth", "exhaustive", "summary"),
-        *("elementary", "partings", "together", "outsiders", "seeds", "bands", "bench"),
+        *("elementary", "partings", "together", "outsiders", "untrained"),
+        *("seeds", "bands", "bench"),
     }
     assert results.environment.dataset is not None
     assert results.environment.dataset.name == "digits"
