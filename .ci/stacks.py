@@ -27,11 +27,12 @@ FAST = (
     *("parameters", "reference", "results", "rounding", "second_order", "training"),
 )
 GRADPARITY = ["-m", "gradparity.reports"]
+SHORT = ["--steps=200", "--dataset=digits"]
 STEPS = {
     "check": [*GRADPARITY, "check", "--implementations=all"],
     "edges": [*GRADPARITY, "check", "--edges"],
-    "report": [*GRADPARITY, "report", "--steps=200", "--output=.stacks/report"],
-    "train": [*GRADPARITY, "train", "--implementations=all", "--steps=200"],
+    "report": [*GRADPARITY, "report", *SHORT, "--output=.stacks/report"],
+    "train": [*GRADPARITY, "train", *SHORT, "--implementations=all"],
     "explain": [*GRADPARITY, "explain", "--all", "--output=.stacks/docs"],
     "grade": [*GRADPARITY, "grade", "reference/layers.py"],
     "help": [*GRADPARITY, "check", "--help"],

@@ -554,11 +554,11 @@ SIGMOID = [
         where="y, if exp(-x) is next to overflowing",
         when=lambda x, out: (out == 0) & (x < -709.782711) & np.isfinite(np.exp(-x)),
         returns={("torch",): 0.0},
-        why="Up to 2.7, PyTorch's exp in vectors of float64 is that of a SLEEF which takes "
+        why="Up to 2.6, PyTorch's exp in vectors of float64 is that of a SLEEF which takes "
         "everything above 709.7827111 for an overflow, 2e-6 before it is one.",
         source=EXP_OVERFLOWS_EARLY,
         dtypes=("float64",),
-        versions={"torch": "<2.8"},
+        versions={"torch": "<2.7"},
     ),
     Documented(
         id="sigmoid-comes-to-subnormal",

@@ -500,6 +500,7 @@ def test_env_prints_versions_and_switches(tmp_path: Path, called: Called) -> Non
     found = json.loads(done.stdout)
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))
     assert found["switches"]["JAX_ENABLE_X64"] == "1"
+    assert {"scipy", "scikit-learn", "typer", "rich"} <= found["packages"].keys()
     assert found["threads"]["torch"] >= 1
     assert "torch" in called("env").stdout
 

@@ -417,6 +417,13 @@ def test_checks_are_bookkeeping_and_what_is_computed_is_not() -> None:
     assert [node["op"] for node in graph["nodes"]] == ["cross_entropy"]
 
 
+def test_a_detach_of_what_was_just_detached_is_not_shown_again() -> None:
+    """As PyTorch 2.6 runs every detach."""
+    x = np.ones(3)
+    steps = hood.steps(lambda x: x.detach().detach() * x, {"x": x}, x)["forward"]
+    assert [step["code"] for step in steps] == ["aten::detach(x)", "aten::mul(x, x)"]
+
+
 def test_what_memory_is_extra() -> None:
     def kept(function: Any) -> dict[str, tuple[int, str]]:
         saved = hood.remembered(function, {"x": X})
