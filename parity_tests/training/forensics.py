@@ -43,6 +43,7 @@ from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.parity_tests.measuring.records import Apart, Parting, Together
 from gradparity.parity_tests.training.plan import Plan, Trained, Trajectory, in_dtype
 from gradparity.reference.layers import Relu
+from gradparity.reference.networks import two_layer_net
 from gradparity.reference.rounding import Arithmetic, network_bounds, step_bounds
 
 LATER = (1, 10, 50)  # so many steps after the parting, the gap is told again
@@ -74,7 +75,7 @@ class Watch(LectureStyle):
         """As `reference.training.train`."""
         relu = NotingRelu()
         stops = self.plain(params, *arguments, **options)
-        with patch.object(self.networks, "Relu", lambda: relu):
+        with patch.object(two_layer_net, "Relu", lambda: relu):
             first = next(stops)  # the network is built by now
         yield first
         yield from stops
