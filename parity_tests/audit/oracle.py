@@ -5,8 +5,8 @@ exponents, nothing overflows and no form of a formula is better than another, so
 plainest will do; and a derivative is a central difference, so that no backward formula is
 written down a second time.
 
-Arrays are NumPy's, of mpmath's numbers (dtype object). A function has the name of its
-layer, and the layer's inputs as its arguments.
+Arrays are NumPy's, of mpmath's numbers (dtype object). A formula has the layer's
+inputs as its arguments.
 """
 
 from collections.abc import Callable
@@ -16,11 +16,7 @@ import numpy as np
 from mpmath import mp
 
 from gradparity.parity_tests.catalogue.case import Case, NetworkCase
-from gradparity.parity_tests.implementations.contract import (
-    Arrays,
-    differentiable,
-    function_name,
-)
+from gradparity.parity_tests.implementations.contract import Arrays, differentiable
 
 DIGITS = 100
 STEP = mp.mpf(10) ** -25  # relative: the error is of its square, and 50 digits are left
@@ -64,9 +60,6 @@ def sigmoid(x: Exact) -> Exact:
     return 1 / (1 + exp(-x))
 
 
-sigmoid_graph = sigmoid
-
-
 def affine(x: Exact, W: Exact, b: Exact) -> Exact:
     return x.reshape(len(x), -1) @ W + b
 
@@ -89,6 +82,26 @@ def two_layer_net(
     return softmax_with_loss(affine(relu(affine(x, W1, b1)), W2, b2), t)
 
 
+FORMULAS: dict[str, Callable[..., Any]] = {
+    "AddLayer": add_layer,
+    "MulLayer": mul_layer,
+    "BuyFruit": buy_fruit,
+    "Relu": relu,
+    "Negate": negate,
+    "Exp": exp,
+    "Log": log,
+    "PlusOne": plus_one,
+    "Reciprocal": reciprocal,
+    "SigmoidGraph": sigmoid,
+    "Sigmoid": sigmoid,
+    "Affine": affine,
+    "Softmax": softmax,
+    "CrossEntropy": cross_entropy,
+    "SoftmaxWithLoss": softmax_with_loss,
+    "TwoLayerNet": two_layer_net,
+}
+
+
 def results(case: Case | NetworkCase) -> dict[str, Exact]:
     """The output (of the network: the loss) and every gradient.
 
@@ -102,7 +115,7 @@ def results(case: Case | NetworkCase) -> dict[str, Exact]:
         )
     else:
         given, dout, out = case.inputs, case.dout, "out"
-    function: Callable[..., Any] = globals()[function_name(case.layer)]
+    function = FORMULAS[case.layer]
     with mp.workdps(DIGITS):
         inputs = {k: v if k == "t" else to_exact(v) for k, v in given.items()}
         found = {out: np.asarray(function(*inputs.values()))}

@@ -7,10 +7,13 @@ difference to what it is derived from. The frameworks are imported when one is u
 """
 
 from gradparity.parity_tests.mutants import (  # noqa: F401
+    activations,
+    arithmetic,
     functions,
     jax_layers,
+    linear,
+    losses,
     networks,
-    numpy_layers,
     torch_layers,
     training,
 )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gradparity.parity_tests.mutants.mutant import mistakes
-from gradparity.parity_tests.mutants.numpy_layers import BOOK, GITHUB
+from gradparity.parity_tests.mutants.sources import BOOK, GITHUB
 from gradparity.reference.functions import at_labels, to_labels
 from gradparity.reference.functions import cross_entropy_error as right_loss
 from gradparity.reference.functions import sigmoid as right_sigmoid

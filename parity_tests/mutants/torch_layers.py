@@ -4,12 +4,10 @@ from typing import Any
 
 from gradparity.parity_tests.mutants.lazily import F, torch
 from gradparity.parity_tests.mutants.mutant import mistakes
+from gradparity.parity_tests.mutants.sources import TORCH_CROSS_ENTROPY
 
 mistake = mistakes("torch")
 TORCH = "https://github.com/pytorch/pytorch/issues/"
-CROSS_ENTROPY = (
-    "https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html"
-)
 
 
 def one_hot(t: Any, x: Any) -> Any:
@@ -175,7 +173,7 @@ def reduction_sum(x: Any, t: Any) -> Any:
     return F.cross_entropy(x, labels(t, x), reduction="sum")
 
 
-@mistake("SoftmaxWithLoss", CROSS_ENTROPY)
+@mistake("SoftmaxWithLoss", TORCH_CROSS_ENTROPY)
 def softmax_before_cross_entropy(x: Any, t: Any) -> Any:
     """Hands probabilities to cross_entropy, which takes their softmax once more."""
     return F.cross_entropy(torch.softmax(x, dim=-1), labels(t, x))

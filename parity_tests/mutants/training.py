@@ -9,12 +9,9 @@ from gradparity.parity_tests.implementations.loop import NumpyLoop
 from gradparity.parity_tests.mutants.lazily import F, jax, jnp, torch
 from gradparity.parity_tests.mutants.loops import JaxLoop, TorchLoop, jax_networks
 from gradparity.parity_tests.mutants.mutant import mistakes
+from gradparity.parity_tests.mutants.sources import GITHUB, TORCH_CROSS_ENTROPY
 from gradparity.reference.networks import TwoLayerNet
 
-GITHUB = "https://github.com/"
-CROSS_ENTROPY = (
-    "https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html"
-)
 ZERO_GRAD = "https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html"
 JAX_FAQ = "https://docs.jax.dev/en/latest/faq.html"
 
@@ -282,7 +279,7 @@ class LossSummedOverTheBatch(TorchLoop):
         return F.cross_entropy(self.network(x), t, reduction="sum")
 
 
-@torch_mistake("TwoLayerNet", CROSS_ENTROPY)
+@torch_mistake("TwoLayerNet", TORCH_CROSS_ENTROPY)
 class DoubleSoftmax(TorchLoop):
     """Hands probabilities to cross_entropy, which takes their softmax once more."""
 

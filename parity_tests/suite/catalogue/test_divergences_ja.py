@@ -1,7 +1,7 @@
 """The divergences explained for students, in Japanese and, where needed, in English.
 
-The rules stay in `divergences.py`. Here it is held that each has its paragraph, and that
-none is left of a rule that has gone.
+The rules stay in `catalogue/divergences/`. Here it is held that each has its paragraph,
+and that none is left of a rule that has gone.
 """
 
 import re
