@@ -156,7 +156,7 @@ def test_train_has_a_row_for_each_and_says_which_is_missing(tmp_path: Path) -> N
     command = [
         sys.executable,
         "-m",
-        "gradparity.reports",
+        "gradparity",
         "train",
         *names,
         "--dataset",
