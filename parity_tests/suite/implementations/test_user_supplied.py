@@ -386,7 +386,7 @@ def test_a_file_a_module_and_what_is_announced(
 def test_a_function_in_a_file_can_be_explained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gradparity.reports.explain.function_page import UnusableFunction
+    from gradparity.reports.explain import UnusableFunction
     from gradparity.reports.explain.function_page import load as load_function
 
     path = tmp_path / "of_mine.py"
@@ -425,9 +425,7 @@ class Affine(layers.Affine): pass
 class Relu(layers.Relu): pass
 class SoftmaxWithLoss(layers.SoftmaxWithLoss): pass
 """
-LAUNCHED = (
-    "import sys; del sys.path[0]; from gradparity.reports.cli import main; main()"
-)
+LAUNCHED = "import sys; del sys.path[0]; from gradparity.__main__ import main; main()"
 
 
 def launched(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
