@@ -8,6 +8,9 @@ else
 BIN := $(VENV)/bin
 endif
 INSTALLED := $(VENV)/installed
+# The folders under the one name that they are imported by: what mypy and editors read.
+LINKS := $(VENV)/links/gradparity
+ROOMS := reference torch_impl jax_impl parity_tests reports
 
 # NumPy's OpenBLAS lets its threads wait without sleeping, and others wait for them. The
 # command shortens that for itself (parity_tests/processes/settings.py); pytest is not the command. The
@@ -45,7 +48,14 @@ test-stacks: $(INSTALLED) ## on the oldest and the newest versions of everything
 lint: $(INSTALLED) ## formatting, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+ifeq ($(OS),Windows_NT)
+	@echo Types are not checked on Windows: mypy reads the folders through symbolic links.
+else
+	@mkdir -p $(LINKS)
+	@for room in $(ROOMS); do ln -sfn ../../../$$room $(LINKS)/$$room; done
+	@for file in __init__.py __main__.py py.typed; do ln -sf ../../../reports/face/$$file $(LINKS)/; done
 	$(BIN)/mypy
+endif
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

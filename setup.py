@@ -7,6 +7,7 @@ that a package's folder holds modules that stay at home, and tests do.
 from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
+FACE = "face"
 ROOMS = ("reference", "torch_impl", "jax_impl", "parity_tests", "reports")
 
 
@@ -23,13 +24,17 @@ class WithoutTests(build_py):
 
 setup(
     package_dir={
-        "gradparity": "reports/face",
+        "gradparity": f"reports/{FACE}",
         **{f"gradparity.{room}": room for room in ROOMS},
     },
     packages=[
         "gradparity",
         *(f"gradparity.{room}" for room in ROOMS),
-        *(f"gradparity.{room}.{sub}" for room in ROOMS for sub in find_packages(room)),
+        *(
+            f"gradparity.{room}.{sub}"
+            for room in ROOMS
+            for sub in find_packages(room, exclude=[FACE])
+        ),
     ],
     cmdclass={"build_py": WithoutTests},
 )

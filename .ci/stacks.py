@@ -22,11 +22,15 @@ STACKS = {
     "newest": ("3.13", "--resolution=highest"),
 }
 FAST = (
-    *("checkpoints", "cli", "edges", "explain", "hood_jax"),
-    *("hood_reference", "hood_torch", "layers", "network", "outsiders", "own"),
-    *("parameters", "reference", "results", "rounding", "second_order", "training"),
+    *("test_layers.py", "test_network.py", "test_training.py"),
+    *("suite/catalogue/test_edges.py", "suite/checking/test_products.py"),
+    *("suite/implementations", "suite/jax_impl", "suite/torch_impl"),
+    *("suite/reference/test_hood_reference.py", "suite/reference/test_parameters.py"),
+    *("suite/reference/test_reference.py", "suite/reference/test_rounding.py"),
+    *("suite/reports/test_cli.py", "suite/reports/test_explain.py"),
+    *("suite/reports/test_results.py", "suite/training/test_checkpoints.py"),
 )
-GRADPARITY = ["-m", "gradparity.reports"]
+GRADPARITY = ["-m", "gradparity"]
 SHORT = ["--steps=200", "--dataset=digits"]
 STEPS = {
     "check": [*GRADPARITY, "check", "--implementations=all"],
@@ -34,11 +38,11 @@ STEPS = {
     "report": [*GRADPARITY, "report", *SHORT, "--output=.stacks/report"],
     "train": [*GRADPARITY, "train", *SHORT, "--implementations=all"],
     "explain": [*GRADPARITY, "explain", "--all", "--output=.stacks/docs"],
-    "grade": [*GRADPARITY, "grade", "reference/layers.py"],
+    "grade": [*GRADPARITY, "grade", "parity_tests/submissions/lecture"],
     "help": [*GRADPARITY, "check", "--help"],
     "tests": [
         *("-m", "pytest", "-q", "-m", "not browser and not deep"),
-        *(f"parity_tests/test_{name}.py" for name in FAST),
+        *(f"parity_tests/{path}" for path in FAST),
     ],
 }
 
@@ -63,7 +67,15 @@ def install(name: str, python: str, which: str) -> Path:
         uv("venv", "--python", python, str(place))
     versions = f"{place}.txt"
     uv(
-        *("pip", "compile", "--python", str(inside), "--extra=test", which),
+        *(
+            "pip",
+            "compile",
+            "--python",
+            str(inside),
+            "--extra=all",
+            "--extra=test",
+            which,
+        ),
         *("--no-header", "pyproject.toml", "--output-file", versions),
     )
     uv("pip", "sync", "--python", str(inside), versions)

@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="all",
         help="names, package.module, path/to/file.py; or all",
     )
-    group.addoption("--dtype", default=",".join(DTYPES), help="float64, float32")
+    group.addoption("--dtype", default=",".join(DTYPES), help=", ".join(DTYPES))
     group.addoption(
         "--xfails-file",
         metavar="FILE",

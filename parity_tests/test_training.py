@@ -10,8 +10,9 @@ import pytest
 
 from gradparity.parity_tests.implementations.contract import Implementation
 from gradparity.parity_tests.implementations.registry import load
+from gradparity.parity_tests.measuring.dtypes import FLOAT64_DRIFT
 from gradparity.parity_tests.suite.planted import clear_of_zero, most_drift
-from gradparity.parity_tests.training.agreement import FLOAT64_DRIFT, disagreements
+from gradparity.parity_tests.training.agreement import disagreements
 from gradparity.parity_tests.training.plan import Plan, TrainingDiverged, Trajectory
 from gradparity.parity_tests.training.run import run_trainings, train
 from gradparity.reference.data.mnist_files import DatasetError

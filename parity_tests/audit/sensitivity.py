@@ -26,15 +26,17 @@ from gradparity.parity_tests.checking.values import Prepared, check, raised_by
 from gradparity.parity_tests.grading.exercise import exercise
 from gradparity.parity_tests.grading.findings import Findings
 from gradparity.parity_tests.grading.tasks import tasks_of
+from gradparity.parity_tests.implementations.backends import BACKENDS, UNKNOWN, Backend
 from gradparity.parity_tests.implementations.contract import (
     Implementation,
     NotInstalled,
 )
 from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.comparison import Allowed
+from gradparity.parity_tests.measuring.dtypes import FLOAT64_DRIFT
 from gradparity.parity_tests.measuring.records import Check, MutantResult, Verdict
 from gradparity.parity_tests.mutants import MUTANTS, Mutant
-from gradparity.parity_tests.training.agreement import FLOAT64_DRIFT, disagreement
+from gradparity.parity_tests.training.agreement import disagreement
 from gradparity.parity_tests.training.plan import Plan, Trajectory
 from gradparity.parity_tests.training.run import train
 
@@ -42,7 +44,7 @@ TRAINING = "TwoLayerNet/training"
 STEPS = 4
 # Shapes that every run of the suite has come first; the others cost JAX a compilation.
 STAGES: tuple[list[Any], ...] = ([*LAYER_CASES, *NETWORK_CASES], [*SHAPE_CASES])
-FAMILIES = ("reference", "torch", "jax")
+FAMILIES = ("numpy", "torch", "jax")
 # The layer, or network, with whose mistakes those of a function are shown.
 HOME = {
     "sigmoid": "Sigmoid",
@@ -54,7 +56,7 @@ HOME = {
 
 def chosen(
     layers: Sequence[str] = LAYERS_AND_NETWORK,
-    implementations: Sequence[str] = FAMILIES,
+    implementations: Sequence[str] = tuple(BACKENDS),
 ) -> list[Mutant]:
     """The mutants of these layers and frameworks, in the order of the cases' catalogue."""
     families = {family(name) for name in implementations}
@@ -76,8 +78,8 @@ def home(mutant: Mutant) -> str:
 
 
 def family(implementation: str) -> str:
-    """Its framework: `jax` for `jax-jit`."""
-    return implementation.partition("-")[0]
+    """Its framework."""
+    return BACKENDS.get(implementation, UNKNOWN).framework
 
 
 def examine(mutant: Mutant, until_caught: bool = False) -> MutantResult:
@@ -172,8 +174,8 @@ def function_checks(mutant: Mutant) -> Iterator[Check]:
 class Reused(Prepared):
     """What one mutant is held against, many are."""
 
-    def allowed(self, *implementations: str) -> dict[str, Allowed]:
-        return allowed(self, *implementations)
+    def allowed(self, *backends: Backend) -> dict[str, Allowed]:
+        return allowed(self, *backends)
 
 
 @cache
@@ -182,8 +184,8 @@ def prepare(case: Case | NetworkCase, dtype: str) -> Reused:
 
 
 @cache
-def allowed(prepared: Reused, *implementations: str) -> dict[str, Allowed]:
-    return Prepared.allowed(prepared, *implementations)
+def allowed(prepared: Reused, *backends: Backend) -> dict[str, Allowed]:
+    return Prepared.allowed(prepared, *backends)
 
 
 @cache

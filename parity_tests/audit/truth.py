@@ -21,9 +21,11 @@ from gradparity.parity_tests.catalogue.cases import SMALL_CASES
 from gradparity.parity_tests.checking import products
 from gradparity.parity_tests.checking.products import Moving
 from gradparity.parity_tests.checking.values import REFERENCE, error_bounds, run
+from gradparity.parity_tests.implementations.backends import NUMPY
 from gradparity.parity_tests.implementations.contract import Arrays
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
-from gradparity.parity_tests.measuring.comparison import share, truth_dtype
+from gradparity.parity_tests.measuring.comparison import share
+from gradparity.parity_tests.measuring.dtypes import truth_dtype
 from gradparity.parity_tests.measuring.records import TruthCheck, Verdict, Worst
 from gradparity.reference.gradient import complex_step_gradient, numerical_gradient
 from gradparity.reference.networks import TwoLayerNet
@@ -79,7 +81,7 @@ Compared = Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]
 def by_mpmath(case: Case | NetworkCase, dtype: str) -> Compared:
     """Output and gradients, each within its bound: this truth has no error."""
     results = run(case, REFERENCE)
-    bounded = error_bounds(case, arithmetic("reference", dtype))
+    bounded = error_bounds(case, arithmetic(NUMPY, dtype))
     for quantity, truth in oracle.results(case).items():
         yield quantity, results[quantity], truth, bounded[quantity].error
 
@@ -98,9 +100,7 @@ def gradients_by_complex_step(case: Case, dtype: str) -> Compared:
     """Number by number."""
     wide = truth_dtype(dtype)
     results = run(case, REFERENCE)
-    own, theirs = (
-        error_bounds(case, arithmetic("reference", d)) for d in (dtype, wide)
-    )
+    own, theirs = (error_bounds(case, arithmetic(NUMPY, d)) for d in (dtype, wide))
     for name, value in case.to(wide).inputs.items():
         if name == "t":
             continue
@@ -115,9 +115,9 @@ def products_by_complex_step(case: Case | NetworkCase, dtype: str) -> Compared:
     moving, wide, h = Moving.of(case).to(dtype), truth_dtype(dtype), 2.0**-100
     found = run(moving.moved(1j * h, np.result_type(wide, np.complex64)), REFERENCE)
     own, theirs = (
-        products.error_bounds(moving, arithmetic("reference", d)) for d in (dtype, wide)
+        products.error_bounds(moving, arithmetic(NUMPY, d)) for d in (dtype, wide)
     )
-    for quantity, value in products.by_reference(moving).items():
+    for quantity, value in products.run(moving, REFERENCE).items():
         stepped = np.imag(found[quantity.removeprefix("R")]) / h
         yield quantity, value, stepped, own[quantity].error + theirs[quantity].error
 
@@ -193,7 +193,7 @@ def by_its_other_form(case: Case | NetworkCase, dtype: str) -> Compared:
     """The layer and the same from other layers, apart by the sum of their bounds."""
     if isinstance(case, NetworkCase) or case.layer not in COMPOSED:
         return
-    compose, unit = COMPOSED[case.layer], arithmetic("reference", dtype)
+    compose, unit = COMPOSED[case.layer], arithmetic(NUMPY, dtype)
     bounded = {
         name: value if name == "t" else Bounded.exact(value, unit)
         for name, value in (case.inputs | {"dout": case.dout}).items()
@@ -260,7 +260,7 @@ def difference_bounds(params: Arrays, x: np.ndarray, t: np.ndarray) -> Arrays:
     To that come the rounding of both losses (its bound is taken at w itself), of w + h
     and w - h, of the quotient, and of backpropagation.
     """
-    unit = arithmetic("reference", x.dtype)
+    unit = arithmetic(NUMPY, x.dtype)
     bounded = network_bounds(params, x, t, unit)
     near = np.abs(bounded["Affine1"].value) - bounded["Affine1"].error
     hidden = bounded["Relu1"].magnitude

@@ -42,7 +42,7 @@ FEW = 2  # rounds of what takes seconds
 HEAVY = ("torch", "jax", "matplotlib", "sklearn")
 COUNT_IMPORTS = f"""
 import sys
-from gradparity.reports.__main__ import main
+from gradparity.__main__ import main
 sys.argv = ["gradparity", "--help"]
 try:
     main()
@@ -134,7 +134,7 @@ class Cases(Command):
 
 STARTS = (
     Command(PYTHON, ("-c", "pass")),
-    Command(HELP, ("-m", "gradparity.reports", "--help")),
+    Command(HELP, ("-m", "gradparity", "--help")),
     *(
         Command(f"import {module}", ("-c", f"import {module}"), framework)
         for framework, room in (
@@ -147,7 +147,7 @@ STARTS = (
 )
 LONGER = (
     # Status 1 says that something disagrees, after all has been checked.
-    Command(CHECK, ("-m", "gradparity.reports", "check"), statuses=(0, 1), memory=True),
+    Command(CHECK, ("-m", "gradparity", "check"), statuses=(0, 1), memory=True),
     *(
         Cases(
             f"a case, {name}",

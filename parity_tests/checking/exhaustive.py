@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.implementations.backends import BACKENDS
 from gradparity.parity_tests.implementations.contract import Arrays, Implementation
 from gradparity.parity_tests.measuring.elementary import MEASURED, ulps
 from gradparity.parity_tests.measuring.records import Among, Exhaustive, Verdict
@@ -151,7 +152,7 @@ class Allowed:
 
 def roundings(function: str) -> float:
     """As how many an elementary function counts: at its least accurate, of all."""
-    return 2 * max(ulps(function, "float32", name) for name in MEASURED)
+    return 2 * max(ulps(function, "float32", BACKENDS[name]) for name in MEASURED)
 
 
 EXP, LOG = roundings("exp"), roundings("log")

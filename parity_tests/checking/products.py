@@ -9,23 +9,29 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache, partial
-from importlib import import_module
 from typing import Any, Self
 
 import numpy as np
 
 from gradparity.parity_tests.catalogue.case import Case, NetworkCase, cast
 from gradparity.parity_tests.catalogue.cases import LAYER_CASES, NETWORK_CASES
-from gradparity.parity_tests.checking.values import raised_by, trusted, try_load
+from gradparity.parity_tests.checking.values import (
+    REFERENCE,
+    Loaded,
+    raised_by,
+    trusted,
+    try_load,
+)
+from gradparity.parity_tests.implementations.backends import BACKENDS, NUMPY, Backend
 from gradparity.parity_tests.implementations.contract import (
     Arrays,
+    Implementation,
     NotInstalled,
     differentiable,
-    function_name,
 )
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
-from gradparity.parity_tests.measuring.comparison import Allowed, compare, truth_dtype
+from gradparity.parity_tests.measuring.comparison import Allowed, compare
+from gradparity.parity_tests.measuring.dtypes import truth_dtype
 from gradparity.parity_tests.measuring.records import Check, Verdict
 from gradparity.parity_tests.processes.settings import forget_programs
 from gradparity.reference.rounding import (
@@ -80,7 +86,7 @@ class Moving:
 
     @property
     def arguments(self) -> tuple[Any, ...]:
-        """Of `products`, from the third on."""
+        """Of `contract.products`, from the third on."""
         case, direction = self.case, self.direction
         if isinstance(case, NetworkCase):
             return case.params, case.x, case.t, direction
@@ -88,75 +94,15 @@ class Moving:
         return case.inputs, case.dout, tangents, direction["dout"]
 
 
-# --- What is computed, in the names that the three rooms share ------------------------
-
-
-def products(room: Any, layer: Any, *arguments: Any) -> dict[str, Any]:
-    """All products of a layer; of the network, where that is None."""
-    if layer is None:
-        found = {"Rloss": room.loss_jvp(*arguments)}
-        moved = room.loss_hvp(*arguments)
-    else:
-        inputs, dout, tangents, Rdout = arguments
-        found = {"Rout": room.jvp(layer, inputs, tangents)}
-        moved = room.hvp(layer, inputs, dout, tangents, Rdout)
-    return found | {"Rd" + name: value for name, value in moved.items()}
-
-
-def by_reference(moving: Moving) -> Arrays:
-    room = import_module("gradparity.reference.second_order")
-    layer = getattr(room, "R" + moving.case.layer, None)  # there is no RTwoLayerNet
-    found = products(room, layer, *moving.arguments)
-    return {name: np.asarray(value) for name, value in found.items()}
-
-
-def by_torch(moving: Moving) -> Arrays:
-    torch, room = (
-        import_module("torch"),
-        import_module("gradparity.torch_impl.second_order"),
-    )
-    given = converted(moving.arguments, lambda array: torch.from_numpy(np.array(array)))
-    found = products(room, function("torch_impl", moving.case.layer), *given)
-    return {name: value.numpy() for name, value in found.items()}
-
-
-def by_jax(moving: Moving) -> Arrays:
-    jax = import_module("jax")
-    with jax.enable_x64(True):
-        given = converted(moving.arguments, jax.device_put)
-        found = compiled(moving.case.layer)(*given)
-        return {name: np.asarray(value) for name, value in found.items()}
-
-
-@cache
-def compiled(layer: str) -> Callable[..., Any]:
-    """Whole: to compile the operations of a layer's products one by one takes longer."""
-    room, of = (
-        import_module("gradparity.jax_impl.second_order"),
-        function("jax_impl", layer),
-    )
-    whole: Callable[..., Any] = import_module("jax").jit(partial(products, room, of))
-    return whole
-
-
-def function(package: str, layer: str) -> Callable[..., Any] | None:
-    """The layer in a framework; None for the network."""
-    layers = import_module(f"gradparity.{package}.layers")
-    found: Callable[..., Any] | None = getattr(layers, function_name(layer), None)
-    return found
-
-
-def converted(tree: Any, convert: Callable[[np.ndarray], Any]) -> Any:
-    """The same tuple or dictionary, of a framework's arrays."""
-    if isinstance(tree, dict):
-        return {name: converted(value, convert) for name, value in tree.items()}
-    if isinstance(tree, tuple):
-        return tuple(converted(value, convert) for value in tree)
-    return convert(tree)
+def run(moving: Moving, implementation: Implementation) -> Arrays:
+    """All products of a moving case."""
+    assert implementation.products is not None
+    return implementation.products(moving.case.layer, *moving.arguments)
 
 
 AS_LONG = 50  # steps of a training, as the products of a case
-RUN = {"reference": by_reference, "torch": by_torch, "jax": by_jax}
+# Whose forms have such products; known before any framework is imported.
+NAMES = [name for name, backend in BACKENDS.items() if backend.form == "fused"]
 
 
 # --- And what that is held against ----------------------------------------------------
@@ -183,17 +129,17 @@ class Prepared:
     @classmethod
     def of(cls, moving: Moving, dtype: str) -> Self:
         moving, wide = moving.to(dtype), truth_dtype(dtype)
-        bounded = error_bounds(moving, arithmetic("reference", dtype))
+        bounded = error_bounds(moving, arithmetic(NUMPY, dtype))
         truth = {
             quantity: trusted(value, bounded[quantity])
-            for quantity, value in by_reference(moving.to(wide)).items()
+            for quantity, value in run(moving.to(wide), REFERENCE).items()
         }
-        of_truth = error_bounds(moving, arithmetic("reference", wide))
-        return cls(moving, dtype, truth, by_reference(moving), of_truth)
+        of_truth = error_bounds(moving, arithmetic(NUMPY, wide))
+        return cls(moving, dtype, truth, run(moving, REFERENCE), of_truth)
 
-    def allowed(self, implementation: str) -> dict[str, Allowed]:
-        """How far an implementation's results may be from the truth."""
-        own = arithmetic(implementation, self.dtype)
+    def allowed(self, backend: Backend) -> dict[str, Allowed]:
+        """How far results may be from the truth, with this arithmetic."""
+        own = arithmetic(backend, self.dtype)
         certain, probable = (error_bounds(self.moving, a) for a in (own, own.likely))
         return {
             q: Allowed.of(certain[q], probable[q], self.truth_bounds[q])
@@ -201,7 +147,7 @@ class Prepared:
         }
 
 
-def check(prepared: Prepared, name: str) -> list[Check]:
+def check(prepared: Prepared, name: str, implementation: Loaded) -> list[Check]:
     """The rows of one case in one dtype for one implementation."""
     case, dtype = prepared.moving.case, prepared.dtype
     row: dict[str, Any] = {
@@ -214,15 +160,14 @@ def check(prepared: Prepared, name: str) -> list[Check]:
     }
     problem: dict[str, Any] = {}
     results: Arrays = {}
-    loaded = try_load(name)
-    if isinstance(loaded, NotInstalled):
-        problem = {"verdict": Verdict.MISSING, "note": str(loaded)}
+    if isinstance(implementation, NotInstalled):
+        problem = {"verdict": Verdict.MISSING, "note": str(implementation)}
     else:
         try:
-            results = RUN[name](prepared.moving)
+            results = run(prepared.moving, implementation)
         except Exception as error:  # whatever it is, the other rows are still wanted
             problem = {"verdict": Verdict.FAIL, "note": raised_by(error)}
-    allowed = prepared.allowed(name)
+    allowed = prepared.allowed(BACKENDS[name])
     found = []
     for q, truth in prepared.truth.items():
         reference = None if name == "reference" else prepared.reference[q]
@@ -246,7 +191,7 @@ class EveryProduct:
 
     @property
     def names(self) -> list[str]:
-        return [name for name in self.implementations if name in RUN]
+        return [name for name in self.implementations if name in NAMES]
 
     @property
     def total(self) -> int:
@@ -255,10 +200,16 @@ class EveryProduct:
 
     def run(self, progress: Callable[[int], object]) -> list[Check]:
         prepared = [Prepared.of(Moving.of(c), d) for c in CASES for d in self.dtypes]
+        serial = [n for n in self.names if BACKENDS[n].framework == "torch"]
         many = self.threads or os.cpu_count()
         with ThreadPoolExecutor(1) as alone, ThreadPoolExecutor(many) as pool:
+            loaded = {name: pool.submit(try_load, name) for name in self.names}
+
+            def rows_of(each: Prepared, name: str) -> list[Check]:
+                return check(each, name, loaded[name].result())
+
             pending = [
-                (alone if name == "torch" else pool).submit(check, each, name)
+                (alone if name in serial else pool).submit(rows_of, each, name)
                 for each in prepared
                 for name in self.names
             ]
@@ -266,6 +217,5 @@ class EveryProduct:
             for future in pending:
                 rows += future.result()
                 progress(AS_LONG)
-        compiled.cache_clear()
         forget_programs()
         return rows

@@ -16,6 +16,7 @@ from gradparity.parity_tests.catalogue.cases import (
 )
 from gradparity.parity_tests.catalogue.divergences import Seen, known, table
 from gradparity.parity_tests.catalogue.spellings import SPELLINGS
+from gradparity.parity_tests.implementations.backends import BACKENDS, NUMPY, Backend
 from gradparity.parity_tests.implementations.contract import (
     Arrays,
     Implementation,
@@ -31,8 +32,8 @@ from gradparity.parity_tests.measuring.comparison import (
     compare,
     distance,
     same_bits,
-    truth_dtype,
 )
+from gradparity.parity_tests.measuring.dtypes import truth_dtype
 from gradparity.parity_tests.measuring.records import Check, Divergence, Verdict, Worst
 from gradparity.parity_tests.processes.settings import forget_programs
 from gradparity.reference.rounding import (
@@ -99,25 +100,25 @@ class Prepared:
         if case.kind == "invalid":
             return cls(case, dtype, {}, {}, {}, refusal(case, REFERENCE))
         wide = truth_dtype(dtype)
-        bounded = error_bounds(case, arithmetic("reference", dtype))
+        bounded = error_bounds(case, arithmetic(NUMPY, dtype))
         truth = {
             quantity: trusted(value, bounded[quantity])
             for quantity, value in run(case.to(wide), REFERENCE).items()
         }
-        of_truth = error_bounds(case, arithmetic("reference", wide))
+        of_truth = error_bounds(case, arithmetic(NUMPY, wide))
         return cls(case, dtype, truth, run(case, REFERENCE), of_truth)
 
-    def allowed(self, *implementations: str) -> dict[str, Allowed]:
+    def allowed(self, *backends: Backend) -> dict[str, Allowed]:
         """How far results may be from the truth, with the arithmetic of any of these."""
-        first, *others = (self._allowed(name) for name in implementations)
+        first, *others = (self._allowed(backend) for backend in backends)
         for other in others:
             first = {
                 quantity: a.or_of(other[quantity]) for quantity, a in first.items()
             }
         return first
 
-    def _allowed(self, implementation: str) -> dict[str, Allowed]:
-        own = arithmetic(implementation, self.dtype)
+    def _allowed(self, backend: Backend) -> dict[str, Allowed]:
+        own = arithmetic(backend, self.dtype)
         if own not in self.by_arithmetic:  # several have the same
             certain, probable = (error_bounds(self.case, a) for a in (own, own.likely))
             self.by_arithmetic[own] = {
@@ -213,15 +214,15 @@ def verdict(
     quantity: str,
     results: Arrays,
     allowed: Allowed,
-    judged_as: Sequence[str] = (),
+    judged_as: Sequence[Backend] = (),
 ) -> dict[str, Any]:
     """What comes of one quantity, documented divergences included.
 
     A divergence is asserted of an implementation that is built in. Somebody's own may
     have those that are documented for any of `judged_as`, and need not.
     """
-    names = tuple(judged_as) or (name,)
-    own = names != (name,)
+    backends = tuple(judged_as) or (BACKENDS[name],)
+    own = len(backends) > 1
     if quantity not in results:
         if own and isinstance(prepared.case, NetworkCase):
             return {"verdict": Verdict.MISSING, "note": NOT_OFFERED}
@@ -240,7 +241,7 @@ def verdict(
     seen, note = [], ""
     entries = [
         (entry, each)
-        for each in names
+        for each in backends
         for entry in known(prepared.case, quantity, prepared.dtype, each)
     ]
     for entry, each in entries:

@@ -16,8 +16,9 @@ from gradparity.parity_tests.catalogue.case import Case, NetworkCase
 from gradparity.parity_tests.checking.values import Prepared
 from gradparity.parity_tests.grading.outcomes import NETWORK, Arrays, Call, Task
 from gradparity.parity_tests.grading.tasks import tasks_of
+from gradparity.parity_tests.implementations.backends import NUMPY
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
-from gradparity.parity_tests.measuring.comparison import truth_dtype
+from gradparity.parity_tests.measuring.dtypes import truth_dtype
 from gradparity.reference.functions import at_labels, softmax, to_labels
 from gradparity.reference.networks import TwoLayerNet
 from gradparity.reference.rounding import (
@@ -116,7 +117,7 @@ def right_answers(name: str, call: Call, dtype: str) -> Answers:
         return
     case = case_of(name, call)
     prepared = Prepared.of(case, dtype)
-    own = allowances(prepared.case, arithmetic("reference", dtype))
+    own = allowances(prepared.case, arithmetic(NUMPY, dtype))
     for quantity, shown in quantities(name, prepared).items():
         truth, of_truth = prepared.truth[quantity], prepared.truth_bounds[quantity]
         yield (shown, 0.0), Right(truth, own[quantity].error + of_truth.error)
@@ -255,7 +256,7 @@ def derivatives(name: str, call: Call, dtype: str) -> Answers:
     case = case_of(name, call)
     prepared = Prepared.of(case, dtype)
     case = prepared.case
-    own = allowances(case, arithmetic("reference", dtype))
+    own = allowances(case, arithmetic(NUMPY, dtype))
     y, bounded, _ = probabilities(prepared, own)
     labels = to_labels("loss", call.inputs["t"], y.shape)
     last = "dAffine2" if isinstance(case, NetworkCase) else "dx"
@@ -310,8 +311,8 @@ def probabilities(
     case, wide = prepared.case, truth_dtype(prepared.dtype)
     if isinstance(case, Case) and case.layer == "CrossEntropy":
         y = case.inputs["y"]
-        exact = Bounded.exact(y, arithmetic("reference", prepared.dtype))
-        of_truth = Bounded.exact(y, arithmetic("reference", wide))
+        exact = Bounded.exact(y, arithmetic(NUMPY, prepared.dtype))
+        of_truth = Bounded.exact(y, arithmetic(NUMPY, wide))
         return y.astype(wide), exact, of_truth
     if isinstance(case, NetworkCase):
         truth = prepared.truth["y"]

@@ -1,7 +1,7 @@
 """What the suite asks of an implementation.
 
 NumPy arrays go in and NumPy arrays come out, of the dtype that went in; that is all the
-suite knows of one. This module imports nothing of the suite, so that all of it may
+suite knows of one. This module imports nothing of the suite but data, so that all of it may
 import this.
 """
 
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from gradparity.parity_tests.implementations.backends import Backend
 from gradparity.parity_tests.processes import compiling
 
 Arrays = dict[str, np.ndarray]
@@ -28,13 +29,14 @@ class Implementation(Protocol):
     """
 
     name: str
+    backend: Backend
 
     def offers(self, layer: str) -> bool:
         """Whether it has this layer."""
 
-    def judged_as(self, layer: str) -> tuple[str, ...]:
+    def judged_as(self, layer: str) -> tuple[Backend, ...]:
         """Whose arithmetic and whose documented divergences are allowed in this layer:
-        its own name, or, of somebody's own, all that it may be written with.
+        its own, or, of user-supplied code, all that it may be written with.
         """
 
     def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
@@ -51,6 +53,12 @@ class Implementation(Protocol):
     @property
     def predict(self) -> Callable[[Arrays, np.ndarray], np.ndarray] | None:
         """(params, x) -> the scores of every class."""
+
+    @property
+    def products(self) -> Callable[..., Arrays] | None:
+        """(layer, *arguments) -> Jacobian- and Hessian-vector products, with the arguments
+        of `products` from its third on.
+        """
 
     @property
     def spelled(self) -> Callable[[Callable[..., Any]], "Implementation"] | None:
@@ -108,3 +116,17 @@ def check_dout(layer: str, dout: np.ndarray, out: Any) -> None:
     shape = tuple(out.shape)
     if dout.shape != shape:
         raise ValueError(f"{layer}: dout must have shape {shape}, got {dout.shape}")
+
+
+def products(room: Any, layer: Any, *arguments: Any) -> dict[str, Any]:
+    """Return all Jacobian- and Hessian-vector products of a layer; of the network, where
+    that is None. `room` is the `second_order` of one of the three, which share its names.
+    """
+    if layer is None:
+        found = {"Rloss": room.loss_jvp(*arguments)}
+        moved = room.loss_hvp(*arguments)
+    else:
+        inputs, dout, tangents, Rdout = arguments
+        found = {"Rout": room.jvp(layer, inputs, tangents)}
+        moved = room.hvp(layer, inputs, dout, tangents, Rdout)
+    return found | {"Rd" + name: value for name, value in moved.items()}

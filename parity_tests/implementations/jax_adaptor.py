@@ -1,42 +1,48 @@
 """Functions of JAX arrays, differentiated by jax.vjp, as implementations."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.implementations.backends import Backend
 from gradparity.parity_tests.implementations.contract import (
     Arrays,
     check_dout,
     differentiable,
     framework,
+    function_name,
+    products,
 )
-from gradparity.parity_tests.implementations.functions import FunctionStyle
+from gradparity.parity_tests.implementations.functions import FunctionStyle, converted
 
 
 class JaxStyle(FunctionStyle):
     """Pure functions of JAX arrays, differentiated by jax.vjp, jitted or not."""
 
-    def __init__(self, name: str, form: str = "", jit: bool = False) -> None:
+    def __init__(self, name: str, backend: Backend) -> None:
         jax = framework("jax")
         super().__init__(
-            name, import_module("gradparity.jax_impl.layers"), jax.numpy, form
+            name, backend, import_module("gradparity.jax_impl.layers"), jax.numpy
         )
         self.jax = jax
         self.networks = import_module("gradparity.jax_impl.networks")
-        self.jit = jit
+        fused, composed = backend.form == "fused", backend.form == "composed"
+        self.jit = not fused
         # One function for each layer, so that a shape is compiled once, not for each case;
         # and of the last layers only, since every compiled program takes a megabyte.
         self._vjp = lru_cache(maxsize=2)(self._make_vjp)
-        self._trace = jax.jit(self.networks.trace) if jit else self.networks.trace
-        self.run_network = None if form else self._run_network
+        self._trace = jax.jit(self.networks.trace) if self.jit else self.networks.trace
+        self.run_network = None if composed else self._run_network
         self.train = (
-            None if form or jit else import_module("gradparity.jax_impl.training").train
+            import_module("gradparity.jax_impl.training").train if fused else None
         )
-        self.predict = None if form else self._predict
-        self.spelled = None if form or jit else self._spelled
+        self.predict = None if composed else self._predict
+        self.spelled = self._spelled if fused else None
+        self._compiled_products = cache(self._compile_products)
+        self.products = self._products if fused else None
 
     def _array(self, layer: str, name: str, value: np.ndarray) -> Any:
         if value.dtype == object:
@@ -93,3 +99,15 @@ class JaxStyle(FunctionStyle):
         with self.jax.enable_x64(True):
             predict = self.jax.jit(self.networks.predict)
             return np.asarray(predict(self._params(params), x))
+
+    def _compile_products(self, layer: str) -> Callable[..., Any]:
+        """Whole: to compile a layer's operations one by one takes longer."""
+        room = import_module("gradparity.jax_impl.second_order")
+        function = getattr(self.layers, function_name(layer), None)
+        return self.jax.jit(partial(products, room, function))
+
+    def _products(self, layer: str, *arguments: Any) -> Arrays:
+        with self.jax.enable_x64(True):
+            given = converted(arguments, self.jax.device_put)
+            found = self._compiled_products(layer)(*given)
+            return {name: np.asarray(value) for name, value in found.items()}

@@ -2,13 +2,16 @@
 
 import inspect
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.implementations.backends import NUMPY, Backend
 from gradparity.parity_tests.implementations.contract import (
     Arrays,
     another_batch,
     differentiable,
+    products,
 )
 
 
@@ -49,8 +52,12 @@ class LectureStyle:
 
     spelled = None
 
-    def __init__(self, name: str, package: str) -> None:
+    def __init__(
+        self, name: str, package: str = "reference", backend: Backend = NUMPY
+    ) -> None:
         self.name = name
+        self.backend = backend
+        self.package = package
         self.layers = import_module(f"gradparity.{package}.layers")
         self.networks = import_module(f"gradparity.{package}.networks")
         self.train = import_module(f"gradparity.{package}.training").train
@@ -58,8 +65,8 @@ class LectureStyle:
     def offers(self, layer: str) -> bool:
         return hasattr(self.layers, layer)
 
-    def judged_as(self, layer: str) -> tuple[str, ...]:
-        return (self.name,)
+    def judged_as(self, layer: str) -> tuple[Backend, ...]:
+        return (self.backend,)
 
     def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
         return run_class(getattr(self.layers, layer), inputs, dout)
@@ -70,3 +77,9 @@ class LectureStyle:
 
     def predict(self, params: Arrays, x: np.ndarray) -> np.ndarray:
         return self.networks.TwoLayerNet.from_params(params).predict(x)
+
+    def products(self, layer: str, *arguments: Any) -> Arrays:
+        room = import_module(f"gradparity.{self.package}.second_order")
+        by_hand = getattr(room, "R" + layer, None)  # there is no RTwoLayerNet
+        found = products(room, by_hand, *arguments)
+        return {name: np.asarray(value) for name, value in found.items()}

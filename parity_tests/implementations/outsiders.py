@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.implementations.backends import BACKENDS, NUMPY, Backend
 from gradparity.parity_tests.implementations.contract import Arrays, framework
 
 Data = tuple[np.ndarray, np.ndarray]
@@ -49,14 +50,14 @@ class Outsider(ABC):
     """An `Implementation` that does nothing but train."""
 
     name: str
-    run_network = None
-    spelled = None
+    backend: Backend
+    run_network = products = spelled = None
 
     def offers(self, layer: str) -> bool:
         return False
 
-    def judged_as(self, layer: str) -> tuple[str, ...]:
-        return (self.name,)
+    def judged_as(self, layer: str) -> tuple[Backend, ...]:
+        return (self.backend,)
 
     def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
         raise NotImplementedError(f"{self.name} has no layers")
@@ -108,7 +109,7 @@ class Outsider(ABC):
 class ScikitLearn(Outsider):
     """MLPClassifier, driven through `partial_fit`; see the head of this file."""
 
-    name = "sklearn"
+    name, backend = "sklearn", NUMPY
 
     def __init__(self) -> None:
         self.sklearn = framework("sklearn")
@@ -171,7 +172,7 @@ class ScikitLearn(Outsider):
 class Optax(Outsider):
     """jax.nn and optax; the steps between two stops are one call of a compiled loop."""
 
-    name = "optax"
+    name, backend = "optax", BACKENDS["jax-jit"]
 
     def __init__(self) -> None:
         self.jax, self.optax = framework("jax"), framework("optax")
@@ -230,7 +231,7 @@ class TorchSgd(Outsider):
     A Linear layer keeps its weight as (out, in): W1 and W2 transposed.
     """
 
-    name = "torch-sgd"
+    name, backend = "torch-sgd", BACKENDS["torch"]
 
     def __init__(self) -> None:
         self.torch = framework("torch")

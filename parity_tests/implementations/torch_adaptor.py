@@ -5,30 +5,35 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.implementations.backends import Backend
 from gradparity.parity_tests.implementations.contract import (
     Arrays,
     check_dout,
     differentiable,
     framework,
+    function_name,
+    products,
 )
-from gradparity.parity_tests.implementations.functions import FunctionStyle
+from gradparity.parity_tests.implementations.functions import FunctionStyle, converted
 
 
 class TorchStyle(FunctionStyle):
     """Functions of tensors, differentiated by autograd."""
 
-    def __init__(self, name: str, form: str = "") -> None:
+    def __init__(self, name: str, backend: Backend) -> None:
         torch = framework("torch")
         super().__init__(
-            name, import_module("gradparity.torch_impl.layers"), torch, form
+            name, backend, import_module("gradparity.torch_impl.layers"), torch
         )
         self.torch = torch
-        self.spelled = None if form else self._spelled
-        self.run_network = None if form else self._run_network
+        fused = backend.form == "fused"
+        self.spelled = self._spelled if fused else None
+        self.run_network = self._run_network if fused else None
         self.train = (
-            None if form else import_module("gradparity.torch_impl.training").train
+            import_module("gradparity.torch_impl.training").train if fused else None
         )
-        self.predict = None if form else self._predict
+        self.predict = self._predict if fused else None
+        self.products = self._products if fused else None
 
     def _tensor(self, layer: str, name: str, value: np.ndarray) -> Any:
         # As it lies in memory, but for what a tensor cannot be: read-only, or backwards.
@@ -75,3 +80,12 @@ class TorchStyle(FunctionStyle):
     def _predict(self, params: Arrays, x: np.ndarray) -> np.ndarray:
         scores = self._network(params).predict(self._tensor("Affine", "x", x))
         return scores.detach().numpy()
+
+    def _products(self, layer: str, *arguments: Any) -> Arrays:
+        room = import_module("gradparity.torch_impl.second_order")
+        function = getattr(self.layers, function_name(layer), None)
+        given = converted(
+            arguments, lambda array: self.torch.from_numpy(np.array(array))
+        )
+        found = products(room, function, *given)
+        return {name: value.numpy() for name, value in found.items()}

@@ -20,6 +20,7 @@ import sys
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -29,6 +30,12 @@ from typing import Any
 import numpy as np
 
 from gradparity.parity_tests.catalogue.cases import LAYERS
+from gradparity.parity_tests.implementations.backends import (
+    NUMPY,
+    UNKNOWN,
+    Backend,
+    of_framework,
+)
 from gradparity.parity_tests.implementations.built_in import IMPLEMENTATIONS, OUTSIDERS
 from gradparity.parity_tests.implementations.contract import (
     Arrays,
@@ -48,11 +55,10 @@ from gradparity.reference import layers
 
 GROUP = "gradparity.implementations"  # of entry points
 FRAMEWORKS = ("torch", "jax")
-Ways = tuple[str, ...]  # whose arithmetic and divergences a layer may have
+Ways = tuple[Backend, ...]  # whose arithmetic and divergences a layer may have
 WAYS: dict[str | None, Ways] = {  # by the framework that differentiates it, if one does
-    None: ("own", "own-composed", "reference"),
-    "torch": ("torch", "torch-composed"),
-    "jax": ("jax", "jax-composed", "jax-jit"),
+    None: (UNKNOWN, replace(UNKNOWN, form="composed"), NUMPY),
+    **{name: of_framework(name) for name in FRAMEWORKS},
 }
 NETWORK = "TwoLayerNet"
 PARTS = ("Affine", "Relu", "SoftmaxWithLoss")  # of the network
@@ -178,7 +184,8 @@ class Own:
     Raises `UnusableImplementation` if there is no layer among them.
     """
 
-    spelled = None
+    backend = UNKNOWN
+    products = spelled = None
 
     def __init__(self, name: str, names: Mapping[str, Any]) -> None:
 
@@ -216,7 +223,7 @@ class Own:
     def offers(self, layer: str) -> bool:
         return layer in self.layers
 
-    def judged_as(self, layer: str) -> tuple[str, ...]:
+    def judged_as(self, layer: str) -> Ways:
         """Nobody knows how it is spelled, nor by whom exp and log are computed."""
         if layer == NETWORK:
             layer = PARTS[-1]
@@ -307,7 +314,9 @@ def styled(
     framework = framework_of(offered) or framework_around(offered)
     if framework is None:
         return None
-    style: Any = {"torch": TorchStyle, "jax": JaxStyle}[framework](name)
+    style: Any = {"torch": TorchStyle, "jax": JaxStyle}[framework](
+        name, Backend(framework)
+    )
     # By position: what somebody calls the inputs is their own affair. And JAX hands on
     # dictionaries in the order of the alphabet.
     names = input_names(layer)

@@ -5,17 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.measuring.dtypes import record
 from gradparity.parity_tests.measuring.records import Verdict, Worst
-from gradparity.reference.rounding import Arithmetic, Bounded
-
-
-def truth_dtype(dtype: Any) -> Any:
-    """The dtype that the reference computes the truth in, for a check in `dtype`.
-
-    longdouble is wider than float64 on x86 with Linux or macOS only. Elsewhere the truth
-    is as wide as what it judges, and the bound that it has itself is as large.
-    """
-    return np.longdouble if np.dtype(dtype) == np.float64 else np.float64
+from gradparity.reference.rounding import Bounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,12 +84,13 @@ def compare(
             note = f"expected {what} {expected}, got {came}"
             return {"verdict": Verdict.FAIL, "note": note}
     with np.errstate(all="ignore"):
-        rounded, largest = truth.astype(dtype), np.finfo(dtype).max
+        rounded, known = truth.astype(dtype), record(dtype)
+        largest = known.info.max
         error = distance(value, truth)
         error = np.where(~np.isfinite(allowed.certain) & (value == rounded), 0, error)
         # From half a spacing above the largest number on, rounding is to infinity: that
         # far off is an infinite value then.
-        beyond = truth.dtype.type(largest) * (1 + Arithmetic.of(dtype).u / 2)
+        beyond = truth.dtype.type(largest) * (1 + known.u / 2)
         short = np.maximum(beyond - np.sign(value) * truth, 0)
         overflows = np.isinf(value) & (short <= allowed.certain)
         error = np.where(overflows, short, error)

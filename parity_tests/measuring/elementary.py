@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from gradparity.parity_tests.implementations.backends import BACKENDS, Backend
 from gradparity.parity_tests.implementations.contract import Implementation
 from gradparity.parity_tests.implementations.registry import load
-from gradparity.parity_tests.measuring.comparison import truth_dtype
+from gradparity.parity_tests.measuring.dtypes import truth_dtype
 from gradparity.parity_tests.measuring.records import Record
 
 DATA = Path(__file__).with_name("elementary.json")
@@ -155,15 +156,15 @@ def measured() -> list[Measured]:
 
 
 @cache
-def ulps(function: str, dtype: str, implementation: str) -> float:
+def ulps(function: str, dtype: str, backend: Backend) -> float:
     """The largest error of a framework's exp or log, in any layer, with any instructions.
 
     All float32 were tried: it cannot be larger. Among float64 it can, so that the next
     half is taken. A framework that was not measured gets the largest of all.
     """
-    framework = implementation.split("-")[0]
     rows = [r for r in measured() if (r.function, r.dtype) == (function, dtype)]
-    own = [r for r in rows if r.implementation.split("-")[0] == framework] or rows
+    of = backend.framework
+    own = [r for r in rows if BACKENDS[r.implementation].framework == of] or rows
     largest = max(row.ulps for row in own)
     return largest if dtype == "float32" else np.ceil(2 * largest) / 2
 

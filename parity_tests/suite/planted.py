@@ -73,10 +73,10 @@ class Wide:
     every order of summation, wherever the float64 result is exact.
     """
 
-    spelled = None
+    products = spelled = None
 
     def __init__(self, inner: Implementation) -> None:
-        self.name, self.inner = inner.name, inner
+        self.name, self.backend, self.inner = inner.name, inner.backend, inner
         self.offers, self.judged_as = inner.offers, inner.judged_as
         self.run_network, self.predict = inner.run_network, inner.predict
 

@@ -20,6 +20,7 @@ import typer
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+import gradparity
 from gradparity.reference.datasets import load_digits
 from gradparity.reports.commands import application
 from gradparity.reports.explain import manual
@@ -233,7 +234,6 @@ def test_python_prints_what_the_page_says(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Every block is run; a block of text after it is what it prints or raises."""
-    pytest.importorskip("gradparity", exc_type=ModuleNotFoundError)
     pytest.importorskip("torch")
     pytest.importorskip("jax")
     monkeypatch.chdir(tmp_path)
@@ -258,10 +258,9 @@ def digits_as_mnist(**options: Any) -> Any:
 
 
 def test_every_name_of_the_package_is_documented() -> None:
-    package = pytest.importorskip("gradparity", exc_type=ModuleNotFoundError)
     text = (DOCS / "en" / "python.md").read_text(encoding="utf-8")
     documented = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
-    assert sorted(documented) == sorted(package.__all__)
+    assert sorted(documented) == sorted(gradparity.__all__)
 
 
 def said_by(code: str, capsys: pytest.CaptureFixture[str]) -> str:

@@ -276,7 +276,7 @@ def test_hoods_are_a_parallel_text(room: str) -> None:
 def test_help_imports_no_framework() -> None:
     heavy = "{'torch', 'jax', 'matplotlib', 'sklearn', 'numpy'}"
     code = (
-        "import sys; from gradparity.reports.cli import main\n"
+        "import sys; from gradparity.__main__ import main\n"
         "sys.argv = ['gradparity', '--help']\n"
         "try: main()\n"
         f"finally: sys.stderr.write(str(sorted({heavy} & set(sys.modules))))\n"

@@ -3,18 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from gradparity.parity_tests.measuring.dtypes import record
 from gradparity.parity_tests.measuring.records import (
     Parting,
     Training,
 )
-
-# When do trainings agree? In float64, when nothing but rounding can be seen: the
-# parameters to 1e-13 (three implementations on MNIST were measured 4e-15 apart after
-# 10,000 steps), the losses and accuracies they report as well (which were 9e-16 apart),
-# and not one prediction differs. In float32 trajectories part once a
-# ReLU flips, and only the outcome can agree: test accuracies to 0.003, or one sample.
-FLOAT64_DRIFT = 1e-13
-FLOAT32_ACCURACY = 0.003
 
 
 def disagreement(training: Training, reference: Training, tests: int) -> str | None:
@@ -22,24 +15,26 @@ def disagreement(training: Training, reference: Training, tests: int) -> str | N
     name, dtype = training.implementation, training.dtype
     if [step for step, _ in training.losses] != [step for step, _ in reference.losses]:
         return f"{name} in {dtype} does not make the same steps as the reference"
-    if dtype == "float64":
+    rule = record(dtype).agreement
+    assert rule is not None
+    if rule.drift is not None:
         if training.test_predictions_differing:
             return (
-                f"{name} in float64 predicts {training.test_predictions_differing} of "
+                f"{name} in {dtype} predicts {training.test_predictions_differing} of "
                 f"{tests} test samples unlike the reference"
             )
-        if training.largest_drift > FLOAT64_DRIFT:
+        if training.largest_drift > rule.drift:
             drift = f"{training.largest_drift:.1e}"
-            return f"{name} in float64 drifts {drift} from the reference"
+            return f"{name} in {dtype} drifts {drift} from the reference"
         reported = max(gaps(training, reference), default=0.0)
-        if reported > FLOAT64_DRIFT:
+        if reported > rule.drift:
             return (
-                f"{name} in float64 reports a loss or an accuracy that is "
+                f"{name} in {dtype} reports a loss or an accuracy that is "
                 f"{reported:.1e} from the reference's"
             )
         return None
     gap = abs(training.epochs[-1].test_accuracy - reference.epochs[-1].test_accuracy)
-    if gap > max(FLOAT32_ACCURACY, 1.5 / max(tests, 1)):
+    if gap > max(rule.accuracy, 1.5 / max(tests, 1)):
         return f"{name} in {dtype} ends {gap:.4f} from the reference's test accuracy"
     return None
 

@@ -36,6 +36,7 @@ from unittest.mock import patch
 
 import numpy as np
 
+from gradparity.parity_tests.implementations.backends import NUMPY
 from gradparity.parity_tests.implementations.contract import Arrays, Implementation
 from gradparity.parity_tests.implementations.numpy_adaptor import LectureStyle
 from gradparity.parity_tests.implementations.registry import load
@@ -67,7 +68,7 @@ class Watch(LectureStyle):
     """The reference, which takes notes while it trains; the last by dtype."""
 
     def __init__(self) -> None:
-        super().__init__("reference", "reference")
+        super().__init__("reference")
         self.plain, self.train = self.train, self.noting
         self.notes: dict[str, Notes] = {}
 
@@ -142,7 +143,7 @@ class Replay:
 
     @property
     def arithmetic(self) -> Arithmetic:
-        return arithmetic(self.name, self.dtype)
+        return arithmetic(self.implementation.backend, self.dtype)
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """The images and labels of a step, counted from 1."""
@@ -274,7 +275,7 @@ class Pair:
         step makes of a and b. The truth is computed in float64, which rounds as well.
         """
         x, t = self.reference.batch(step)
-        mask, own = self.mask(step), arithmetic("reference", np.float64)
+        mask, own = self.mask(step), arithmetic(NUMPY, np.float64)
         exact: list[Arrays] = []
         errors: Arrays = {}
         for params, replay in zip(

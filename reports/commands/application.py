@@ -79,8 +79,7 @@ def is_refusal(error: Exception) -> bool:
     from gradparity.parity_tests.training.checkpoints import CheckpointError
     from gradparity.parity_tests.training.plan import TrainingDiverged
     from gradparity.reference.data.mnist_files import DatasetError
-    from gradparity.reports.explain.function_page import UnusableFunction
-    from gradparity.reports.explain.making import UnusableInput
+    from gradparity.reports.explain import UnusableFunction, UnusableInput
     from gradparity.reports.results import UnreadableResults
     from gradparity.reports.writing import UnusableTarget
 

@@ -1,6 +1,7 @@
 """What a call chooses, checked: names, implementations, the learning rate, the data set."""
 
 from collections.abc import Collection, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,22 @@ if TYPE_CHECKING:
 DATASETS = ("auto", "mnist", "digits")
 
 
+# What `pip install "gradparity[report]"` brings, as it is imported.
+REPORT = ("matplotlib", "jinja2", "markdown_it", "latex2mathml", "nbformat")
+
+
 class Unusable(ValueError):
     """The call cannot be carried out as it stands."""
+
+
+def require_report(what: str) -> None:
+    """Raise `Unusable` unless all that pages and figures are made with is installed."""
+    lacking = [name for name in REPORT if find_spec(name) is None]
+    if lacking:
+        raise Unusable(
+            f"{what} needs {', '.join(lacking)}, not installed here: "
+            "pip install 'gradparity[report]'"
+        )
 
 
 def choose(

@@ -7,7 +7,12 @@ from typing import Annotated
 from typer import Argument, Option
 
 from gradparity.parity_tests import DTYPES
-from gradparity.reports.commands.choices import Unusable, choose, load_dataset
+from gradparity.reports.commands.choices import (
+    Unusable,
+    choose,
+    load_dataset,
+    require_report,
+)
 from gradparity.reports.commands.options import AsJson, DataDir, takes
 
 TOPICS = (
@@ -65,6 +70,7 @@ class Options:
 @takes(Options)
 def explain(options: Options) -> None:
     """Show what NumPy by hand, PyTorch and JAX do under the hood, on the same numbers."""
+    require_report("gradparity explain")
     choose("language", [options.lang], ("en", "ja"))
     choose("dtype", [options.dtype], DTYPES)
     if options.every:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Argument, Option
 
-from gradparity.reports.commands.choices import Unusable
+from gradparity.reports.commands.choices import Unusable, require_report
 from gradparity.reports.commands.options import AsJson, takes
 
 if TYPE_CHECKING:
@@ -77,7 +77,6 @@ def submissions(options: Options) -> tuple[list[Path], bool]:
     """
     from gradparity.parity_tests.grading import grade
     from gradparity.reports import grades
-    from gradparity.reports.pages import grading_html
 
     path, html, csv = options.path, options.html, options.csv
     try:
@@ -89,6 +88,9 @@ def submissions(options: Options) -> tuple[list[Path], bool]:
         if html is not None and html.resolve() == csv.resolve():
             raise Unusable(f"--html and --csv cannot both be {html}")
     if html is not None:
+        require_report("--html")
+        from gradparity.reports.pages import grading_html
+
         grading_html.check_target(html, is_class)
     return paths, is_class
 
@@ -113,9 +115,10 @@ def graded(options: Options, paths: Sequence[Path]) -> "list[GradedFile]":
 def write(options: Options, files: "Sequence[GradedFile]", is_class: bool) -> None:
     """Write the pages and the table that were asked for."""
     from gradparity.reports import grades
-    from gradparity.reports.pages import grading_html
 
     if options.html is not None:
+        from gradparity.reports.pages import grading_html
+
         name = options.path.resolve().name if is_class else None
         grading_html.write(options.html, files, name)
     if options.csv is not None:

@@ -13,6 +13,8 @@ from typing import Annotated, Any, TypeVar
 
 from typer import Option
 
+from gradparity.parity_tests import DTYPES
+
 THREE = "reference,torch,jax"
 NAMES = "reference, torch, torch-composed, jax, jax-composed, jax-jit"
 TRAINED_ONLY = "trained only: sklearn, optax, torch-sgd"
@@ -36,7 +38,9 @@ SomeImplementations = Annotated[
         "--exhaustive all]",
     ),
 ]
-Dtypes = Annotated[str, Option("--dtype", metavar="NAME,...", help="float64, float32.")]
+Dtypes = Annotated[
+    str, Option("--dtype", metavar="NAME,...", help=f"{', '.join(DTYPES)}.")
+]
 DatasetName = Annotated[
     str,
     Option(

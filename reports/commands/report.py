@@ -14,6 +14,7 @@ from gradparity.reports.commands.choices import (
     choose,
     choose_implementations,
     load_dataset,
+    require_report,
 )
 from gradparity.reports.commands.options import (
     BatchSize,
@@ -67,6 +68,7 @@ class Options:
 @takes(Options)
 def report(options: Options) -> None:
     """All of it, written to a directory: results.json, report.md, report.html, figures."""
+    require_report("gradparity report")
     from gradparity.parity_tests.processes import parallel
     from gradparity.parity_tests.training.plan import Plan
     from gradparity.reports import runner, writing

@@ -13,7 +13,7 @@ import numpy as np
 
 from gradparity.parity_tests.implementations.contract import NotInstalled, framework
 from gradparity.parity_tests.implementations.user_supplied import import_target
-from gradparity.reports.explain import aligned
+from gradparity.reports.explain import UnusableFunction, aligned
 from gradparity.reports.explain.blocks import (
     Aligned,
     Block,
@@ -28,10 +28,6 @@ from gradparity.reports.explain.wording import ui
 
 Arrays = dict[str, np.ndarray]
 Function = Callable[..., Any]
-
-
-class UnusableFunction(ValueError):
-    """What was named cannot be explained as it stands."""
 
 
 def load(target: str) -> Function:

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from gradparity.reference.datasets import Dataset
-from gradparity.reports.explain import function_page, layer_page, training_page
+from gradparity.reports.explain import (
+    UnusableInput,
+    function_page,
+    layer_page,
+    training_page,
+)
 from gradparity.reports.explain.blocks import Page
 from gradparity.reports.explain.observing import reference_class
 from gradparity.reports.explain.topics import TOPICS, Example, Topic
 from gradparity.reports.explain.wording import ui
-
-
-class UnusableInput(ValueError):
-    """A value that was given cannot be used."""
 
 
 def parse_inputs(texts: Sequence[str], dtype: str) -> dict[str, np.ndarray]:

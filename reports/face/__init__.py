@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gradparity.parity_tests.checking.assertions import assert_parity
     from gradparity.reference.rounding import bounds
+    from gradparity.reports.interface import check, compare, grade
 
     __version__: str
 
-__all__ = ["__version__", "assert_parity", "bounds"]
+__all__ = ["__version__", "assert_parity", "bounds", "check", "compare", "grade"]
 
 # Imported when they are asked for, so that `import gradparity` pays for none of them.
 FACE = {
     "assert_parity": "parity_tests.checking.assertions",
     "bounds": "reference.rounding",
+    "check": "reports.interface",
+    "compare": "reports.interface",
+    "grade": "reports.interface",
 }
 
 

@@ -30,6 +30,7 @@ from gradparity.parity_tests.catalogue.divergences.not_a_number import NOT_A_NUM
 from gradparity.parity_tests.catalogue.divergences.overflow import OVERFLOW
 from gradparity.parity_tests.catalogue.divergences.signs_of_zero import SIGNS_OF_ZERO
 from gradparity.parity_tests.catalogue.divergences.ties import TIES
+from gradparity.parity_tests.implementations.backends import Backend
 from gradparity.parity_tests.measuring.records import Divergence
 from gradparity.reference.layers import __all__ as LAYERS
 
@@ -58,16 +59,18 @@ DOCUMENTED = sorted(
 )
 
 
-def known(case: Any, quantity: str, dtype: str, name: str) -> list[Documented]:
+def known(case: Any, quantity: str, dtype: str, backend: Backend) -> list[Documented]:
     """The entries that say anything of this quantity of this implementation, whichever
     versions they are of.
     """
-    return [e for e in DOCUMENTED if e.knows(case, quantity, dtype, name)]
+    return [e for e in DOCUMENTED if e.knows(case, quantity, dtype, backend)]
 
 
-def documented(case: Any, quantity: str, dtype: str, name: str) -> list[Documented]:
+def documented(
+    case: Any, quantity: str, dtype: str, backend: Backend
+) -> list[Documented]:
     """Those of them that are of the installed version."""
-    return [e for e in known(case, quantity, dtype, name) if e.applies_to(name)]
+    return [e for e in known(case, quantity, dtype, backend) if e.applies_to(backend)]
 
 
 def table(seen: Sequence[Seen], implementations: Sequence[str]) -> Iterator[Divergence]:

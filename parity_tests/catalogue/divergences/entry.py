@@ -13,6 +13,11 @@ from packaging.version import Version
 
 from gradparity.parity_tests import DTYPES
 from gradparity.parity_tests.catalogue.case import Case
+from gradparity.parity_tests.implementations.backends import (
+    BACKENDS,
+    UNKNOWN,
+    Backend,
+)
 from gradparity.parity_tests.implementations.contract import Arrays
 from gradparity.parity_tests.measuring.comparison import alike
 
@@ -26,7 +31,6 @@ ALL = (*NUMPY, *TORCH, *JAX)
 FUSED = ("torch", "jax", "jax-jit")
 COMPOSED = ("torch-composed", "jax-composed")
 GONE = "this divergence is gone"
-WRITTEN_WITH = {"torch": TORCH, "jax": JAX}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,34 +58,34 @@ class Documented:
     versions: dict[str, str] = field(default_factory=dict)
 
     @cached_property
-    def by_name(self) -> dict[str, Value]:
-        return {name: v for names, v in self.returns.items() for name in names}
+    def by_backend(self) -> dict[Backend, Value]:
+        return {BACKENDS[n]: v for names, v in self.returns.items() for n in names}
 
-    def speaks_of(self, case: Any, quantity: str, dtype: str, name: str) -> bool:
+    def speaks_of(self, case: Any, quantity: str, dtype: str, backend: Backend) -> bool:
         """Whether it says anything of this quantity of this implementation."""
-        return self.knows(case, quantity, dtype, name) and self.applies_to(name)
+        return self.knows(case, quantity, dtype, backend) and self.applies_to(backend)
 
-    def knows(self, case: Any, quantity: str, dtype: str, name: str) -> bool:
+    def knows(self, case: Any, quantity: str, dtype: str, backend: Backend) -> bool:
         """Whether it does in some version of the framework."""
         return (
             (self.layer, self.quantity) == (case.layer, quantity)
             and self.spelled == case.spelled
             and dtype in self.dtypes
-            and name in self.by_name
+            and backend in self.by_backend
         )
 
-    def applies_to(self, name: str) -> bool:
+    def applies_to(self, backend: Backend) -> bool:
         """Whether the installed version of its framework is one of `versions`."""
         return all(
             installed(framework) in SpecifierSet(versions)
             for framework, versions in self.versions.items()
-            if name in WRITTEN_WITH[framework]
+            if framework == backend.framework
         )
 
-    def at(self, case: Any, results: Arrays, name: str) -> tuple[Any, Any]:
+    def at(self, case: Any, results: Arrays, backend: Backend) -> tuple[Any, Any]:
         """Which elements it speaks of, and what all of them would be."""
         like = results[self.quantity]
-        value = self.by_name[name]
+        value = self.by_backend[backend]
         with np.errstate(all="ignore"):
             given = self.given(case, results)
             here = _call(self.when, given)
@@ -104,11 +108,12 @@ class Documented:
 
     def example(self, seen: "Seen") -> tuple[int, ...] | None:
         """The first of its elements that differs from the truth, if it has any."""
+        backend = BACKENDS.get(seen.name, UNKNOWN)
         if not seen.results or not self.speaks_of(
-            seen.case, self.quantity, seen.dtype, seen.name
+            seen.case, self.quantity, seen.dtype, backend
         ):
             return None
-        here, _ = self.at(seen.case, seen.results, seen.name)
+        here, _ = self.at(seen.case, seen.results, backend)
         with np.errstate(over="ignore"):
             right = seen.truth[self.quantity].astype(seen.dtype)
         found = np.argwhere(here & ~alike(seen.results[self.quantity], right))

@@ -39,6 +39,7 @@ from gradparity.parity_tests.checking.values import (
     run,
     verdict,
 )
+from gradparity.parity_tests.implementations.backends import BACKENDS
 from gradparity.parity_tests.implementations.built_in import IMPLEMENTATIONS
 from gradparity.parity_tests.implementations.contract import Arrays, NotInstalled
 from gradparity.parity_tests.implementations.numpy_adaptor import LectureStyle
@@ -195,11 +196,11 @@ def pairs() -> list[Any]:
 def test_every_documented_divergence_is_seen_and_its_change_is_noticed(
     entry: Documented, its_dtype: str
 ) -> None:
-    for name in entry.by_name:
+    for name in (n for n, backend in BACKENDS.items() if backend in entry.by_backend):
         runs = [seen(edge, its_dtype, name) for edge in of_layer(entry)]
         if not any(run.results for run in runs):
             continue  # there is no such form, or it is not installed
-        if not entry.applies_to(name):
+        if not entry.applies_to(BACKENDS[name]):
             continue
         edge = next(
             (
@@ -218,7 +219,7 @@ def test_every_documented_divergence_is_seen_and_its_change_is_noticed(
         wrong = np.inf if np.isnan(value[example]) else 7.0
         value[example] = wrong
         ready = prepared(by_id_of_case[found.case.id], its_dtype)
-        allowed = ready.allowed(name)[entry.quantity]
+        allowed = ready.allowed(BACKENDS[name])[entry.quantity]
         spoilt = found.results | {entry.quantity: value}
         verdicts = [
             verdict(ready, name, entry.quantity, results, allowed)
@@ -242,8 +243,8 @@ def test_zeros_have_the_sign_of_the_references_unless_documented(
             expected = prepared(edge, dtype).reference[quantity]
             both_zero = (value == 0) & (expected == 0)
             unlike = both_zero & ~alike(value, expected)
-            for entry in documented(its.case, quantity, dtype, name):
-                unlike &= ~entry.at(its.case, its.results, name)[0]
+            for entry in documented(its.case, quantity, dtype, BACKENDS[name]):
+                unlike &= ~entry.at(its.case, its.results, BACKENDS[name])[0]
             assert not unlike.any(), (name, quantity, np.argwhere(unlike)[0])
 
 
@@ -322,7 +323,9 @@ def clipped(
     ready = prepared(by_id_of_case["Relu/clip(x, 0)"], "float32")
     dx = np.array([at_0, at_0, 1, 0, 1, 0, 0], np.float32)
     results = ready.reference | {"dx": dx}
-    return verdict(ready, "torch", "dx", results, ready.allowed("torch")["dx"])
+    return verdict(
+        ready, "torch", "dx", results, ready.allowed(BACKENDS["torch"])["dx"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -359,7 +362,7 @@ def test_right_but_for_rounding_is_gone_as_well() -> None:
     right = ready.truth["out"].astype("float64")[at]
     out = found.results["out"].copy()
     out[at] = np.nextafter(right, 1)
-    allowed = ready.allowed("torch")["out"]
+    allowed = ready.allowed(BACKENDS["torch"])["out"]
     note = verdict(ready, "torch", "out", found.results | {"out": out}, allowed)["note"]
     assert (
         f"was 0.0, now {out[at]}, which is the truth {right}, but for rounding" in note
@@ -377,8 +380,8 @@ def test_a_version_counts_without_what_is_appended(
     divergences.entry.installed.cache_clear()
     clip = next(e for e in DOCUMENTED if e.id == "relu-as-clip")
     try:
-        assert clip.applies_to("torch") == applies
-        assert clip.applies_to("jax")  # its range is one of PyTorch's
+        assert clip.applies_to(BACKENDS["torch"]) == applies
+        assert clip.applies_to(BACKENDS["jax"])  # its range is one of PyTorch's
     finally:
         divergences.entry.installed.cache_clear()
 

@@ -31,6 +31,7 @@ from gradparity.parity_tests.checking.values import (
     verdict,
     written_into,
 )
+from gradparity.parity_tests.implementations.backends import BACKENDS
 from gradparity.parity_tests.implementations.built_in import IMPLEMENTATIONS
 from gradparity.parity_tests.implementations.contract import Arrays, NotInstalled
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
@@ -155,14 +156,14 @@ def holds(
             continue
         results = run(case, implementation)
         assert not written_into(case, before), name
-        bounded = limited_in(arithmetic(name, dtype))
+        bounded = limited_in(arithmetic(BACKENDS[name], dtype))
         for quantity in quantities(case):
             value, truth = results[quantity], prepared.truth[quantity]
             of_truth = prepared.truth_bounds[quantity]
             error = bounded[quantity].error
             skipped = np.isinf(error) | (np.isnan(error) & ~np.isnan(truth))
-            for entry in documented(case, quantity, dtype, name):
-                skipped &= ~entry.at(case, results, name)[0]
+            for entry in documented(case, quantity, dtype, BACKENDS[name]):
+                skipped &= ~entry.at(case, results, BACKENDS[name])[0]
             with np.errstate(over="ignore"):
                 judged = np.where(skipped, truth.astype(dtype), value)
             found = verdict(

@@ -32,6 +32,7 @@ from gradparity.parity_tests.checking.exhaustive import (
     inputs,
 )
 from gradparity.parity_tests.checking.values import REFERENCE, try_load
+from gradparity.parity_tests.implementations.backends import NUMPY, Backend
 from gradparity.parity_tests.implementations.built_in import IMPLEMENTATIONS
 from gradparity.parity_tests.implementations.contract import (
     Arrays,
@@ -249,8 +250,8 @@ def test_it_counts_as_one_would_by_hand(
 class Spoilt:
     """The reference but for what it returns at one input."""
 
-    name = "spoilt"
-    run_network = train = predict = spelled = None
+    name, backend = "spoilt", NUMPY
+    run_network = train = predict = products = spelled = None
 
     def __init__(self, quantity: str, x: float, value: float) -> None:
         self.quantity, self.x, self.value = quantity, np.float32(x), value
@@ -258,8 +259,8 @@ class Spoilt:
     def offers(self, layer: str) -> bool:
         return True
 
-    def judged_as(self, layer: str) -> tuple[str, ...]:
-        return (self.name,)
+    def judged_as(self, layer: str) -> tuple[Backend, ...]:
+        return (self.backend,)
 
     def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
         results = REFERENCE.run_layer(layer, inputs, dout)

@@ -2,6 +2,7 @@
 
 import inspect
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,16 @@ from gradparity.parity_tests.catalogue.cases import SHAPE_CASES, SMALL_CASES
 from gradparity.parity_tests.checking import products
 from gradparity.parity_tests.checking.products import (
     CASES,
-    RUN,
+    NAMES,
     EveryProduct,
     Moving,
     Prepared,
     check,
     error_bounds,
 )
-from gradparity.parity_tests.checking.values import run
-from gradparity.parity_tests.implementations.contract import Arrays
-from gradparity.parity_tests.implementations.registry import load
+from gradparity.parity_tests.checking.values import REFERENCE, run
+from gradparity.parity_tests.implementations.backends import NUMPY
+from gradparity.parity_tests.implementations.contract import Arrays, NotInstalled
 from gradparity.parity_tests.measuring.records import Check, Verdict
 from gradparity.parity_tests.suite.support import load_or_skip
 from gradparity.reference import second_order as by_hand
@@ -42,11 +43,10 @@ def failed(rows: list[Check]) -> list[Check]:
 
 
 @pytest.mark.usefixtures("without_shape_checks")
-@pytest.mark.parametrize("name", RUN)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("case", [*CASES, SMALL[-1]], **by_id)
 def test_products(case: Case | NetworkCase, dtype: str, name: str) -> None:
-    load_or_skip(name)
-    rows = check(prepared(case, dtype), name)
+    rows = check(prepared(case, dtype), name, load_or_skip(name))
     assert [row.quantity for row in rows] == [*prepared(case, dtype).truth]
     assert not failed(rows), "\n".join(map(str, failed(rows)))
 
@@ -55,8 +55,8 @@ def test_products(case: Case | NetworkCase, dtype: str, name: str) -> None:
 @pytest.mark.parametrize("name", ["reference", "torch"])  # JAX compiles every shape
 @pytest.mark.parametrize("case", SHAPE_CASES, **by_id)
 def test_products_in_every_shape(case: Case, dtype: str, name: str) -> None:
-    load_or_skip(name)
-    assert not failed(check(prepared(case, dtype), name))
+    implementation = load_or_skip(name)
+    assert not failed(check(prepared(case, dtype), name, implementation))
 
 
 # Their differences are taken in mpmath's numbers, element by element.
@@ -87,9 +87,9 @@ def test_the_r_operator_is_the_central_difference_of_the_gradient(
     """Of the output, and of every gradient, by h = 2**-17 in long double."""
     moving, h = Moving.of(case), 2.0**-17
     above, below = (
-        run(moving.moved(step, np.longdouble), load("reference")) for step in (h, -h)
+        run(moving.moved(step, np.longdouble), REFERENCE) for step in (h, -h)
     )
-    for quantity, value in products.by_reference(moving).items():
+    for quantity, value in products.run(moving, REFERENCE).items():
         name = quantity.removeprefix("R")
         difference = (above[name] - below[name]) / (2 * h)
         scale = np.abs(value).max()
@@ -106,8 +106,8 @@ def test_hessians_are_symmetric(case: Case | NetworkCase, seed: int) -> None:
     names = {name: "Rd" + name for name in u.direction} | {"dout": "Rout"}
     both, allowed = [], 0.0
     for along, by in ((u, v), (v, u)):
-        found = products.by_reference(by)
-        bounded = error_bounds(by, truth.arithmetic("reference", "float64"))
+        found = products.run(by, REFERENCE)
+        bounded = error_bounds(by, truth.arithmetic(NUMPY, "float64"))
         terms = {n: along.direction[n] * found[names[n]] for n in along.direction}
         both.append(sum(float(term.sum()) for term in terms.values()))
         for name, term in terms.items():
@@ -141,38 +141,32 @@ def test_at_the_kink_the_second_derivative_is_zero() -> None:
 
 @pytest.mark.parametrize("case", SMALL, **by_id)
 def test_a_product_that_is_a_little_wrong_fails(
-    case: Case | NetworkCase, dtype: str, monkeypatch: pytest.MonkeyPatch
+    case: Case | NetworkCase, dtype: str
 ) -> None:
-    right = products.by_reference
     # Its bound is wider, for errors can add up through all of its layers.
     factor = 1 + (1e-3 if isinstance(case, NetworkCase) else 1e-4)
-    for quantity, value in right(prepared(case, dtype).moving).items():
+    right = products.run(prepared(case, dtype).moving, REFERENCE)
+    for quantity, value in right.items():
         if not value.any():
             continue
 
-        def wrong(moving: Moving, quantity: str = quantity) -> Arrays:
-            found = right(moving)
-            spoilt = (found[quantity] * factor).astype(found[quantity].dtype)
-            return found | {quantity: spoilt}
-
-        monkeypatch.setitem(RUN, "reference", wrong)
-        rows = failed(check(prepared(case, dtype), "reference"))
+        spoilt = (value * factor).astype(value.dtype)
+        wrong: Any = SimpleNamespace()
+        wrong.products = lambda *_, found=right | {quantity: spoilt}: found
+        rows = failed(check(prepared(case, dtype), "reference", wrong))
         assert [row.quantity for row in rows] == [quantity]
 
 
-def test_what_crashes_fails_and_what_is_not_installed_is_missing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def crash(moving: Moving) -> Arrays:
+def test_what_crashes_fails_and_what_is_not_installed_is_missing() -> None:
+    def crash(*arguments: Any) -> Arrays:
         raise RuntimeError("out of luck")
 
-    monkeypatch.setitem(RUN, "reference", crash)
+    crashing: Any = SimpleNamespace(products=crash)
     case = prepared(CASES[0], "float64")
-    rows = check(case, "reference")
+    rows = check(case, "reference", crashing)
     assert {row.note for row in rows} == {"raised RuntimeError: out of luck"}
-    missing = products.NotInstalled("torch cannot be imported")
-    monkeypatch.setattr(products, "try_load", lambda name: missing)
-    rows = check(case, "torch")
+    missing = NotInstalled("torch cannot be imported")
+    rows = check(case, "torch", missing)
     assert {row.verdict for row in rows} == {Verdict.MISSING}
     assert [row.quantity for row in rows] == ["Rout", "Rdx", "Rdy"]
 
@@ -192,6 +186,7 @@ def test_a_direction_of_another_shape_is_refused() -> None:
 
 def test_the_rows_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "CASES", SMALL)
+    assert "jax-jit" not in NAMES  # there is no such form of it
     told: list[int] = []
     task = EveryProduct(["float32"], ["reference", "jax-jit"])
     rows = task.run(told.append)

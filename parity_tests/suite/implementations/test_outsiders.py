@@ -16,12 +16,12 @@ from gradparity.parity_tests.implementations import outsiders
 from gradparity.parity_tests.implementations.built_in import IMPLEMENTATIONS, OUTSIDERS
 from gradparity.parity_tests.implementations.contract import Implementation
 from gradparity.parity_tests.implementations.registry import load
+from gradparity.parity_tests.measuring.dtypes import FLOAT64_DRIFT
 from gradparity.parity_tests.measuring.records import Training, Verdict
 from gradparity.parity_tests.processes import parallel
 from gradparity.parity_tests.suite.structure import graph, imports
 from gradparity.parity_tests.suite.support import load_or_skip
 from gradparity.parity_tests.training.agreement import (
-    FLOAT64_DRIFT,
     disagreements,
     gaps,
 )
@@ -135,7 +135,8 @@ def test_outsiders_share_nothing_with_what_they_are_held_against() -> None:
     found = {module for module, _ in imports(tree)}
     rest = {module.split(".")[0] for module in found} - {*sys.stdlib_module_names}
     assert rest == {"numpy", "gradparity"}
-    assert found & {*graph()} == {"gradparity.parity_tests.implementations.contract"}
+    contract = "gradparity.parity_tests.implementations"
+    assert found & {*graph()} == {f"{contract}.backends", f"{contract}.contract"}
 
 
 @pytest.mark.parametrize("name", OUTSIDERS)
@@ -156,7 +157,7 @@ def test_train_has_a_row_for_each_and_says_which_is_missing(tmp_path: Path) -> N
     command = [
         sys.executable,
         "-m",
-        "gradparity.reports",
+        "gradparity",
         "train",
         *names,
         "--dataset",

@@ -16,9 +16,11 @@ from gradparity.parity_tests.catalogue.cases import (
     SHAPE_CASES,
 )
 from gradparity.parity_tests.checking.values import Prepared, check, try_load
+from gradparity.parity_tests.implementations.backends import BACKENDS
 from gradparity.parity_tests.implementations.contract import NotInstalled
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
-from gradparity.parity_tests.measuring.comparison import Allowed, compare, truth_dtype
+from gradparity.parity_tests.measuring.comparison import Allowed, compare
+from gradparity.parity_tests.measuring.dtypes import truth_dtype
 from gradparity.parity_tests.measuring.records import Verdict
 from gradparity.reference.functions import sigmoid
 
@@ -63,7 +65,7 @@ def tensors(case: Case, dtype: str) -> list[tuple[str, str, Any, Allowed]]:
     return [
         (name, quantity, prepared.truth[quantity], allowed)
         for name in NAMES
-        for quantity, allowed in prepared.allowed(name).items()
+        for quantity, allowed in prepared.allowed(BACKENDS[name]).items()
         if quantity in prepared.truth
     ]
 
@@ -113,7 +115,7 @@ def relative_bound(case: Case, quantity: str, name: str, dtype: str) -> Any:
     derivative y (1 - y) is special: 1 - y takes over the roundings of y, and may be much
     smaller. The bound of the truth comes on top; without a wider dtype it is as large.
     """
-    unit = arithmetic(name, dtype)
+    unit = arithmetic(BACKENDS[name], dtype)
     both = 1 + np.finfo(truth_dtype(dtype)).eps / np.finfo(dtype).eps
     if not case.layer.startswith("Sigmoid"):
         return both * (4 + max(unit.exp, unit.log))

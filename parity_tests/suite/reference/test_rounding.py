@@ -7,11 +7,21 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradparity.parity_tests import DTYPES
+from gradparity.parity_tests.implementations.backends import (
+    BACKENDS,
+    NUMPY,
+    UNKNOWN,
+    Backend,
+)
 from gradparity.parity_tests.implementations.contract import Implementation
 from gradparity.parity_tests.measuring import elementary
-from gradparity.parity_tests.measuring.arithmetic import FLUSHES, arithmetic, product_u
+from gradparity.parity_tests.measuring.arithmetic import arithmetic
+from gradparity.parity_tests.measuring.devices import device, product_u
+from gradparity.parity_tests.measuring.dtypes import RECORDS, record
 from gradparity.parity_tests.measuring.elementary import PLACES, Place, measure, ulps
 from gradparity.parity_tests.suite.support import skip_unless_built_in
+from gradparity.reference.networks import parameters
 from gradparity.reference.rounding import (
     LAMBDA,
     Arithmetic,
@@ -90,7 +100,7 @@ def test_bounds_contain_the_error_of_any_order_of_summation() -> None:
 def test_bounded_arithmetic_contains_what_is_computed() -> None:
     """Random expressions, in float32, against the same in float64."""
     rng = np.random.default_rng(0)
-    own = arithmetic("reference", "float32")
+    own = arithmetic(NUMPY, "float32")
     for _ in range(200):
         a, b, c = rng.normal(size=(3, 50)).astype(np.float32)
         A, B, C = (Bounded.exact(v, own) for v in (a, b, c))
@@ -171,6 +181,9 @@ def test_bfloat16_products_of_jax_are_within_their_bound() -> None:
     assert not contained(product, product_bound(x, W, 2.0**-14))
 
 
+TORCH = BACKENDS["torch"]
+
+
 def product_bound(x: np.ndarray, W: np.ndarray, product_u: float) -> Bounded:
     own = Arithmetic.of("float32", product_u=product_u)
     return Bounded.exact(x, own).matmul(Bounded.exact(W, own))
@@ -179,12 +192,12 @@ def product_bound(x: np.ndarray, W: np.ndarray, product_u: float) -> Bounded:
 def test_a_lower_precision_that_torch_was_asked_for_is_taken_into_account() -> None:
     torch = pytest.importorskip("torch")
     before = torch.get_float32_matmul_precision()
-    assert product_u("torch") == 0.0
+    assert product_u(TORCH) == 0.0
     try:
         torch.set_float32_matmul_precision("medium")
-        assert arithmetic("torch", "float32").product_u == 2**-8
-        assert arithmetic("torch", "float64").product_u == 0.0
-        assert arithmetic("reference", "float32").product_u == 0.0
+        assert arithmetic(TORCH, "float32").product_u == 2**-8
+        assert arithmetic(TORCH, "float64").product_u == 0.0
+        assert arithmetic(NUMPY, "float32").product_u == 0.0
     finally:
         torch.set_float32_matmul_precision(before)
 
@@ -198,7 +211,7 @@ def test_exp_and_log_are_as_good_as_was_measured(
         pytest.skip(f"{implementation.name} computes it as its fused form does")
     inputs, worst, at = measure(implementation, place, dtype, 2**17)
     assert inputs > 100
-    assert 0.4 < worst <= ulps(place.function, dtype, implementation.name), at
+    assert 0.4 < worst <= ulps(place.function, dtype, implementation.backend), at
 
 
 def test_the_measurements_cover_all_float32_and_every_set_of_instructions() -> None:
@@ -220,7 +233,7 @@ def test_the_measurements_cover_all_float32_and_every_set_of_instructions() -> N
             assert row.inputs == every[row.function, row.layer]
         else:
             assert row.inputs >= 2**25 or row.layer == "SoftmaxWithLoss"
-    assert ulps("exp", "float32", "unheard-of") == max(
+    assert ulps("exp", "float32", UNKNOWN) == max(
         r.ulps for r in rows if (r.function, r.dtype) == ("exp", "float32")
     )
 
@@ -230,5 +243,19 @@ def test_who_flushes_tiny_numbers_to_zero(implementation: Implementation) -> Non
     skip_unless_built_in(implementation)
     tiny = np.full((100, 10), 2.0**-127, np.float32)
     results = implementation.run_layer("Relu", {"x": tiny}, np.ones_like(tiny))
-    flushes = implementation.name.split("-")[0] in FLUSHES
+    flushes = device(implementation.backend).flushes
     np.testing.assert_array_equal(results["out"], 0 if flushes else tiny)
+
+
+def test_of_an_unknown_dtype_or_device_nothing_is_made_up() -> None:
+    with pytest.raises(ValueError, match="nothing is known of the dtype float16"):
+        arithmetic(NUMPY, np.float16)
+    with pytest.raises(ValueError, match="nothing is known of torch on cuda"):
+        arithmetic(Backend("torch", device="cuda"), "float32")
+
+
+def test_a_dtype_has_a_record_wherever_it_is_named() -> None:
+    trained = {each.name for each, known in RECORDS.items() if known.agreement}
+    assert trained == {*DTYPES} == {*parameters.DTYPES}
+    for name in DTYPES:
+        assert record(name).u == Arithmetic.of(name).u

@@ -27,7 +27,7 @@ from gradparity.reports import writing
 from gradparity.reports.commands import application
 from gradparity.reports.results import Results
 
-COMMAND = [sys.executable, "-m", "gradparity.reports"]
+COMMAND = [sys.executable, "-m", "gradparity"]
 QUICK = ["--dataset", "digits", "--implementations", "reference"]
 
 Called = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -430,7 +430,7 @@ def crash(x):
 def run(*arguments: str) -> Any:
     """What the command does, in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "gradparity.reports", "explain", *arguments],
+        [sys.executable, "-m", "gradparity", "explain", *arguments],
         capture_output=True,
         text=True,
         check=False,

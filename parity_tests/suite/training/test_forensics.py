@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradparity.parity_tests.implementations.backends import BACKENDS
 from gradparity.parity_tests.implementations.contract import Implementation
 from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.records import Parting, Together
@@ -215,11 +216,12 @@ def test_watching_changes_nothing(plan: Plan) -> None:
 class Altered:
     """The reference under another name, whose training goes wrong."""
 
-    spelled = None
+    products = spelled = None
 
     def __init__(self, alter: Any) -> None:
         inner = load("reference")
-        self.name = "torch"  # whose arithmetic it has
+        self.name = "torch"
+        self.backend = BACKENDS["torch"]  # whose arithmetic it has
         self.alter, self.inner = alter, inner
         self.offers, self.run_layer = inner.offers, inner.run_layer
         self.judged_as = inner.judged_as

@@ -38,7 +38,7 @@ from gradparity.reports.tables.overview import problems
 
 PLAN = Plan.of(load_dataset("digits"), steps=60, seed=5)
 TESTS = len(PLAN.dataset.t_test)
-COMMAND = [sys.executable, "-m", "gradparity.reports", "train", "--dataset", "digits"]
+COMMAND = [sys.executable, "-m", "gradparity", "train", "--dataset", "digits"]
 
 
 def of_seeds(seeds: list[int]) -> list[Training]:
@@ -155,7 +155,7 @@ def test_a_signal_leaves_no_process_behind(
     assert said == "data set: digits. The digits were asked for by name.\n"
     if kind == signal.SIGKILL:  # the next command puts in order what it leaves
         assert [file.name for file in tmp_path.glob("*/*")] == ["steps"]
-        where = [sys.executable, "-m", "gradparity.reports", "data", "where"]
+        where = [sys.executable, "-m", "gradparity", "data", "where"]
         variables = os.environ | {"TMPDIR": str(tmp_path)}
         subprocess.run(where, env=variables, capture_output=True, check=True)
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""`gradparity` starts here, and so does `python -m reports`.
+"""`gradparity` starts here, and so does `python -m gradparity`.
 
 The command itself is in `reports.commands.application`, which takes a moment to import;
 Ctrl-C is obeyed from before that moment on.

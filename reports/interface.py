@@ -1,0 +1,60 @@
+"""The commands as plain functions: what `import gradparity` offers of them."""
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from gradparity.parity_tests import DTYPES
+from gradparity.parity_tests.catalogue.cases import LAYERS_AND_NETWORK
+from gradparity.parity_tests.checking.values import Run
+from gradparity.parity_tests.grading.records import GradedFile
+from gradparity.parity_tests.measuring.records import Check
+from gradparity.reports.commands.choices import choose, choose_implementations
+from gradparity.reports.results import Results
+
+
+def check(
+    layers: Sequence[str] | None = None,
+    dtypes: Sequence[str] = DTYPES,
+    implementations: Sequence[str] | None = None,
+) -> list[Check]:
+    """Return a record for every tensor that `gradparity check` compares.
+
+    By default those of all layers and the network, by the reference, PyTorch, JAX and
+    what is registered. Raises `ValueError` where there is nothing of a given name.
+    """
+    names = None if implementations is None else ",".join(implementations)
+    run = Run(
+        choose("layer", layers or LAYERS_AND_NETWORK, LAYERS_AND_NETWORK),
+        choose("dtype", dtypes, DTYPES),
+        choose_implementations(names),
+    )
+    return [check for found in run for check in found]
+
+
+def compare(
+    a: Results | str | PathLike[str], b: Results | str | PathLike[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return what changed from one run to another, a list of rows under each heading.
+
+    A run is a `Results`, or the path of a results.json or of its directory. Raises
+    `UnreadableResults` where there is none at a path.
+    """
+    from gradparity.reports import compare
+
+    runs = [
+        run if isinstance(run, Results) else Results.read(Path(run)) for run in (a, b)
+    ]
+    return compare.compare(*runs)
+
+
+def grade(path: str | PathLike[str]) -> GradedFile:
+    """Return what is found of one submission, a file or a folder.
+
+    It runs in a process of its own. Nothing is raised for what is wrong with it: its
+    `status` and `problem` say what is.
+    """
+    from gradparity.parity_tests.grading import grade
+
+    return grade.grade(Path(path))
