@@ -214,19 +214,22 @@ def test_rules_and_second_order_have_the_same_families() -> None:
 @pytest.mark.parametrize("room", ["torch_impl", "jax_impl"])
 def test_networks_and_training_are_a_parallel_text(room: str) -> None:
     pytest.importorskip(room.removesuffix("_impl"))
-    reference = import_module("gradparity.reference.networks").TwoLayerNet
+    reference = import_module("gradparity.reference.networks").Network
     expected = [
         name
         for name, value in vars(reference).items()
         if not name.startswith("_") and name != "numerical_gradient"
     ]
     networks = import_module(f"gradparity.{room}.networks")
-    if room == "jax_impl":
-        module = import_module("gradparity.jax_impl.networks.two_layer_net")
-        found = public(module, inspect.isfunction)[1:]  # after init
-    else:
-        found = [n for n in vars(networks.TwoLayerNet) if n in expected]
-    assert found == expected
+    assert [n for n in vars(networks.Network) if n in expected] == expected
+    chains = [
+        [(name, function_name(kind.__name__), params) for name, kind, params in layers]
+        for layers in (
+            import_module(f"gradparity.{r}.networks").TWO_LAYER_NET.layers
+            for r in ("reference", room)
+        )
+    ]
+    assert chains[0] == chains[1]
     signatures = [
         list(
             inspect.signature(

@@ -9,6 +9,7 @@ import numpy as np
 
 from gradparity.reference.hood.recording import NAMES, Step, place_of, record
 from gradparity.reference.hood.running import Arrays, copied, run_recorded
+from gradparity.reference.networks import Chain
 
 METHODS = ("forward", "backward", "backward_params", "trace")  # what `listing` shows
 
@@ -35,7 +36,10 @@ def listing(layer: Any) -> list[dict[str, Any]]:
     found = []
     owners = [layer]
     for owner in owners:  # which grows meanwhile
-        members = vars(owner) if inspect.isclass(owner) else {"": owner}
+        members = {"": owner}
+        if inspect.isclass(owner):
+            classes = reversed(owner.__mro__)
+            members = {k: v for each in classes for k, v in vars(each).items()}
         for name, member in members.items():
             if not inspect.isfunction(member):
                 continue
@@ -51,9 +55,14 @@ def listing(layer: Any) -> list[dict[str, Any]]:
                     }
                 )
             for used in map(function.__globals__.get, function.__code__.co_names):
-                module = f"{getattr(used, '__module__', '')}."
-                if module.startswith(NAMES) and used not in owners:
-                    owners.append(used)
+                if isinstance(used, Chain):
+                    parts = [*(part.kind for part in used.layers), used.last]
+                else:
+                    parts = [used]
+                for part in parts:
+                    module = f"{getattr(part, '__module__', '')}."
+                    if module.startswith(NAMES) and part not in owners:
+                        owners.append(part)
     return found
 
 

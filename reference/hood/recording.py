@@ -12,17 +12,18 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradparity.reference import functions, layers, networks, training
+from gradparity.reference import functions, layers, training
 from gradparity.reference.hood import nodes
+from gradparity.reference.networks import network, two_layer_net
 
 Step = dict[str, Any]
 
 # Whose statements are recorded. The checks in arrays.py compute nothing.
-ROOM = (layers, nodes, functions, networks, training)
+ROOM = (layers, nodes, functions, network, two_layer_net, training)
 NAMES = tuple(f"{module.__name__}." for module in ROOM)
 FILES = tuple(getattr(module, "__path__", [module.__file__])[0] for module in ROOM)
 EXITS: dict[type, str] = {ast.Return: "return", ast.Yield: "yield"}
@@ -106,11 +107,22 @@ def record(call: Callable[[], Any]) -> Recording:
     return run
 
 
+class _Target(NamedTuple):
+    source: str
+    holder: str = ""  # of an item
+    key: str = ""
+
+    def called(self, *known: Any) -> str:
+        """The source, or the item by its key: `flow["Affine1"]` of `flow[layer.name]`."""
+        key = eval(self.key, *known) if self.key else None
+        return f'{self.holder}["{key}"]' if isinstance(key, str) else self.source
+
+
 @dataclass(frozen=True)
 class _Statement:
     code: str
     where: str
-    targets: tuple[str, ...]  # what it assigns
+    targets: tuple[_Target, ...]  # what it assigns
     exit: str  # "return" or "yield", or "" if it is neither
     body: int  # the first line inside it, or 0
 
@@ -119,7 +131,8 @@ class _Statement:
 
         What it assigned is looked up by its source, in the variables of the frame.
         """
-        named = [(t, eval(t, frame.f_globals, frame.f_locals)) for t in self.targets]
+        known = frame.f_globals, frame.f_locals
+        named = [(t.called(*known), eval(t.source, *known)) for t in self.targets]
         if event == "return" and self.exit:
             named = [(self.exit, arg)]
         numbers = [number for name, value in named for number in _numbers(name, value)]
@@ -144,7 +157,7 @@ def _statements_of(file: str) -> dict[int, _Statement]:
             code=textwrap.dedent("\n".join(lines[node.lineno - 1 : last])),
             where=f"{place_of(file)}:{node.lineno}",
             targets=tuple(
-                lines[part.lineno - 1][part.col_offset : part.end_col_offset]
+                _target(lines, part)
                 for target in assigned
                 for part in ast.walk(target)  # x and y of `x, y = ...`
                 if isinstance(part, ast.Name | ast.Attribute | ast.Subscript)
@@ -155,6 +168,16 @@ def _statements_of(file: str) -> dict[int, _Statement]:
         )
         found.update(dict.fromkeys(range(node.lineno, last + 1), statement))
     return found
+
+
+def _target(lines: list[str], part: Any) -> _Target:
+    """What is assigned to, in the words of its source."""
+    parts = [part]
+    if isinstance(part, ast.Subscript):
+        parts += [part.value, part.slice]
+    return _Target(
+        *(lines[p.lineno - 1][p.col_offset : p.end_col_offset] for p in parts)
+    )
 
 
 def _numbers(name: str, value: Any) -> Iterator[tuple[str, Any]]:

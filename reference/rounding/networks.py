@@ -1,27 +1,37 @@
 """The bounds of the network: of what flows through it, and of how that moves."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from gradparity.reference.networks import TWO_LAYER_NET, Chain
 from gradparity.reference.rounding.bounded import Arrays, Bounded, Bounds
 from gradparity.reference.rounding.dual import Dual, tangents_of
 from gradparity.reference.rounding.floating_point import Arithmetic
+from gradparity.reference.rounding.rules import RULES
 from gradparity.reference.rounding.rules.linear import affine_back
-from gradparity.reference.rounding.rules.losses import softmax_with_loss
+
+Pass = Callable[..., Any]
 
 
 def network_bounds(
-    params: Arrays, x: Any, t: Any, arithmetic: Arithmetic, mask: Any = None
+    params: Arrays,
+    x: Any,
+    t: Any,
+    arithmetic: Arithmetic,
+    mask: Any = None,
+    chain: Chain = TWO_LAYER_NET,
 ) -> Bounds:
-    """The same for everything that flows through TwoLayerNet, named as its `trace`.
+    """Everything that flows through a network, named as its `trace`, each with the bound
+    on its error.
 
     Where a pre-activation is within its bound of zero, the ReLU may be open or shut; with
     a `mask` of what it lets through, (batch, hidden), that is taken for granted.
     """
     given = {name: Bounded.exact(v, arithmetic) for name, v in params.items()}
     with np.errstate(all="ignore"):
-        return two_layer_net(**given, x=Bounded.exact(x, arithmetic), t=t, mask=mask)
+        return chain_bounds(chain, given, Bounded.exact(x, arithmetic), t, mask)
 
 
 def step_bounds(
@@ -31,13 +41,14 @@ def step_bounds(
     learning_rate: float,
     arithmetic: Arithmetic,
     mask: Any = None,
+    chain: Chain = TWO_LAYER_NET,
 ) -> Bounds:
     """The same for the parameters after one step of gradient descent on this batch.
 
     The learning rate is the number that the implementation multiplies with: rounded to
     its dtype already.
     """
-    flow = network_bounds(params, x, t, arithmetic, mask)
+    flow = network_bounds(params, x, t, arithmetic, mask, chain)
     reached = {}
     with np.errstate(all="ignore"):
         for name, value in params.items():
@@ -48,39 +59,71 @@ def step_bounds(
 
 
 def network_tangent_bounds(
-    params: Arrays, x: Any, t: Any, direction: Arrays, arithmetic: Arithmetic
-) -> Bounds:
-    """The same for everything that flows through TwoLayerNet, if its parameters move."""
-    direction = direction | {"x": np.zeros_like(x)}
-    given: dict[str, Any] = {
-        name: Dual.moving(value, direction[name], arithmetic)
-        for name, value in (params | {"x": x}).items()
-    }
-    with np.errstate(all="ignore"):
-        return tangents_of(two_layer_net(**given, t=t))
-
-
-def two_layer_net(
-    W1: Bounded,
-    b1: Bounded,
-    W2: Bounded,
-    b2: Bounded,
-    x: Bounded,
+    params: Arrays,
+    x: Any,
     t: Any,
-    mask: Any = None,
+    direction: Arrays,
+    arithmetic: Arithmetic,
+    chain: Chain = TWO_LAYER_NET,
 ) -> Bounds:
-    def open_only(y: Bounded) -> Bounded:
-        return y.map(lambda v: np.where(mask, v, 0))
+    """The same for everything that flows through a network, if its parameters move."""
+    given: Arrays = {
+        name: Dual.moving(value, direction[name], arithmetic)
+        for name, value in params.items()
+    }
+    still = Dual.moving(x, np.zeros_like(x), arithmetic)
+    with np.errstate(all="ignore"):
+        return tangents_of(chain_bounds(chain, given, still, t))
 
-    flow = {"Affine1": x.matmul(W1, plus=b1)}
-    z = flow["Affine1"]
-    flow["Relu1"] = z.relu() if mask is None else open_only(z)
-    flow["Affine2"] = flow["Relu1"].matmul(W2, plus=b2)
-    loss = softmax_with_loss(flow["Affine2"], t, x.constant(1.0))
-    flow |= {"loss": loss["out"], "y": loss["y"], "dAffine2": loss["dx"]}
-    back2 = affine_back(flow["Relu1"], W2, flow["dAffine2"])
-    flow |= {"dRelu1": back2["dx"], "dW2": back2["dW"], "db2": back2["db"]}
-    dRelu1 = flow["dRelu1"]
-    flow["dAffine1"] = z.gate(dRelu1) if mask is None else open_only(dRelu1)
-    back1 = affine_back(x, W1, flow["dAffine1"])
-    return flow | {"dx": back1["dx"], "dW1": back1["dW"], "db1": back1["db"]}
+
+def chain_bounds(
+    chain: Chain, given: Arrays, x: Any, t: Any, mask: Any = None
+) -> Bounds:
+    """Everything that flows through a chain of these (bounded) parameters and x."""
+    flow: Bounds = {"x": x}
+    for before, layer in chain.links:
+        forward, _ = passes(layer.kind.__name__, mask)
+        flow[layer.name] = forward(flow[before], *(given[n] for n in layer.params))
+    scores = layer.name
+    loss = RULES[chain.last.__name__](flow[scores], t, x.constant(1.0))
+    flow |= {"loss": loss["out"], "y": loss["y"], "d" + scores: loss["dx"]}
+    for before, layer in reversed(chain.links):
+        _, backward = passes(layer.kind.__name__, mask)
+        inputs = flow[before], *(given[n] for n in layer.params)
+        gradients = backward(*inputs, flow["d" + layer.name])
+        names = ["d" + name for name in (before, *layer.params)]
+        flow |= zip(names, gradients, strict=True)
+    del flow["x"]
+    return flow
+
+
+def passes(layer: str, mask: Any = None) -> tuple[Pass, Pass]:
+    """The rule of a layer as two: from its inputs to what it returns, and from these and
+    dout to their gradients. Where a rule is not known in halves, the other is computed
+    as well; what it returns then has the shape of x.
+    """
+    if layer == "Relu" and mask is not None:
+        return (lambda x: open_only(x, mask)), (lambda x, dout: [open_only(dout, mask)])
+    if layer in HALVES:
+        return HALVES[layer]
+
+    def whole(*given: Any) -> list[Bounded]:
+        return [*RULES[layer](*given).values()]
+
+    return (
+        lambda *inputs: whole(*inputs, inputs[0])[0],
+        lambda *inputs_and_dout: whole(*inputs_and_dout)[1:],
+    )
+
+
+def open_only(x: Bounded, mask: Any) -> Bounded:
+    return x.map(lambda v: np.where(mask, v, 0))
+
+
+HALVES: dict[str, tuple[Pass, Pass]] = {
+    "Affine": (
+        lambda x, W, b: x.matmul(W, plus=b),
+        lambda x, W, b, dout: affine_back(x, W, dout).values(),
+    ),
+    "Relu": (lambda x: x.relu(), lambda x, dout: [x.gate(dout)]),
+}

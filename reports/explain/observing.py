@@ -217,8 +217,10 @@ def torch_function(name: str) -> Any:
 
 def _torch_loss(x: Any, t: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
     """The methods of `torch_impl.networks.TwoLayerNet`, on tensors that are inputs."""
-    kind = import_module("gradparity.torch_impl.networks").TwoLayerNet
-    network = SimpleNamespace(W1=W1, b1=b1, W2=W2, b2=b2)
+    networks = import_module("gradparity.torch_impl.networks")
+    kind = networks.TwoLayerNet
+    params = {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
+    network = SimpleNamespace(chain=networks.TWO_LAYER_NET, **params)
     network.predict = partial(kind.predict, network)
     return kind.loss(network, x, t)
 

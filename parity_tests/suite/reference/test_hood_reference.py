@@ -339,7 +339,7 @@ def test_the_network(dtype_of_x: str, dtype: str) -> None:
         alike(edges[name]["gradient"], flow["d" + name])
     forward, backward = hood.steps(TwoLayerNet, inputs, ONE).values()
     for part, wanted in ((forward, False), (backward, True)):
-        found = {s["name"]: s["value"] for s in part if s["owner"] == "TwoLayerNet"}
+        found = {s["name"]: s["value"] for s in part if s["owner"] == "Network"}
         for name, value in flow.items():
             key = f'flow["{name}"]'
             assert (key in found) == (name.startswith("d") == wanted)
@@ -465,10 +465,10 @@ def test_training_step_by_step() -> None:
     assert len(updates) == 3 * len(params)
     reached = {step: after for step, after, *_ in train()}
     for i, step in ((0, 1), (2, 3)):
-        for update, value in zip(
-            updates[4 * i :], reached[step].values(), strict=False
+        for update, (name, value) in zip(
+            updates[4 * i :], reached[step].items(), strict=False
         ):
-            assert update["name"] == "network.params[name]"
+            assert update["name"] == f'network.params["{name}"]'
             alike(update["value"], value)
     loops = [s for s in found if s["code"].startswith("for step, batch")]
     assert [
