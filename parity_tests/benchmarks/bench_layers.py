@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 
 from gradparity.parity_tests.catalogue.case import Case, case
-from gradparity.parity_tests.catalogue.cases import LAYER_CASES, LAYERS, NETWORK_CASES
+from gradparity.parity_tests.catalogue.cases import LAYER_CASES, NETWORK_CASES
+from gradparity.parity_tests.catalogue.layers import LAYERS
 from gradparity.parity_tests.implementations.contract import (
     NotInstalled,
     differentiable,
@@ -34,9 +35,6 @@ Passes = dict[str, Callable[[], Any]]
 Layer = Callable[[Case], AbstractContextManager[Passes]]
 
 BATCH, HIDDEN = 100, 50
-# These have the lecture's shapes in the catalogue: the last layers of its network, and the
-# bill. All others are element-wise, and get the width of the hidden layer.
-AS_THEY_ARE = {"BuyFruit", "Affine", "Softmax", "CrossEntropy", "SoftmaxWithLoss"}
 NAMES = ("batch", "labels", "lecture")  # the catalogue's cases, the first that there is
 
 # Of the largest value, in units of the dtype's eps: no sum here has so many terms.
@@ -45,18 +43,21 @@ TOLERANCE = 1000
 
 def bench_cases() -> list[Case]:
     """Every layer of the catalogue with the shapes of the lecture's training: Affine as
-    the first layer and as the second.
+    the first layer and as the second, batches of element-wise layers as wide as the
+    hidden layer.
     """
     by_id = {found.id: found for found in LAYER_CASES}
     start = NETWORK_CASES[0]
     W, b = start.params["W1"], start.params["b1"]
     first = case("Affine", "first", by_id["Relu/batch"].dout, x=start.x, W=W, b=b)
     cases = []
-    for layer in LAYERS:
-        ids = (f"{layer}/{name}" for name in NAMES)
-        found = next(by_id[name] for name in ids if name in by_id)
-        cases.append(found if layer in AS_THEY_ARE else _widened(found))
-    cases.insert(LAYERS.index("Affine"), first)
+    for name, layer in LAYERS.items():
+        if name == "Affine":
+            cases.append(first)
+        ids = (f"{name}/{of_case}" for of_case in NAMES)
+        found = next(by_id[each] for each in ids if each in by_id)
+        widens = layer.elementwise and found.name == "batch"
+        cases.append(_widened(found) if widens else found)
     return cases
 
 
@@ -149,7 +150,9 @@ def in_jax(given: Case, jit: bool = False) -> Iterator[Passes]:
 
 
 def _function(name: str, layer: str) -> Callable[..., Any]:
-    return getattr(import_module(f"{name}_impl.layers"), function_name(layer))
+    return getattr(
+        import_module(f"gradparity.{name}_impl.layers"), function_name(layer)
+    )
 
 
 CASES = bench_cases()

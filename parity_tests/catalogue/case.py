@@ -101,14 +101,9 @@ class Case:
 
     def to(self, dtype: Any) -> Self:
         """The case in a dtype, in arrays of its own. One-hot labels have this dtype as
-        well; integer labels keep theirs, and so do labels that must be refused.
+        well; integers keep theirs.
         """
-        inputs = {
-            name: cast_labels(value, dtype, self.kind)
-            if name == "t"
-            else cast(value, dtype)
-            for name, value in self.inputs.items()
-        }
+        inputs = {name: cast(value, dtype) for name, value in self.inputs.items()}
         return replace(self, inputs=inputs, dout=cast(self.dout, dtype))
 
 
@@ -136,8 +131,8 @@ class NetworkCase:
     def to(self, dtype: Any) -> Self:
         """The same as of `Case`."""
         params = {name: cast(value, dtype) for name, value in self.params.items()}
-        labels = cast_labels(self.t, dtype, self.kind)
-        return replace(self, params=params, x=cast(self.x, dtype), t=labels)
+        x, t = cast(self.x, dtype), cast(self.t, dtype)
+        return replace(self, params=params, x=x, t=t)
 
 
 def cast(value: np.ndarray, dtype: Any) -> np.ndarray:
@@ -156,15 +151,6 @@ def cast(value: np.ndarray, dtype: Any) -> np.ndarray:
                 narrow = getattr(Corners.of(dtype), corner.name)
                 result[here] = np.copysign(narrow, value[here])
     return result
-
-
-def cast_labels(t: np.ndarray, dtype: Any, kind: Kind) -> np.ndarray:
-    """A copy of labels: in this dtype if they are one-hot rows of a valid case.
-
-    What is wrong with those of an invalid case may be their dtype, which the refusal
-    names.
-    """
-    return laid_out_as(t, t) if kind == "invalid" else cast(t, dtype)
 
 
 def laid_out_as(like: np.ndarray, value: np.ndarray) -> np.ndarray:

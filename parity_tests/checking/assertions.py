@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from gradparity.parity_tests import DTYPES
-from gradparity.parity_tests.catalogue.cases import LAYER_CASES, LAYERS, SHAPE_CASES
+from gradparity.parity_tests.catalogue.cases import LAYER_CASES, SHAPE_CASES
+from gradparity.parity_tests.catalogue.layers import LAYERS
 from gradparity.parity_tests.checking.values import Prepared, check
 from gradparity.parity_tests.implementations.user_supplied import Own, Vjp
 from gradparity.parity_tests.measuring.records import Check, Verdict

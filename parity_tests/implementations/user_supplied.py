@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests.catalogue.cases import LAYERS
+from gradparity.parity_tests.catalogue.layers import LAYERS
 from gradparity.parity_tests.implementations.backends import (
     NUMPY,
     UNKNOWN,
@@ -204,14 +204,14 @@ class Own:
                 else:
                     self.layers[layer] = found
         if not self.layers and self.network is None:
-            why = ""
+            first, why = next(iter(LAYERS)), ""
             if self.helpers:
                 why = (
                     f"; nobody can tell how to differentiate {', '.join(self.helpers)}"
                 )
             raise UnusableImplementation(
-                f"{name} offers no layer{why}: expected a class such as {LAYERS[0]}, with "
-                f"forward and backward; a function such as {function_name(LAYERS[0])} "
+                f"{name} offers no layer{why}: expected a class such as {first}, with "
+                f"forward and backward; a function such as {function_name(first)} "
                 "that uses torch or jax, or has a vjp beside it; or one with a parameter "
                 "dout, that returns its gradients too"
             )

@@ -17,6 +17,7 @@ from gradparity.parity_tests.catalogue.case import (
     NetworkCase,
     cast,
 )
+from gradparity.parity_tests.catalogue.cases import LAYER_EDGES
 from gradparity.parity_tests.catalogue.divergences import (
     DOCUMENTED,
     Documented,
@@ -24,12 +25,8 @@ from gradparity.parity_tests.catalogue.divergences import (
     documented,
     table,
 )
-from gradparity.parity_tests.catalogue.edges import (
-    LAYER_EDGES,
-    LAYOUTS,
-    NETWORK_EDGES,
-    ONE_ARRAY,
-)
+from gradparity.parity_tests.catalogue.edges import LAYOUTS, NETWORK_EDGES
+from gradparity.parity_tests.catalogue.layers import LAYERS
 from gradparity.parity_tests.catalogue.spellings import SPELLINGS
 from gradparity.parity_tests.checking import values
 from gradparity.parity_tests.checking.values import (
@@ -231,7 +228,14 @@ def test_every_documented_divergence_is_seen_and_its_change_is_noticed(
         assert re.search(f"(got|now) {wrong}", verdicts[1]["note"])
 
 
-@pytest.mark.parametrize("layer", ["AddLayer", "MulLayer", *ONE_ARRAY])
+SIGNED = [
+    name
+    for name, layer in LAYERS.items()
+    if layer.elementwise and "special numbers" not in layer.but_for
+]
+
+
+@pytest.mark.parametrize("layer", SIGNED)
 def test_zeros_have_the_sign_of_the_references_unless_documented(
     layer: str, dtype: str
 ) -> None:

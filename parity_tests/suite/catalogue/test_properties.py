@@ -9,6 +9,7 @@ is counted that they are the lesser part.
 from collections import Counter
 from dataclasses import asdict
 from functools import cache, partial
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from gradparity.parity_tests.catalogue.case import Case, Corners, NetworkCase
 from gradparity.parity_tests.catalogue.cases import LAYERS_AND_NETWORK
 from gradparity.parity_tests.catalogue.divergences import documented
 from gradparity.parity_tests.catalogue.edges import backwards, broadcast, strided
+from gradparity.parity_tests.catalogue.layers import LAYERS
 from gradparity.parity_tests.checking.values import (
     Prepared,
     limited_bounds,
@@ -42,16 +44,7 @@ from gradparity.parity_tests.suite.support import chosen_implementations, loaded
 Draw = Any
 Shape = tuple[int, ...]
 
-# JAX compiles every operation anew for each shape: it gets these, and the others get any.
-SHAPES: list[Shape] = [(), (5,), (3, 4)]
-ROWS: list[Shape] = [(4,), (3, 4), (2, 1)]
-AFFINE: list[tuple[Shape, int]] = [((4,), 3), ((3, 4), 2), ((2, 3, 2), 1)]
 MAGNITUDES = st.sampled_from([1e-3, 1.0, 10.0, 100.0, 1e4])
-INPUTS = {
-    "AddLayer": ["x", "y"],
-    "MulLayer": ["x", "y"],
-    "BuyFruit": ["apple", "apple_num", "orange", "orange_num", "tax"],
-}
 LAYOUTS = [np.asarray, np.asfortranarray, strided, backwards, broadcast]
 
 
@@ -88,35 +81,22 @@ def layer_cases(draw: Draw, layer: str) -> tuple[Case, str]:
     """A case of a layer, and the dtype that its arrays are in."""
     dtype = draw(st.sampled_from(DTYPES))
 
-    def array(shape: Shape) -> np.ndarray:
-        positive = layer in ("Log", "CrossEntropy")
-        return draw(arrays(dtype, shape, least=0.0 if positive else -1.0))
-
+    spec = LAYERS[layer]
+    any_size = any_shape(*spec.form.ranks)
+    size = draw(st.one_of(st.sampled_from(spec.form.shared), any_size))
+    *shapes, out = spec.shapes(size)
     inputs: Arrays = {}
-    if layer == "Affine":
-        free = st.tuples(any_shape(1), st.integers(1, 4))
-        shape, width = draw(st.one_of(st.sampled_from(AFFINE), free))
-        features = int(np.prod(shape[1:])) if len(shape) > 1 else shape[0]
-        inputs = {
-            "x": array(shape),
-            "W": array((features, width)),
-            "b": array((width,)),
-        }
-        out: Shape = (*shape[:1], width) if len(shape) > 1 else (width,)
-    elif layer in ("CrossEntropy", "SoftmaxWithLoss", "Softmax"):
-        shape = draw(st.one_of(st.sampled_from(ROWS), any_shape(1, 2)))
-        inputs = {"y" if layer == "CrossEntropy" else "x": array(shape)}
-        out = shape
-        if layer != "Softmax":
-            out = ()
-            t = draw(
-                hnp.arrays(np.int64, shape[:-1], elements=st.integers(0, shape[-1] - 1))
-            )
-            inputs["t"] = np.eye(shape[-1])[t] if draw(st.booleans()) else t
-    else:
-        out = draw(st.one_of(st.sampled_from(SHAPES), any_shape()))
-        inputs = {name: array(out) for name in INPUTS.get(layer, ["x"])}
-    return Case(layer, "drawn", inputs, array(out), "edge"), dtype
+    for each, shape in zip(spec.inputs, shapes, strict=True):
+        if each.kind == "array":
+            drawn = draw(arrays(dtype, shape, least=each.domain.least))
+        else:
+            indices = st.integers(0, size[-1] - 1)
+            drawn = draw(hnp.arrays(np.int64, shape, elements=indices))
+            if each.kind == "labels" and draw(st.booleans()):
+                drawn = np.eye(size[-1])[drawn]
+        inputs[each.name] = drawn
+    dout = draw(arrays(dtype, out))
+    return Case(layer, "drawn", inputs, dout, "edge"), dtype
 
 
 @st.composite
@@ -131,13 +111,16 @@ def network_cases(draw: Draw) -> tuple[NetworkCase, str]:
 
 
 def is_for_jax(case: Case | NetworkCase) -> bool:
-    """Whether it has one of the few shapes."""
+    """Whether it has one of the few shapes: JAX compiles every operation anew for each,
+    and the others get any.
+    """
     if isinstance(case, NetworkCase):
         return True
-    shape = next(iter(case.inputs.values())).shape
-    if case.layer == "Affine":
-        return (shape, case.inputs["b"].size) in AFFINE
-    return shape in (ROWS if "t" in case.inputs or case.layer == "Softmax" else SHAPES)
+    spec = LAYERS[case.layer]
+    arrays = [case.inputs[name].shape for name in spec.differentiable]
+    kinds = [each.kind == "array" for each in spec.inputs]
+    shared = [compress(spec.shapes(size), kinds) for size in spec.form.shared]
+    return arrays in map(list, shared)
 
 
 def holds(

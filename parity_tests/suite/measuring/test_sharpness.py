@@ -15,6 +15,7 @@ from gradparity.parity_tests.catalogue.cases import (
     NETWORK_CASES,
     SHAPE_CASES,
 )
+from gradparity.parity_tests.catalogue.layers import LAYERS
 from gradparity.parity_tests.checking.values import Prepared, check, try_load
 from gradparity.parity_tests.implementations.backends import BACKENDS
 from gradparity.parity_tests.implementations.contract import NotInstalled
@@ -22,15 +23,11 @@ from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.parity_tests.measuring.comparison import Allowed, compare
 from gradparity.parity_tests.measuring.dtypes import truth_dtype
 from gradparity.parity_tests.measuring.records import Verdict
-from gradparity.reference.functions import sigmoid
 
 NAMES = ("reference", "torch", "jax")
 CASES = [*LAYER_CASES, *SHAPE_CASES]
 TYPICAL = [case for case in CASES if case.kind == "typical"]
-ELEMENTWISE = (
-    *("AddLayer", "MulLayer", "BuyFruit", "Relu", "Negate", "Exp", "Log"),
-    *("PlusOne", "Reciprocal", "SigmoidGraph", "Sigmoid"),
-)
+ELEMENTWISE = [name for name, layer in LAYERS.items() if layer.elementwise]
 
 
 @pytest.mark.parametrize(
@@ -101,8 +98,7 @@ def test_a_relative_error_above_the_bound_is_caught_in_every_element(
         where = allowed.certain + unit * (1 + change) * size < change * size
         if case.layer in ELEMENTWISE and dtype == "float64":
             askable = size > 0
-            if (case.layer, quantity) == ("Sigmoid", "dx"):
-                askable &= relative_bound(case, quantity, name, dtype) < 250
+            askable &= relative_bound(case, quantity, name, dtype) < 250
             assert where[askable].all(), (name, quantity)
         assert_caught(planted, truth, allowed, where)
 
@@ -111,24 +107,16 @@ def relative_bound(case: Case, quantity: str, name: str, dtype: str) -> Any:
     """The bound of an element-wise layer in units of u, relative to the value, to first
     order: what the rules of `reference.rounding` come to.
 
-    Most have a few roundings, exp and log as many as were measured (k). The sigmoid's
-    derivative y (1 - y) is special: 1 - y takes over the roundings of y, and may be much
-    smaller. The bound of the truth comes on top; without a wider dtype it is as large.
+    Most have a few roundings, exp and log as many as were measured; the spec of a layer
+    that is special says more. The bound of the truth comes on top; without a wider dtype
+    it is as large.
     """
     unit = arithmetic(BACKENDS[name], dtype)
     both = 1 + np.finfo(truth_dtype(dtype)).eps / np.finfo(dtype).eps
-    if not case.layer.startswith("Sigmoid"):
+    special = LAYERS[case.layer].relative_bound
+    if special is None:
         return both * (4 + max(unit.exp, unit.log))
-    x, k = case.inputs["x"], unit.exp
-    y = sigmoid(x)
-    # y as 1 / (1 + e) from a given e; as s / (1 + s), with s = exp(-|x|), where x < 0.
-    of_y = np.where((x < 0) & (case.layer == "Sigmoid"), 3, 2)
-    if quantity == "out":
-        return both * (k * (1 - y) + of_y)
-    if case.layer == "SigmoidGraph":  # dout * (y * y) * e
-        return both * (k + 2 * of_y + 3)
-    # dout * (1 - y) * y, which follows y by 1 - 2 y
-    return both * (np.abs(1 - 2 * y) * (k + of_y / (1 - y)) + 3)
+    return both * special(quantity, case.inputs, unit)
 
 
 @pytest.mark.parametrize(
@@ -136,14 +124,16 @@ def relative_bound(case: Case, quantity: str, name: str, dtype: str) -> Any:
 )
 def test_sixteen_roundings_in_one_element_are_caught(case: Case, dtype: str) -> None:
     """In element-wise layers, for every element whose bound does not allow for as many
-    by itself (15, since what is planted is rounded): for all but some of the sigmoid's.
+    by itself (15, since what is planted is rounded): for all, but where the spec says
+    that a layer is special.
     """
     unit = np.finfo(dtype).eps / 2
     for name, quantity, truth, allowed in tensors(case, dtype):
         planted = (truth * (1 + 16 * unit)).astype(dtype)
         askable = relative_bound(case, quantity, name, dtype) < 15 - 1e-3
         askable = np.broadcast_to(askable, truth.shape) & (truth != 0)
-        assert case.layer.startswith("Sigmoid") or (askable == (truth != 0)).all()
+        special = LAYERS[case.layer].relative_bound
+        assert special is not None or (askable == (truth != 0)).all()
         assert (np.abs(planted - truth) > allowed.certain)[askable].all(), quantity
         assert_caught(planted, truth, allowed, askable)
 

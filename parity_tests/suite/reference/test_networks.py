@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradparity.parity_tests.implementations.backends import BACKENDS, NUMPY
 from gradparity.parity_tests.implementations.contract import function_name
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.reference.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
@@ -100,7 +101,9 @@ def test_parameters_that_do_not_fit_are_refused(chain: Chain) -> None:
 @pytest.mark.parametrize("room", ["reference", "torch", "jax"])
 def test_rounding_stays_within_the_bounds(chain: Chain, room: str) -> None:
     params, x = narrow(parameters(chain)), X.astype("float32")
-    bounded = network_bounds(params, x, T, arithmetic(room, "float32"), chain=chain)
+    bounded = network_bounds(
+        params, x, T, arithmetic(BACKENDS[room], "float32"), chain=chain
+    )
     assert (*bounded,) == chain.quantities
     flow = TRACES[room](chain, params, x)
     assert flow.keys() == bounded.keys()
@@ -151,7 +154,7 @@ def test_products_stay_within_the_bounds(chain: Chain) -> None:
 
     params, direction = narrow(parameters(chain)), narrow(parameters(chain, seed=2))
     given = params, X.astype("float32"), T, direction
-    bounded = network_tangent_bounds(*given, arithmetic("reference", "float32"), chain)
+    bounded = network_tangent_bounds(*given, arithmetic(NUMPY, "float32"), chain)
     moved = loss_hvp(*given, chain)
     found = {"Rloss": loss_jvp(*given, chain)}
     check_bounds(found | {"Rd" + name: v for name, v in moved.items()}, bounded)
@@ -160,7 +163,7 @@ def test_products_stay_within_the_bounds(chain: Chain) -> None:
 def test_a_step_stays_within_the_bounds(chain: Chain) -> None:
     params, x = narrow(parameters(chain)), X.astype("float32")
     rate = np.float32(0.1)
-    own = arithmetic("reference", "float32")
+    own = arithmetic(NUMPY, "float32")
     bounded = step_bounds(params, x, T, float(rate), own, chain=chain)
     gradients = Network(chain, params).gradient(x, T)
     check_bounds({n: v - rate * gradients[n] for n, v in params.items()}, bounded)

@@ -1,0 +1,120 @@
+"""The specs of the activations."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from gradparity.parity_tests.catalogue.arithmetic import LECTURE
+from gradparity.parity_tests.catalogue.case import WIDE, Case, case, invalid
+from gradparity.parity_tests.catalogue.edges import (
+    INF,
+    NAN,
+    SCORES,
+    edge,
+    extreme,
+    spelled,
+    with_rows,
+)
+from gradparity.parity_tests.catalogue.spec import (
+    ROWS,
+    Generator,
+    Input,
+    Layer,
+    scaled,
+)
+from gradparity.parity_tests.implementations.contract import Arrays
+from gradparity.reference.functions import sigmoid
+
+HIDDEN = 50  # Relu's cases are as wide as the layer that it has in the network
+SATURATED = ([-80.0, -40.0], [40.0, 80.0])
+
+
+def _relu(rng: Generator) -> Iterator[Case]:
+    x = with_rows(np.ones((100, HIDDEN)), [1.0, -0.5], [-2.0, 3.0])
+    dout = rng.standard_normal(x.shape)
+    yield case("Relu", "lecture", dout, x=x, source=LECTURE)
+    x = np.array([0.0, -0.0, 1.5, -1.5, INF, -INF, NAN])
+    for spelling in ("maximum(x, 0)", "clip(x, 0)", "where(x > 0, x, 0)"):
+        yield spelled("Relu", spelling, np.ones(7), x=x)
+
+
+def _sigmoid(rng: Generator) -> Iterator[Case]:
+    x = np.linspace(-20, 20, 1000).reshape(100, 10)
+    yield case("Sigmoid", "wide", rng.standard_normal(x.shape), x=x)
+    x = np.array([-1e2, 0.0, 1e2])
+    yield spelled("Sigmoid", "(1 + tanh(x / 2)) / 2", np.ones(3), x=x)
+
+
+def _softmax(rng: Generator) -> Iterator[Case]:
+    def normal() -> np.ndarray:
+        return rng.standard_normal((100, 10))
+
+    lecture = with_rows(np.zeros((100, 10)), [0.3, 2.9, 4.0])
+    yield case("Softmax", "lecture", normal(), x=lecture, source=LECTURE)
+    yield case("Softmax", "ties", normal(), x=np.ones((100, 10)))
+    cube = np.ones((2, 3, 4))
+    yield invalid("Softmax", "rank 3", "x", "rank 1 or 2", "rank 3", x=cube)
+    x = with_rows(normal(), *SCORES.values())
+    yield edge("Softmax", "special numbers", normal(), x=x)
+    dout = with_rows(
+        normal(),
+        *(np.zeros(10), np.full(10, 3.3), np.full(10, WIDE.tiny), [WIDE.normal] * 10),
+        *([WIDE.large / 16, -WIDE.large / 16], [WIDE.largest, -WIDE.largest]),
+        *([INF], [-INF], [INF, -INF], [NAN]),
+    )
+    yield edge("Softmax", "special numbers from above", dout, x=np.zeros((100, 10)))
+    x = np.array([[1e3, 0.0], [-1e3, -1e3]])
+    yield spelled("Softmax", "exp(x) / sum(exp(x))", np.ones((2, 2)), x=x)
+
+
+def _bound_of_graph(quantity: str, inputs: Arrays, unit: Any) -> Any:
+    """y as 1 / (1 + e) from a given e = exp(-x), and dout * (y * y) * e."""
+    if quantity == "out":
+        return unit.exp * (1 - sigmoid(inputs["x"])) + 2
+    return unit.exp + 2 * 2 + 3
+
+
+def _bound_of_sigmoid(quantity: str, inputs: Arrays, unit: Any) -> Any:
+    """y as 1 / (1 + e), or as s / (1 + s) with s = exp(-|x|) where x < 0. The derivative
+    y * (1 - y) is special: 1 - y takes over the roundings of y, and may be much smaller.
+    """
+    x, k = inputs["x"], unit.exp
+    y = sigmoid(x)
+    of_y = np.where(x < 0, 3, 2)
+    if quantity == "out":
+        return k * (1 - y) + of_y
+    return np.abs(1 - 2 * y) * (k + of_y / (1 - y)) + 3
+
+
+SPECS = (
+    Layer(
+        "Relu",
+        (Input("x"),),
+        batch=(100, HIDDEN),
+        own=_relu,
+        small=extreme("Relu", [1e-30, -1e-30], [1e30, -1e30]),
+    ),
+    Layer(
+        "SigmoidGraph",
+        (Input("x", domain=scaled(3)),),
+        small=extreme("SigmoidGraph", *SATURATED),
+        relative_bound=_bound_of_graph,
+    ),
+    Layer(
+        "Sigmoid",
+        (Input("x", domain=scaled(3)),),
+        own=_sigmoid,
+        small=extreme("Sigmoid", *SATURATED),
+        relative_bound=_bound_of_sigmoid,
+    ),
+    Layer(
+        "Softmax",
+        (Input("x", domain=scaled(3)),),
+        form=ROWS,
+        own=_softmax,
+        small=extreme(
+            "Softmax", [1000, 0, -1000, 999], [-1e4, -1e4, -1e4, -1e4], [0, 60, -20, 0]
+        ),
+    ),
+)

@@ -1,0 +1,144 @@
+"""The specs of the losses."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from gradparity.parity_tests.catalogue.case import WIDE, Case, case, invalid
+from gradparity.parity_tests.catalogue.edges import (
+    INF,
+    NAN,
+    SCORES,
+    edge,
+    one_hot,
+    spelled,
+    with_rows,
+)
+from gradparity.parity_tests.catalogue.spec import (
+    LOSS,
+    Generator,
+    Input,
+    Layer,
+    anywhere,
+    probabilities,
+)
+
+BATCH = (100, 10)
+FORMS = {"": False, ", one-hot": True}
+ABOVE = {"0": 0.0, "tiny": WIDE.tiny, "inf": INF, "NaN": NAN}
+SURE = np.array([[80.0, 0, 0, 0], [0, 60, -20, 0]])
+
+
+def _refused(layer: str, scores: str) -> Iterator[Case]:
+    """The labels that a layer refuses which ends in a loss."""
+
+    right = np.full((3, 4), 0.25)
+
+    def refused(name: str, *refusal: str, t: Any, x: Any = right) -> Case:
+        return invalid(layer, name, *refusal, **{scores: x, "t": t})
+
+    two_hot = one_hot([0, 1, 2], 4) + np.eye(3, 4, 1)
+    yield refused("label too large", "t", "0..3", "4", t=[0, 1, 4])
+    yield refused("negative label", "t", "0..3", "-1", t=[0, -1, 3])
+    yield refused("too few labels", "t", "(3,)", "(2,)", t=[0, 1])
+    yield refused("labels in a column", "t", "(3,)", "(3, 1)", t=[[0], [1], [2]])
+    yield refused("fractional labels", "t", "integers", "float", t=[0.0, 1.0, 2.0])
+    yield refused("not one-hot", "t", "zeros and ones", t=right)
+    yield refused("two-hot", "t", "single 1", t=two_hot)
+    cube = np.ones((2, 3, 4))
+    yield refused("rank 3", scores, "rank 1 or 2", "rank 3", x=cube, t=[0, 1])
+
+
+def _cross_entropy(rng: Generator) -> Iterator[Case]:
+    def loss(
+        name: str, *rows: list[float], dout: float = 1.0, hot: bool = False
+    ) -> Case:
+        """With the label 0 in the first rows."""
+        y, t = probabilities.draw(rng, BATCH), rng.integers(10, size=100)
+        t[: len(rows)] = 0
+        inputs: Any = {"y": with_rows(y, *rows), "t": one_hot(t) if hot else t}
+        return edge("CrossEntropy", name, dout, **inputs)
+
+    y, t = probabilities.draw(rng, BATCH), rng.integers(10, size=100)
+    yield case("CrossEntropy", "scaled dout", -2.5, y=y, t=t)
+    yield from _refused("CrossEntropy", "y")
+    improbable = with_rows(np.full(BATCH, 0.1), [1e-16, 1.0], [1.0, 1e-16])
+    first_two = np.array([0, 1] + [0] * 98)
+    yield edge("CrossEntropy", "improbable labels", y=improbable, t=first_two)
+    subnormal = [[WIDE.tiny], [WIDE.subnormal], [WIDE.normal]]
+    zeros = [[0.5, 0.0, -0.0, 0.5], [0.5, WIDE.tiny], [0.5, WIDE.normal]]
+    for form, hot in FORMS.items():
+        yield loss("certain" + form, [1.0] + [0.0] * 9, hot=hot)
+        yield loss("0 at the label" + form, [0.0, 1.0], [-0.0, 1.0], hot=hot)
+        yield loss("0 and subnormal elsewhere" + form, *zeros, hot=hot)
+        yield loss("NaN elsewhere" + form, [0.5, NAN], hot=hot)
+        yield loss("negative and inf elsewhere" + form, [0.5, -0.5, INF], hot=hot)
+        for name, dout in ABOVE.items():
+            yield loss(f"{name} from above{form}", dout=dout, hot=hot)
+    yield loss("0 at the label, tiny from above", [0.0, 1.0], dout=WIDE.tiny)
+    yield loss("next to 1 at the label", [WIDE.below_one], [WIDE.above_one])
+    yield loss("subnormal at the label", *subnormal)
+    yield loss("negative at the label", [-0.5])
+    yield loss("inf at the label", [INF])
+    yield loss("NaN at the label", [NAN])
+
+
+def _softmax_with_loss(rng: Generator) -> Iterator[Case]:
+    def loss(
+        name: str, *rows: list[float], dout: float = 1.0, hot: bool = False
+    ) -> Case:
+        """With the label 0 in the first rows."""
+        x, t = anywhere.draw(rng, BATCH), rng.integers(10, size=100)
+        t[: len(rows)] = 0
+        inputs: Any = {"x": with_rows(x, *rows), "t": one_hot(t) if hot else t}
+        return edge("SoftmaxWithLoss", name, dout, **inputs)
+
+    x, t = anywhere.draw(rng, BATCH), rng.integers(10, size=100)
+    yield case("SoftmaxWithLoss", "scaled dout", -2.5, x=x, t=t)
+    yield from _refused("SoftmaxWithLoss", "x")
+    finite = [row for row in SCORES.values() if np.isfinite(row).all()]
+    ends = (WIDE.exp_normal, WIDE.exp_subnormal, WIDE.exp_zero)
+    wrong = [[-end, 0.0] + [-1e4] * 8 for end in ends]
+    for form, hot in FORMS.items():
+        yield loss("finite" + form, *finite, hot=hot)
+        yield loss("sure and wrong" + form, *wrong, hot=hot)
+        yield loss("masked" + form, SCORES["masked with -inf"], hot=hot)
+        yield loss("-inf at the label" + form, [-INF], hot=hot)
+        for name in ("inf", "inf and -inf", "nothing but -inf", "NaN"):
+            yield loss(name + form, SCORES[name], hot=hot)
+        for name, dout in ABOVE.items():
+            yield loss(f"{name} from above{form}", dout=dout, hot=hot)
+    yield loss("inf elsewhere", [0.0, INF])
+    sure_and_wrong = {"x": [[-1e3, 0.0]], "t": [[1.0, 0.0]]}
+    spelling = "-log(softmax(x) + 1e-7)"
+    yield spelled("SoftmaxWithLoss", spelling, 1.0, **sure_and_wrong)
+
+
+def _improbable(rng: Generator) -> Iterator[Case]:
+    y = np.array([[1e-30, 1], [1e-30, 1]])
+    yield edge("CrossEntropy", "small, extreme", -2.5, y=y, t=[0, 1])
+
+
+def _sure(rng: Generator) -> Iterator[Case]:
+    yield edge("SoftmaxWithLoss", "small, right", -2.5, x=SURE, t=[0, 1])
+    yield edge("SoftmaxWithLoss", "small, wrong", -2.5, x=SURE, t=[1, 2])
+
+
+LABELS = Input("t", kind="labels")
+SPECS = (
+    Layer(
+        "CrossEntropy",
+        (Input("y", domain=probabilities), LABELS),
+        form=LOSS,
+        own=_cross_entropy,
+        small=_improbable,
+    ),
+    Layer(
+        "SoftmaxWithLoss",
+        (Input("x"), LABELS),
+        form=LOSS,
+        own=_softmax_with_loss,
+        small=_sure,
+    ),
+)
