@@ -317,11 +317,15 @@ def styled(
     style: Any = {"torch": TorchStyle, "jax": JaxStyle}[framework](
         name, Backend(framework)
     )
-    # By position: what somebody calls the inputs is their own affair. And JAX hands on
-    # dictionaries in the order of the alphabet.
     names = input_names(layer)
-    style.function = lambda layer: lambda **given: offered(*map(given.get, names))
-    return WAYS[framework], partial(style.run_layer, layer)
+
+    def by_position(_: Any, **inputs: Any) -> Any:
+        """What somebody calls the inputs is their own affair. And JAX hands on
+        dictionaries in the order of the alphabet.
+        """
+        return offered(*(inputs[name] for name in names))
+
+    return WAYS[framework], partial(style.spelled(by_position).run_layer, layer)
 
 
 def input_names(layer: str) -> list[str]:
