@@ -1,10 +1,11 @@
-"""Mini-batch stochastic gradient descent; mirrors `reference/training/`.
+"""Training on mini-batches; mirrors `reference/training/`.
 
 The loop between two stops is one compiled program (`lax.scan` over the mini-batches),
 so that Python is not in the way of every step.
 """
 
 from collections.abc import Collection, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from jax import Array
 from jaxtyping import Float, Int
 
 from gradparity.jax_impl.networks import Params, accuracy, from_params, loss
+from gradparity.jax_impl.training.optimizers import SGD, State
 
 NumpyParams = dict[str, Float[np.ndarray, "..."]]
 Stop = tuple[int, NumpyParams, Float[np.ndarray, "steps"], tuple[float, float] | None]
@@ -24,25 +26,28 @@ SCAN_LENGTHS = (100, 10, 1)
 @jax.jit
 def run_steps(
     params: Params,
+    state: State,
     x_train: Float[Array, "samples in"],
     t_train: Int[Array, "samples"],
     batches: Int[Array, "steps batch"],
-    learning_rate: float | Array,
-) -> tuple[Params, Float[Array, "steps"]]:
-    """The parameters after these steps, and the loss of each before its update.
+    optimizer: Any,
+) -> tuple[tuple[Params, State], Float[Array, "steps"]]:
+    """Parameters and the optimizer's state after these steps, and the loss of each step
+    before its update.
 
     The data set is an argument, not closed over: it would be compiled in as a constant.
     """
 
     def step(
-        params: Params, batch: Int[Array, "batch"]
-    ) -> tuple[Params, Float[Array, ""]]:
+        reached: tuple[Params, State], batch: Int[Array, "batch"]
+    ) -> tuple[tuple[Params, State], Float[Array, ""]]:
+        params, state = reached
         x, t = x_train[batch], t_train[batch]  # 1. choose a mini-batch
         batch_loss, gradients = jax.value_and_grad(loss)(params, x, t)  # 2. gradient
-        updated = {k: params[k] - learning_rate * gradients[k] for k in params}  # 3.
-        return updated, batch_loss  # 4. repeat
+        reached = optimizer.step(params, gradients, state)  # 3. update the parameters
+        return reached, batch_loss  # 4. repeat
 
-    return jax.lax.scan(step, params, batches)
+    return jax.lax.scan(step, (params, state), batches)
 
 
 def train(
@@ -54,6 +59,8 @@ def train(
     *,
     stops: Collection[int] = (),
     evaluate: Collection[int] = (),
+    optimizer: Any = SGD,
+    state: State | None = None,
 ) -> Iterator[Stop]:
     """Train from `params` on the given mini-batches; arguments and what is yielded as
     in the reference. The 64-bit mode is on while this runs, and only then.
@@ -61,10 +68,12 @@ def train(
     steps = len(batches)
     wanted = sorted({step for step in stops if 0 < step < steps} | {steps})
     with jax.enable_x64(True):
-        state = from_params(params)
+        arrays = from_params(params)
         train_arrays, test_arrays = jax.device_put((train_set, test_set))
         indices = jax.device_put(batches)
-        rate = jnp.asarray(learning_rate, state["W1"].dtype)
+        dtype = next(iter(arrays.values())).dtype
+        rule = optimizer(jnp.asarray(learning_rate, dtype))
+        reached = arrays, rule.start(arrays) | jax.device_put(state or {})
     done = 0
     for stop in wanted:
         with jax.enable_x64(True):  # not across a yield: that is the caller's time
@@ -72,15 +81,17 @@ def train(
             for length in SCAN_LENGTHS:
                 while stop - done >= length:
                     piece = indices[done : done + length]
-                    state, losses = run_steps(state, *train_arrays, piece, rate)
+                    reached, losses = run_steps(*reached, *train_arrays, piece, rule)
                     pieces.append(losses)
                     done += length
             accuracies = None
             if stop in evaluate:
                 accuracies = (
-                    accuracy(state, *train_arrays),
-                    accuracy(state, *test_arrays),
+                    accuracy(reached[0], *train_arrays),
+                    accuracy(reached[0], *test_arrays),
                 )
-            reached = {name: np.array(value) for name, value in state.items()}
+            arrays, memory = jax.tree.map(np.array, reached)
+            if state is not None:
+                state.update(memory)
             all_losses = np.concatenate([np.asarray(piece) for piece in pieces])
-        yield stop, reached, all_losses, accuracies
+        yield stop, arrays, all_losses, accuracies

@@ -11,6 +11,7 @@ import numpy as np
 
 from gradparity.parity_tests.implementations.contract import Arrays
 from gradparity.reference.networks import TwoLayerNet
+from gradparity.reference.training import SGD
 
 
 class NumpyLoop:
@@ -41,8 +42,7 @@ class NumpyLoop:
         return self.network.gradient(x, t)
 
     def update(self, gradients: Arrays) -> None:
-        for name, gradient in gradients.items():
-            self.network.params[name] -= self.rate * gradient
+        SGD(self.rate).step(self.network.params, gradients, {})
 
     def params(self) -> Arrays:
         """Copies of the parameters as they are now."""
@@ -62,9 +62,10 @@ def run(
     *,
     stops: Collection[int] = (),
     evaluate: Collection[int] = (),
+    state: Arrays | None = None,
 ) -> Iterator[Any]:
     """Train with one of the loops; arguments and what is yielded as for
-    `reference.training.train`.
+    `reference.training.train`. Gradient descent leaves no `state`.
     """
     loop = kind(params, learning_rate)
     batches = loop.order(batches)

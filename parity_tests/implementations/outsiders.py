@@ -87,8 +87,11 @@ class Outsider(ABC):
         *,
         stops: Collection[int] = (),
         evaluate: Collection[int] = (),
+        state: Arrays | None = None,
     ) -> Iterator[Stop]:
-        """Arguments and what is yielded as in `reference.training.train`."""
+        """Arguments and what is yielded as in `reference.training.train`. Gradient
+        descent leaves no `state`.
+        """
         advance, look = self.begin(params, train_set, batches, learning_rate)
         steps, done = len(batches), 0
         for stop in sorted({step for step in stops if 0 < step < steps} | {steps}):

@@ -1,7 +1,7 @@
 """Saves what a training yields at every stop, and goes on from there.
 
-What is yielded is all the state there is: plain gradient descent keeps nothing but the
-parameters, and the mini-batches are fixed beforehand. So a checkpoint is one stop, and
+What is yielded, and the optimizer's state, is all the state there is: the mini-batches
+are fixed beforehand. So a checkpoint is one stop, and
 to resume is to yield what is stored once more, and then to train from the last of it.
 Whatever is computed from the stops has the same bits as without the interruption.
 
@@ -9,6 +9,7 @@ Whatever is computed from the stops has the same bits as without the interruptio
     DIR/<implementation>-<dtype>/<step>.npz    a stop:
 
         W1, b1, W2, b2   the parameters after the step
+        state.NAME       of the optimizer, after the step; gradient descent has none
         losses           of every step since the stop before
         accuracies       on the training and the test set, or empty
         seconds          since the stop before
@@ -35,6 +36,7 @@ from gradparity.parity_tests.training.plan import Plan
 from gradparity.reference.data.cleanup import UNFINISHED, write_whole
 
 RUN = "run.json"
+STATE = "state."  # before the names of the optimizer's arrays
 Software = dict[str, Any]
 Accuracies = tuple[float, ...] | None  # on the training and the test set
 Stop = tuple[int, Arrays, np.ndarray, Accuracies]
@@ -52,6 +54,7 @@ class Stored(NamedTuple):
     """A stop as it is in a file."""
 
     params: Arrays
+    state: Arrays
     losses: np.ndarray
     accuracies: Accuracies
     seconds: float
@@ -142,12 +145,13 @@ class Checkpoints:
         assert implementation.train is not None
         stops = sorted({stop for stop in stops if 0 < stop < len(batches)})
         stops.append(len(batches))
-        name, dtype = implementation.name, params["W1"].dtype.name
+        name, dtype = implementation.name, dtype_of(params)
         self._spent[name, dtype], done = 0.0, 0
+        state: Arrays = {}
         for step, stored in self._stored(name, params, stops, evaluate):
             yield step, stored.params, stored.losses, stored.accuracies
             self._spent[name, dtype] += stored.seconds
-            params, done = stored.params, step
+            params, state, done = stored.params, stored.state, step
         if done == len(batches):
             return
         since = time.perf_counter()
@@ -159,10 +163,11 @@ class Checkpoints:
             learning_rate,
             stops=[stop - done for stop in stops if stop > done],
             evaluate=[stop - done for stop in evaluate if stop > done],
+            state=state,
         ):
             step = done + more
             now = time.perf_counter()
-            stored = Stored(reached, losses, accuracies, now - since)
+            stored = Stored(reached, state, losses, accuracies, now - since)
             self._write(name, dtype, step, stored)
             yield step, reached, losses, accuracies
             since = now
@@ -175,7 +180,7 @@ class Checkpoints:
         self, name: str, params: Arrays, stops: list[int], evaluate: Collection[int]
     ) -> Iterator[tuple[int, Stored]]:
         """The stops that are stored without a gap, whole; says where that ends."""
-        dtype = params["W1"].dtype.name
+        dtype = dtype_of(params)
         done, remark = 0, ""
         last = max((s for s in stops if self._path(name, dtype, s).exists()), default=0)
         for step in stops:
@@ -203,6 +208,7 @@ class Checkpoints:
     def _write(self, name: str, dtype: str, step: int, stop: Stored) -> None:
         values: dict[str, Any] = {
             **stop.params,
+            **{STATE + name: value for name, value in stop.state.items()},
             "losses": stop.losses,
             "accuracies": np.array(stop.accuracies or (), np.float64),
             "seconds": stop.seconds,
@@ -300,7 +306,9 @@ def read(path: Path, belongs: str) -> Stored:
         raise Damaged(f"it cannot be read ({error or type(error).__name__})") from error
     if came != belongs:
         raise Damaged(f"it belongs to another run or place ({came})")
-    return Stored(values, losses, tuple(accuracies) or None, seconds)
+    state = {n: values.pop(n) for n in [*values] if n.startswith(STATE)}
+    state = {name.removeprefix(STATE): value for name, value in state.items()}
+    return Stored(values, state, losses, tuple(accuracies) or None, seconds)
 
 
 def _check(stored: Stored, like: Arrays, steps: int, evaluated: bool) -> None:
@@ -312,3 +320,8 @@ def _check(stored: Stored, like: Arrays, steps: int, evaluated: bool) -> None:
     accuracies = len(stored.accuracies or ())
     if (came, stored.losses.shape, accuracies) != (expected, (steps,), 2 * evaluated):
         raise Damaged("it holds arrays of other names, shapes or dtypes")
+
+
+def dtype_of(params: Arrays) -> str:
+    """The name of the dtype that all parameters have."""
+    return str(next(iter(params.values())).dtype.name)

@@ -42,20 +42,18 @@ def step_bounds(
     arithmetic: Arithmetic,
     mask: Any = None,
     chain: Chain = TWO_LAYER_NET,
+    optimizer: str = "SGD",
 ) -> Bounds:
-    """The same for the parameters after one step of gradient descent on this batch.
+    """The same for the parameters after one step of an optimizer without state.
 
     The learning rate is the number that the implementation multiplies with: rounded to
     its dtype already.
     """
     flow = network_bounds(params, x, t, arithmetic, mask, chain)
-    reached = {}
+    given = {name: Bounded.exact(v, arithmetic) for name, v in params.items()}
+    rate = Bounded.exact(learning_rate, arithmetic)
     with np.errstate(all="ignore"):
-        for name, value in params.items():
-            before = Bounded.exact(value, arithmetic)
-            step = before.constant(learning_rate) * flow["d" + name]
-            reached[name] = before - step
-    return reached
+        return {n: STEPS[optimizer](rate, v, flow["d" + n]) for n, v in given.items()}
 
 
 def network_tangent_bounds(
@@ -120,6 +118,10 @@ def open_only(x: Bounded, mask: Any) -> Bounded:
     return x.map(lambda v: np.where(mask, v, 0))
 
 
+# By optimizer: what comes of the learning rate, a parameter and its gradient.
+STEPS: dict[str, Callable[[Bounded, Bounded, Bounded], Bounded]] = {
+    "SGD": lambda rate, before, gradient: before - rate * gradient,
+}
 HALVES: dict[str, tuple[Pass, Pass]] = {
     "Affine": (
         lambda x, W, b: x.matmul(W, plus=b),

@@ -1,5 +1,6 @@
-"""Training by mini-batch stochastic gradient descent."""
+"""Training on mini-batches: the loop, and the optimizers."""
 
 from gradparity.reference.training.loop import Stop, choose_batches, train
+from gradparity.reference.training.optimizers import SGD, State
 
-__all__ = ["Stop", "choose_batches", "train"]
+__all__ = ["SGD", "State", "Stop", "choose_batches", "train"]

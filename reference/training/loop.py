@@ -1,4 +1,4 @@
-"""Mini-batch stochastic gradient descent, as the lecture has it."""
+"""Training on mini-batches, as the lecture has it."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -8,6 +8,7 @@ from jaxtyping import Int
 
 from gradparity.reference.arrays import Float
 from gradparity.reference.networks import Params, TwoLayerNet
+from gradparity.reference.training.optimizers import SGD, State
 
 Stop = tuple[int, Params, Float[np.ndarray, "steps"], tuple[float, float] | None]
 
@@ -28,29 +29,36 @@ def train(
     *,
     stops: Collection[int] = (),
     evaluate: Collection[int] = (),
+    optimizer: Any = SGD,
+    state: State | None = None,
 ) -> Iterator[Stop]:
     """Train a copy of `params` on the given mini-batches; stop and tell on the way.
 
     Args:
-        params: W1, b1, W2 and b2 to start from.
+        params: of `TwoLayerNet`, to start from.
         train_set, test_set: samples and their labels.
         batches: the samples of each step, as `choose_batches` makes them.
         learning_rate: how far to go against the gradient in one step.
         stops: the steps, counted from 1, after which to yield; the last always is one.
         evaluate: those of them at which the accuracies are computed.
+        optimizer: what makes an optimizer of the learning rate.
+        state: the optimizer's, to go on from; at every stop it becomes what it is then.
 
     Yields:
         (step, parameters, the loss of every step since the last stop, before its
         update, and (accuracy on train_set, accuracy on test_set) or None).
     """
     (x_train, t_train), (x_test, t_test) = train_set, test_set
-    network = TwoLayerNet.from_params({k: v.copy() for k, v in params.items()})
+    network = TwoLayerNet.from_params(copied(params))
+    rule = optimizer(learning_rate)
+    memory = rule.start(network.params) | copied(state or {})
     losses: list[Any] = []
     for step, batch in enumerate(batches, start=1):
         x, t = x_train[batch], t_train[batch]  # 1. choose a mini-batch
         gradients = network.gradient(x, t)  # 2. compute the gradient
-        for name, gradient in gradients.items():  # 3. update the parameters
-            network.params[name] -= learning_rate * gradient
+        network.params, memory = rule.step(  # 3. update the parameters
+            network.params, gradients, memory
+        )
         losses.append(network.lastLayer.loss)  # 4. repeat
         if step in stops or step == len(batches):
             accuracies = (
@@ -58,6 +66,12 @@ def train(
                 if step in evaluate
                 else None
             )
-            reached = {k: v.copy() for k, v in network.params.items()}
-            yield step, reached, np.array(losses), accuracies
+            if state is not None:
+                state.update(copied(memory))
+            yield step, copied(network.params), np.array(losses), accuracies
             losses = []
+
+
+def copied(arrays: dict[str, Any]) -> dict[str, Any]:
+    """Copies, by the same names."""
+    return {name: value.copy() for name, value in arrays.items()}

@@ -220,12 +220,11 @@ def jax_blocks(run: TrainingRun, said: Said) -> Iterator[Block]:
         return
     yield Code("".join(source_of("jax")[0]).rstrip(), "python")
     jax = import_module("jax")
-    run_steps = partial(
-        import_module("gradparity.jax_impl.training").run_steps.__wrapped__
-    )
-    data = run.data
+    training = import_module("gradparity.jax_impl.training")
+    run_steps = partial(training.run_steps.__wrapped__)
+    data, optimizer = run.data, training.SGD(np.float32(0.1))
     program = jax.make_jaxpr(run_steps)(
-        run.params, data.x_train, data.t_train, run.plan.batches, np.float32(0.1)
+        run.params, {}, data.x_train, data.t_train, run.plan.batches, optimizer
     )
     yield Heading(said["training"]["program"])
     yield Code(str(program), "text")

@@ -1,5 +1,6 @@
-"""Training by mini-batch stochastic gradient descent."""
+"""Training on mini-batches: the loop, and the optimizers."""
 
 from gradparity.torch_impl.training.loop import Stop, train
+from gradparity.torch_impl.training.optimizers import SGD, State
 
-__all__ = ["Stop", "train"]
+__all__ = ["SGD", "State", "Stop", "train"]

@@ -1,16 +1,14 @@
-"""Mini-batch stochastic gradient descent; mirrors `reference/training/`.
-
-The update is `torch.optim.SGD`'s, to the last bit: with `alpha`, PyTorch rounds the product
-and the difference once, where NumPy rounds each.
-"""
+"""Training on mini-batches; mirrors `reference/training/`."""
 
 from collections.abc import Collection, Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 
 from gradparity.torch_impl.networks import TwoLayerNet
+from gradparity.torch_impl.training.optimizers import SGD, State
 
 NumpyParams = dict[str, Float[np.ndarray, "..."]]
 Stop = tuple[int, NumpyParams, Float[np.ndarray, "steps"], tuple[float, float] | None]
@@ -25,25 +23,27 @@ def train(
     *,
     stops: Collection[int] = (),
     evaluate: Collection[int] = (),
+    optimizer: Any = SGD,
+    state: State | None = None,
 ) -> Iterator[Stop]:
     """Train a copy of `params` on the given mini-batches; arguments and what is yielded
     as in the reference.
     """
     x_train, t_train = map(torch.from_numpy, train_set)
     x_test, t_test = map(torch.from_numpy, test_set)
-    network = TwoLayerNet.from_params(
-        {k: torch.from_numpy(v.copy()) for k, v in params.items()}
-    )
-    parameters = list(network.parameters())
+    network = TwoLayerNet.from_params(to_tensors(params))
+    parameters: Any = dict(network.named_parameters())
+    rule = optimizer(learning_rate)
+    memory = rule.start(parameters) | to_tensors(state or {})
     losses: list[torch.Tensor] = []
     for step, batch in enumerate(torch.from_numpy(batches), start=1):
         x = x_train.index_select(0, batch)  # 1. choose a mini-batch
         t = t_train.index_select(0, batch)
         loss = network.loss(x, t)  # 2. compute the gradient
-        gradients = torch.autograd.grad(loss, parameters)
+        found = torch.autograd.grad(loss, list(parameters.values()))
+        gradients = dict(zip(parameters, found, strict=True))
         with torch.no_grad():  # 3. update the parameters
-            for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter.sub_(gradient, alpha=learning_rate)
+            parameters, memory = rule.step(parameters, gradients, memory)
         losses.append(loss.detach())  # 4. repeat
         if step in stops or step == len(batches):
             accuracies = (
@@ -51,6 +51,22 @@ def train(
                 if step in evaluate
                 else None
             )
-            reached = {k: v.numpy().copy() for k, v in network.state_dict().items()}
-            yield step, reached, torch.stack(losses).numpy(), accuracies
+            if state is not None:
+                state.update(to_numpy(memory))
+            yield (
+                step,
+                to_numpy(network.state_dict()),
+                torch.stack(losses).numpy(),
+                accuracies,
+            )
             losses = []
+
+
+def to_tensors(arrays: NumpyParams) -> dict[str, torch.Tensor]:
+    """Copies as tensors, by the same names."""
+    return {name: torch.from_numpy(value.copy()) for name, value in arrays.items()}
+
+
+def to_numpy(tensors: dict[str, torch.Tensor]) -> NumpyParams:
+    """Copies as NumPy arrays, by the same names."""
+    return {name: value.numpy().copy() for name, value in tensors.items()}

@@ -459,16 +459,17 @@ def test_training_step_by_step() -> None:
     def train() -> Any:
         return list(training.train(params, (x, t), (x, t), batches, stops=[1, 3]))
 
-    found = [s for s in hood.statements(train) if s["owner"] == "train"]
+    everything = hood.statements(train)
+    found = [s for s in everything if s["owner"] == "train"]
     assert not any(s["code"].startswith("def ") for s in found)
-    updates = [s for s in found if "-=" in s["code"]]
+    updates = [s for s in everything if "-=" in s["code"]]
     assert len(updates) == 3 * len(params)
     reached = {step: after for step, after, *_ in train()}
     for i, step in ((0, 1), (2, 3)):
         for update, (name, value) in zip(
             updates[4 * i :], reached[step].items(), strict=False
         ):
-            assert update["name"] == f'network.params["{name}"]'
+            assert update["name"] == f'params["{name}"]'
             alike(update["value"], value)
     loops = [s for s in found if s["code"].startswith("for step, batch")]
     assert [

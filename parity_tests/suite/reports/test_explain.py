@@ -308,9 +308,9 @@ SIDE_BY_SIDE = {  # what PyTorch, NumPy and JAX do in the same row
     "affine": [("aten::addmv", "self.x @ self.W + self.b", "= add")],
     "softmax_with_loss": [("aten::nll_loss_forward", "self.loss =", "= neg")],
     "two_layer_net": [
-        ("aten::addmm(b1, x, W1)", 'flow["Affine1"]', "x W1"),
-        ("aten::relu", 'flow["Relu1"]', "= max"),
-        ("aten::threshold_backward", 'flow["dAffine1"]', "select_n"),
+        ("aten::addmm(b1, x, W1)", "flow[layer.name]", "x W1"),
+        ("aten::relu", "flow[layer.name]", "= max"),
+        ("aten::threshold_backward", 'flow["d" + before]', "select_n"),
     ],
 }
 

@@ -8,9 +8,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -196,6 +198,45 @@ def test_what_is_saved_is_taken_from_any_stop_on(
         assert_same_run(resumed, whole)
         expected = [f"{trainable_name} in {dtype} goes on from step {kept}"]
         assert resumed[2] == (expected if kept < STEPS else [])
+
+
+class Momentum(NamedTuple):
+    """An optimizer with state, whose arrays are those of any framework."""
+
+    learning_rate: Any
+
+    def start(self, params: Any) -> Any:
+        """Return one velocity for each parameter."""
+        return {"v" + name: 0 * value for name, value in params.items()}
+
+    def step(self, params: Any, gradients: Any, state: Any) -> Any:
+        """Return new parameters and velocities."""
+        moved = {
+            "v" + n: 0.9 * state["v" + n] - self.learning_rate * gradient
+            for n, gradient in gradients.items()
+        }
+        return {n: value + moved["v" + n] for n, value in params.items()}, moved
+
+
+@pytest.mark.parametrize("name", ["reference", "jax"])
+def test_the_state_of_an_optimizer_is_saved_and_taken_up(
+    tmp_path: Path, plan: Plan, name: str
+) -> None:
+    implementation: Any = copy(load_or_skip(name))
+    implementation.train = partial(implementation.train, optimizer=Momentum)
+    whole = train(plan, "float64", implementation, None)
+    for resume in range(2):
+        saved = Checkpoints.open(tmp_path, plan, True, {}, Said())
+        again = train(plan, "float64", implementation, None, checkpoints=saved)
+        assert_same_run(again, whole)
+        files = sorted(tmp_path.rglob("*.npz"))
+        with np.load(files[3]) as stored:
+            assert stored["state.vW1"].any()
+        if not resume:
+            for path in files[4:]:
+                path.unlink()
+    plain = run(None, plan, name, "float64")
+    assert not np.array_equal(plain[1].scores, whole[1].scores)
 
 
 def test_the_seconds_add_up(tmp_path: Path, plan: Plan) -> None:
