@@ -17,11 +17,11 @@ import numpy as np
 
 from gradparity.parity_tests.catalogue.case import Case, NetworkCase, cast
 from gradparity.parity_tests.catalogue.cases import LAYER_CASES, NETWORK_CASES
+from gradparity.parity_tests.catalogue.layers import LAYERS, settings_of
 from gradparity.parity_tests.checking.values import raised_by, trusted, try_load
 from gradparity.parity_tests.implementations.contract import (
     Arrays,
     NotInstalled,
-    differentiable,
     function_name,
 )
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
@@ -53,7 +53,8 @@ class Moving:
         if isinstance(case, NetworkCase):
             moving = case.params
         else:
-            moving = {name: case.inputs[name] for name in differentiable(case.inputs)}
+            names = LAYERS[case.layer].differentiable
+            moving = {name: case.inputs[name] for name in names}
             moving |= {"dout": case.dout}
         rng = np.random.default_rng(seed)
         return cls(
@@ -91,22 +92,23 @@ class Moving:
 # --- What is computed, in the names that the three rooms share ------------------------
 
 
-def products(room: Any, layer: Any, *arguments: Any) -> dict[str, Any]:
+def products(room: Any, layer: Any, *arguments: Any, **settings: Any) -> dict[str, Any]:
     """All products of a layer; of the network, where that is None."""
     if layer is None:
         found = {"Rloss": room.loss_jvp(*arguments)}
         moved = room.loss_hvp(*arguments)
     else:
         inputs, dout, tangents, Rdout = arguments
-        found = {"Rout": room.jvp(layer, inputs, tangents)}
-        moved = room.hvp(layer, inputs, dout, tangents, Rdout)
+        found = {"Rout": room.jvp(layer, inputs, tangents, **settings)}
+        moved = room.hvp(layer, inputs, dout, tangents, Rdout, **settings)
     return found | {"Rd" + name: value for name, value in moved.items()}
 
 
 def by_reference(moving: Moving) -> Arrays:
     room = import_module("gradparity.reference.second_order")
     layer = getattr(room, "R" + moving.case.layer, None)  # there is no RTwoLayerNet
-    found = products(room, layer, *moving.arguments)
+    settings = settings_of(moving.case.layer)
+    found = products(room, layer, *moving.arguments, **settings)
     return {name: np.asarray(value) for name, value in found.items()}
 
 
@@ -116,7 +118,9 @@ def by_torch(moving: Moving) -> Arrays:
         import_module("gradparity.torch_impl.second_order"),
     )
     given = converted(moving.arguments, lambda array: torch.from_numpy(np.array(array)))
-    found = products(room, function("torch_impl", moving.case.layer), *given)
+    layer = moving.case.layer
+    of, settings = function("torch_impl", layer), settings_of(layer)
+    found = products(room, of, *given, **settings)
     return {name: value.numpy() for name, value in found.items()}
 
 
@@ -135,8 +139,9 @@ def compiled(layer: str) -> Callable[..., Any]:
         import_module("gradparity.jax_impl.second_order"),
         function("jax_impl", layer),
     )
-    whole: Callable[..., Any] = import_module("jax").jit(partial(products, room, of))
-    return whole
+    whole: Callable[..., Any] = partial(products, room, of, **settings_of(layer))
+    compiled: Callable[..., Any] = import_module("jax").jit(whole)
+    return compiled
 
 
 def function(package: str, layer: str) -> Callable[..., Any] | None:
@@ -167,7 +172,8 @@ def error_bounds(moving: Moving, arithmetic: Arithmetic) -> Bounds:
     given = [*moving.arguments, arithmetic]
     if isinstance(moving.case, NetworkCase):
         return network_tangent_bounds(*given)
-    return tangent_bounds(moving.case.layer, *given)
+    layer = moving.case.layer
+    return tangent_bounds(layer, *given, **settings_of(layer))
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,8 +37,11 @@ class Implementation(Protocol):
         its own name, or, of somebody's own, all that it may be written with.
         """
 
-    def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
-        """`out`, and `d...` for every input but the labels `t`, in that order."""
+    def run_layer(self, layer: str, inputs: Arrays, dout: Any) -> Arrays:
+        """Every output by its name, then `d...` for every input that is differentiated.
+
+        `dout` is an array; where there are several outputs, a tuple of one for each.
+        """
 
     @property
     def run_network(self) -> Callable[[Arrays, np.ndarray, np.ndarray], Arrays] | None:
@@ -87,9 +90,9 @@ def function_name(layer: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", layer).lower()
 
 
-def differentiable(inputs: Arrays) -> list[str]:
-    """All inputs but the labels."""
-    return [name for name in inputs if name != "t"]
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    """Return several of a thing as they are, and a single one as a tuple of one."""
+    return value if isinstance(value, tuple) else (value,)
 
 
 def another_batch(inputs: list[np.ndarray]) -> list[np.ndarray]:
@@ -101,10 +104,11 @@ def another_batch(inputs: list[np.ndarray]) -> list[np.ndarray]:
     return [np.stack([value, value]) for value in inputs]
 
 
-def check_dout(layer: str, dout: np.ndarray, out: Any) -> None:
+def check_dout(layer: str, dout: Any, out: Any) -> None:
     """Refuse, in the reference's words, a dout that the framework would refuse in its
-    own.
+    own. Of several outputs, both are tuples.
     """
-    shape = tuple(out.shape)
-    if dout.shape != shape:
-        raise ValueError(f"{layer}: dout must have shape {shape}, got {dout.shape}")
+    for each, of in zip(as_tuple(dout), as_tuple(out), strict=True):
+        shape = tuple(of.shape)
+        if each.shape != shape:
+            raise ValueError(f"{layer}: dout must have shape {shape}, got {each.shape}")
