@@ -11,7 +11,6 @@ from gradparity.parity_tests.catalogue.cases import (
     LAYERS_AND_NETWORK,
     SHAPE_CASES,
 )
-from gradparity.parity_tests.catalogue.layers import LAYERS
 from gradparity.parity_tests.checking.assertions import sentence
 from gradparity.parity_tests.checking.values import Prepared, check, labels, refusal
 from gradparity.parity_tests.implementations.contract import Implementation
@@ -69,15 +68,6 @@ def test_labels_may_be_any_integers(
     )
     for quantity, value in expected.items():
         np.testing.assert_array_equal(found[quantity], value)
-
-
-def test_the_catalogue_covers_every_layer_in_their_order() -> None:
-    from gradparity.reference import layers
-
-    assert [*LAYERS] == layers.__all__
-    for layer in LAYERS:
-        kinds = {case.kind for case in LAYER_CASES if case.layer == layer}
-        assert kinds == {"typical", "edge", "invalid"}, layer
 
 
 def test_case_ids_are_unique() -> None:

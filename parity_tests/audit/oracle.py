@@ -5,101 +5,33 @@ exponents, nothing overflows and no form of a formula is better than another, so
 plainest will do; and a derivative is a central difference, so that no backward formula is
 written down a second time.
 
-Arrays are NumPy's, of mpmath's numbers (dtype object). A formula has the layer's
-inputs as its arguments.
+Arrays are NumPy's, of mpmath's numbers (dtype object). The formula of a layer stands in
+its spec.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from mpmath import mp
 
 from gradparity.parity_tests.catalogue.case import Case, NetworkCase
-from gradparity.parity_tests.implementations.contract import Arrays, differentiable
+from gradparity.parity_tests.catalogue.exact import Exact, to_exact
+from gradparity.parity_tests.catalogue.layers import LAYERS
+from gradparity.parity_tests.implementations.contract import Arrays
 
 DIGITS = 100
 STEP = mp.mpf(10) ** -25  # relative: the error is of its square, and 50 digits are left
-
-Exact = np.ndarray  # of mpmath's numbers
-exp, log = (np.frompyfunc(function, 1, 1) for function in (mp.exp, mp.log))
-to_exact: Callable[[Any], Exact] = np.frompyfunc(mp.convert, 1, 1)
-
-
-def add_layer(x: Exact, y: Exact) -> Exact:
-    return x + y
-
-
-def mul_layer(x: Exact, y: Exact) -> Exact:
-    return x * y
-
-
-def buy_fruit(
-    apple: Exact, apple_num: Exact, orange: Exact, orange_num: Exact, tax: Exact
-) -> Exact:
-    return (apple * apple_num + orange * orange_num) * tax
-
-
-def relu(x: Exact) -> Exact:
-    return np.where(x > 0, x, 0 * x)
-
-
-def negate(x: Exact) -> Exact:
-    return -x
-
-
-def plus_one(x: Exact) -> Exact:
-    return x + 1
-
-
-def reciprocal(x: Exact) -> Exact:
-    return 1 / x
-
-
-def sigmoid(x: Exact) -> Exact:
-    return 1 / (1 + exp(-x))
-
-
-def affine(x: Exact, W: Exact, b: Exact) -> Exact:
-    return x.reshape(len(x), -1) @ W + b
-
-
-def softmax(x: Exact) -> Exact:
-    return exp(x) / exp(x).sum(axis=-1, keepdims=True)
-
-
-def cross_entropy(y: Exact, t: np.ndarray) -> Any:
-    return -log(y[np.arange(len(t)), t]).sum() / len(t)
-
-
-def softmax_with_loss(x: Exact, t: np.ndarray) -> Any:
-    return cross_entropy(softmax(x), t)
 
 
 def two_layer_net(
     W1: Exact, b1: Exact, W2: Exact, b2: Exact, x: Exact, t: np.ndarray
 ) -> Any:
-    return softmax_with_loss(affine(relu(affine(x, W1, b1)), W2, b2), t)
-
-
-FORMULAS: dict[str, Callable[..., Any]] = {
-    "AddLayer": add_layer,
-    "MulLayer": mul_layer,
-    "BuyFruit": buy_fruit,
-    "Relu": relu,
-    "Negate": negate,
-    "Exp": exp,
-    "Log": log,
-    "PlusOne": plus_one,
-    "Reciprocal": reciprocal,
-    "SigmoidGraph": sigmoid,
-    "Sigmoid": sigmoid,
-    "Affine": affine,
-    "Softmax": softmax,
-    "CrossEntropy": cross_entropy,
-    "SoftmaxWithLoss": softmax_with_loss,
-    "TwoLayerNet": two_layer_net,
-}
+    affine, relu, loss = (
+        LAYERS[name].formula for name in ("Affine", "Relu", "SoftmaxWithLoss")
+    )
+    return loss(affine(relu(affine(x, W1, b1)), W2, b2), t)
 
 
 def results(case: Case | NetworkCase) -> dict[str, Exact]:
@@ -107,19 +39,19 @@ def results(case: Case | NetworkCase) -> dict[str, Exact]:
 
     The inputs are taken as the case has them, rounded to its dtype. Labels are indices.
     """
+    function: Callable[..., Any]
     if isinstance(case, NetworkCase):
-        given, dout, out = (
-            {**case.params, "x": case.x, "t": case.t},
-            np.ones(()),
-            "loss",
-        )
+        given, dout, out = case.arguments, np.ones(()), "loss"
+        function, moving = two_layer_net, [*case.params, "x"]
     else:
         given, dout, out = case.inputs, case.dout, "out"
-    function = FORMULAS[case.layer]
+        layer = LAYERS[case.layer]
+        function = partial(layer.formula, **layer.settings)
+        moving = layer.differentiable
     with mp.workdps(DIGITS):
-        inputs = {k: v if k == "t" else to_exact(v) for k, v in given.items()}
+        inputs = {k: to_exact(v) if k in moving else v for k, v in given.items()}
         found = {out: np.asarray(function(*inputs.values()))}
-        for name in differentiable(given):
+        for name in moving:
             found["d" + name] = gradient(function, inputs, name, to_exact(dout))
     return found
 

@@ -18,6 +18,7 @@ from mpmath import mp
 from gradparity.parity_tests.audit import oracle
 from gradparity.parity_tests.catalogue.case import Case, NetworkCase
 from gradparity.parity_tests.catalogue.cases import SMALL_CASES
+from gradparity.parity_tests.catalogue.layers import LAYERS
 from gradparity.parity_tests.checking import products
 from gradparity.parity_tests.checking.products import Moving
 from gradparity.parity_tests.checking.values import REFERENCE, error_bounds, run
@@ -101,9 +102,8 @@ def gradients_by_complex_step(case: Case, dtype: str) -> Compared:
     wide = truth_dtype(dtype)
     results = run(case, REFERENCE)
     own, theirs = (error_bounds(case, arithmetic(NUMPY, d)) for d in (dtype, wide))
-    for name, value in case.to(wide).inputs.items():
-        if name == "t":
-            continue
+    for name in LAYERS[case.layer].differentiable:
+        value = case.to(wide).inputs[name]
         found = complex_step_gradient(partial(weighted, case, name), value)
         quantity = "d" + name
         allowed = own[quantity].error + theirs[quantity].error
@@ -194,9 +194,10 @@ def by_its_other_form(case: Case | NetworkCase, dtype: str) -> Compared:
     if isinstance(case, NetworkCase) or case.layer not in COMPOSED:
         return
     compose, unit = COMPOSED[case.layer], arithmetic(NUMPY, dtype)
+    moving = (*LAYERS[case.layer].differentiable, "dout")
     bounded = {
-        name: value if name == "t" else Bounded.exact(value, unit)
-        for name, value in (case.inputs | {"dout": case.dout}).items()
+        name: Bounded.exact(value, unit) if name in moving else value
+        for name, value in case.arguments.items()
     }
     with np.errstate(all="ignore"):
         of_composed = compose(bound_node, **bounded)

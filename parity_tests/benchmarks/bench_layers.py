@@ -6,7 +6,6 @@ which must not wait for it. The layers are called themselves, without the adapto
 compute what the reference does, or its time says nothing.
 """
 
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -22,12 +21,12 @@ from gradparity.parity_tests.catalogue.cases import LAYER_CASES, NETWORK_CASES
 from gradparity.parity_tests.catalogue.layers import LAYERS
 from gradparity.parity_tests.implementations.contract import (
     NotInstalled,
-    differentiable,
     framework,
     function_name,
 )
 from gradparity.parity_tests.implementations.numpy_adaptor import run_class
 from gradparity.reference import layers as reference_layers
+from gradparity.reference.signatures import build
 
 # "forward" returns the output, "backward" the gradients (one, or a tuple of them), "both"
 # the output and the gradients.
@@ -70,12 +69,10 @@ def _widened(found: Case) -> Case:
 @contextmanager
 def in_numpy(given: Case) -> Iterator[Passes]:
     """The classes with forward and backward."""
-    kind = getattr(reference_layers, given.layer)
-    names, values = list(given.inputs), list(given.inputs.values())
-    split = len(values) - len(inspect.signature(kind).parameters)
-    node = kind(*values[split:])
-    held = ["d" + name for name in names[split:]]
-    forward, backward = partial(node.forward, *values[:split]), node.backward
+    kind, layer = getattr(reference_layers, given.layer), LAYERS[given.layer]
+    node, rest = build(kind, given.inputs, **layer.settings)
+    held = ["d" + name for name in layer.held]
+    forward, backward = partial(node.forward, *rest.values()), node.backward
     if held:  # Affine's W and b: their gradients are attributes
 
         def backward(dout: Any) -> Any:
@@ -93,11 +90,11 @@ def in_numpy(given: Case) -> Iterator[Passes]:
 def in_torch(given: Case) -> Iterator[Passes]:
     """The functions of tensors, which record the graph that autograd goes back."""
     torch = framework("torch")
-    function = _function("torch", given.layer)
+    function, layer = _function("torch", given.layer), LAYERS[given.layer]
     tensors = {name: torch.tensor(value) for name, value in given.inputs.items()}
-    sources = [tensors[n].requires_grad_() for n in differentiable(given.inputs)]
+    sources = [tensors[n].requires_grad_() for n in layer.differentiable]
     dout, grad = torch.tensor(given.dout), torch.autograd.grad
-    forward = partial(function, *tensors.values())
+    forward = partial(function, *tensors.values(), **layer.settings)
     kept = forward()
 
     def both() -> Any:
@@ -115,10 +112,11 @@ def in_torch(given: Case) -> Iterator[Passes]:
 def in_jax(given: Case, jit: bool = False) -> Iterator[Passes]:
     """The functions of JAX arrays and their jax.vjp; jitted, or operation by operation."""
     jax = framework("jax")
-    layer = _function("jax", given.layer)
+    spec = LAYERS[given.layer]
+    layer = partial(_function("jax", given.layer), **spec.settings)
     with jax.enable_x64(True):
         arrays = {name: jax.device_put(v) for name, v in given.inputs.items()}
-        primals = tuple(arrays.pop(name) for name in differentiable(given.inputs))
+        primals = tuple(arrays.pop(name) for name in spec.differentiable)
         labels, dout = tuple(arrays.values()), jax.device_put(given.dout)
 
         def pullback(primals: Any, labels: Any) -> Any:
@@ -172,7 +170,7 @@ def check(given: Case, dtype: str, which: str, found: Any) -> None:
         AssertionError: a value is another, or of another shape or dtype.
     """
     kind = getattr(reference_layers, given.layer)
-    expected = run_class(kind, given.inputs, given.dout)
+    expected = run_class(kind, LAYERS[given.layer], given.inputs, given.dout)
     out, *gradients = expected
     names = {"forward": [out], "backward": gradients, "both": [out, *gradients]}[which]
     for name, value in zip(names, _arrays(found), strict=True):

@@ -16,6 +16,7 @@ from gradparity.parity_tests.catalogue.edges import (
     spelled,
     with_rows,
 )
+from gradparity.parity_tests.catalogue.exact import Exact, exp
 from gradparity.parity_tests.catalogue.spec import (
     ROWS,
     Generator,
@@ -68,6 +69,14 @@ def _softmax(rng: Generator) -> Iterator[Case]:
     yield spelled("Softmax", "exp(x) / sum(exp(x))", np.ones((2, 2)), x=x)
 
 
+def logistic(x: Exact) -> Exact:
+    return 1 / (1 + exp(-x))
+
+
+def normalized(x: Exact) -> Exact:
+    return exp(x) / exp(x).sum(axis=-1, keepdims=True)
+
+
 def _bound_of_graph(quantity: str, inputs: Arrays, unit: Any) -> Any:
     """y as 1 / (1 + e) from a given e = exp(-x), and dout * (y * y) * e."""
     if quantity == "out":
@@ -91,6 +100,7 @@ SPECS = (
     Layer(
         "Relu",
         (Input("x"),),
+        lambda x: np.where(x > 0, x, 0 * x),
         batch=(100, HIDDEN),
         own=_relu,
         small=extreme("Relu", [1e-30, -1e-30], [1e30, -1e30]),
@@ -98,12 +108,14 @@ SPECS = (
     Layer(
         "SigmoidGraph",
         (Input("x", domain=scaled(3)),),
+        logistic,
         small=extreme("SigmoidGraph", *SATURATED),
         relative_bound=_bound_of_graph,
     ),
     Layer(
         "Sigmoid",
         (Input("x", domain=scaled(3)),),
+        logistic,
         own=_sigmoid,
         small=extreme("Sigmoid", *SATURATED),
         relative_bound=_bound_of_sigmoid,
@@ -111,6 +123,7 @@ SPECS = (
     Layer(
         "Softmax",
         (Input("x", domain=scaled(3)),),
+        normalized,
         form=ROWS,
         own=_softmax,
         small=extreme(

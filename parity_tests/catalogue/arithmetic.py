@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.catalogue import exact
 from gradparity.parity_tests.catalogue.case import WIDE, Case, case
 from gradparity.parity_tests.catalogue.edges import INF, NAN, across, edge, extreme
 from gradparity.parity_tests.catalogue.spec import (
@@ -61,30 +62,46 @@ def _fruit(rng: Generator) -> Iterator[Case]:
 
 
 SPECS = (
-    Layer("AddLayer", (Input("x"), Input("y")), own=_pair("AddLayer", 200.0, 450.0)),
-    Layer("MulLayer", (Input("x"), Input("y")), own=_pair("MulLayer", 100.0, 2.0)),
+    Layer(
+        "AddLayer",
+        (Input("x"), Input("y")),
+        lambda x, y: x + y,
+        own=_pair("AddLayer", 200.0, 450.0),
+    ),
+    Layer(
+        "MulLayer",
+        (Input("x"), Input("y")),
+        lambda x, y: x * y,
+        own=_pair("MulLayer", 100.0, 2.0),
+    ),
     Layer(
         "BuyFruit",
         tuple(Input(name, domain=positive) for name in FRUIT),
+        lambda apple, apples, orange, oranges, tax: (
+            (apple * apples + orange * oranges) * tax
+        ),
         # Its dout is that of the product with the tax, which refuses it.
         but_for=("batch", "special numbers", "dout of another shape"),
         own=_fruit,
     ),
-    Layer("Negate", (Input("x"),)),
+    Layer("Negate", (Input("x"),), lambda x: -x),
     Layer(
         "Exp",
         (Input("x", domain=scaled(5)),),
+        exact.exp,
         small=extreme("Exp", [-80.0, -40.0], [40.0, 80.0]),
     ),
     Layer(
         "Log",
         (Input("x", domain=positive),),
+        exact.log,
         small=extreme("Log", [1e-30, 0.999], [1.001, 1e30]),
     ),
     Layer(
         "PlusOne",
         (Input("x"),),
+        lambda x: x + 1,
         small=extreme("PlusOne", [1e-20, -1e-20], [1e8, -0.999]),
     ),
-    Layer("Reciprocal", (Input("x", domain=away_from_zero),)),
+    Layer("Reciprocal", (Input("x", domain=away_from_zero),), lambda x: 1 / x),
 )

@@ -76,6 +76,7 @@ class Corners:
 class Case:
     """A layer, its inputs and the derivative that arrives from above.
 
+    `dout` is an array; where there are several outputs, a tuple of one for each.
     `refusal`, for an invalid case, is what the error must say: which argument, what was
     expected, what came. `spelled` is another way of writing the layer, of those in
     `spellings.py`.
@@ -84,7 +85,7 @@ class Case:
     layer: str
     name: str
     inputs: Arrays
-    dout: np.ndarray
+    dout: Any
     kind: Kind = "typical"
     source: str = ""
     refusal: tuple[str, ...] = ()
@@ -96,7 +97,10 @@ class Case:
 
     @property
     def arguments(self) -> Arrays:
-        """Everything that an implementation is handed."""
+        """Every array that an implementation is handed."""
+        if isinstance(self.dout, tuple):
+            douts = {f"dout {i}": dout for i, dout in enumerate(self.dout, start=1)}
+            return self.inputs | douts
         return {**self.inputs, "dout": self.dout}
 
     def to(self, dtype: Any) -> Self:
@@ -104,7 +108,11 @@ class Case:
         well; integers keep theirs.
         """
         inputs = {name: cast(value, dtype) for name, value in self.inputs.items()}
-        return replace(self, inputs=inputs, dout=cast(self.dout, dtype))
+        if isinstance(self.dout, tuple):
+            dout: Any = tuple(cast(each, dtype) for each in self.dout)
+        else:
+            dout = cast(self.dout, dtype)
+        return replace(self, inputs=inputs, dout=dout)
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +193,8 @@ def case(
     **inputs: Any,
 ) -> Case:
     arrays = {key: np.asarray(value) for key, value in inputs.items()}
-    return Case(layer, name, arrays, np.asarray(dout), kind, source, refusal, spelled)
+    dout = dout if isinstance(dout, tuple) else np.asarray(dout)
+    return Case(layer, name, arrays, dout, kind, source, refusal, spelled)
 
 
 def invalid(

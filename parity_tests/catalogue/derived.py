@@ -20,6 +20,7 @@ from gradparity.parity_tests.catalogue.edges import (
     laid_out,
 )
 from gradparity.parity_tests.catalogue.spec import Layer, Shape, generator
+from gradparity.parity_tests.implementations.contract import as_tuple
 
 
 def cases(layer: Layer) -> Iterator[Case]:
@@ -90,9 +91,10 @@ def _refusals(layer: Layer) -> Iterator[Case]:
     nothing: Any = layer.drawn(layer.form.empty, generator(f"{layer.name}/empty"))
     shape = str(nothing[first].shape)
     yield refused("empty batch", first, "empty", shape, **nothing)
-    misfit = np.ones(layer.form.misfit)
-    shapes = (str(right["dout"].shape), str(misfit.shape))
-    yield refused("dout of another shape", "dout", *shapes, dout=misfit)
+    misfit, (dout, *others) = np.ones(layer.form.misfit), as_tuple(right["dout"])
+    wrong = (misfit, *others) if others else misfit
+    shapes = (str(dout.shape), str(misfit.shape))
+    yield refused("dout of another shape", "dout", *shapes, dout=wrong)
 
 
 def _special_numbers(layer: Layer, columns: int) -> Case:
@@ -113,6 +115,10 @@ def _special_numbers(layer: Layer, columns: int) -> Case:
 def _layouts(layer: Layer, batch: Shape) -> Iterator[Case]:
     for name in LAYOUTS:
         drawn = layer.drawn(batch, generator(f"{layer.name}/{name}"))
-        inputs = {each.name: drawn[each.name] for each in layer.inputs}
-        arrays: Any = laid_out(name, {**inputs, "dout": drawn["dout"]})
-        yield edge(layer.name, name, **arrays)
+        douts = as_tuple(drawn.pop("dout"))
+        named = {each.name: drawn[each.name] for each in layer.inputs}
+        named |= {f"dout {i}": dout for i, dout in enumerate(douts)}
+        inputs: Any = laid_out(name, named)
+        laid = tuple(inputs.pop(f"dout {i}") for i in range(len(douts)))
+        dout = laid if len(laid) > 1 else laid[0]
+        yield edge(layer.name, name, dout, **inputs)

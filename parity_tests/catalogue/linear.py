@@ -82,6 +82,7 @@ SPECS = (
     Layer(
         "Affine",
         (Input("x"), Input("W", held=True), Input("b", held=True)),
+        lambda x, W, b: x.reshape(len(x), -1) @ W + b,
         form=AFFINE,
         own=_affine,
     ),

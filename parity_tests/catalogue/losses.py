@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.catalogue.activations import normalized
 from gradparity.parity_tests.catalogue.case import WIDE, Case, case, invalid
 from gradparity.parity_tests.catalogue.edges import (
     INF,
@@ -15,6 +16,7 @@ from gradparity.parity_tests.catalogue.edges import (
     spelled,
     with_rows,
 )
+from gradparity.parity_tests.catalogue.exact import Exact, log
 from gradparity.parity_tests.catalogue.spec import (
     LOSS,
     Generator,
@@ -125,11 +127,16 @@ def _sure(rng: Generator) -> Iterator[Case]:
     yield edge("SoftmaxWithLoss", "small, wrong", -2.5, x=SURE, t=[1, 2])
 
 
+def mean_cross_entropy(y: Exact, t: np.ndarray) -> Any:
+    return -log(y[np.arange(len(t)), t]).sum() / len(t)
+
+
 LABELS = Input("t", kind="labels")
 SPECS = (
     Layer(
         "CrossEntropy",
         (Input("y", domain=probabilities), LABELS),
+        mean_cross_entropy,
         form=LOSS,
         own=_cross_entropy,
         small=_improbable,
@@ -137,6 +144,7 @@ SPECS = (
     Layer(
         "SoftmaxWithLoss",
         (Input("x"), LABELS),
+        lambda x, t: mean_cross_entropy(normalized(x), t),
         form=LOSS,
         own=_softmax_with_loss,
         small=_sure,

@@ -66,7 +66,8 @@ class Input:
     Args:
         name: of the argument.
         kind: an `array` is differentiated; `labels` are indices of a class, or one-hot
-            rows; `integers` are indices. The last two have no derivative.
+            rows; `integers` are indices. The last two have no derivative. Both lie below
+            the last number of a size.
         held: whether the constructor takes it, and not forward.
         domain: where the numbers of an array lie.
     """
@@ -85,8 +86,8 @@ class Form:
     """How the shapes of a layer's inputs and output follow from one size.
 
     Args:
-        shapes: of a size and the number of inputs, the shapes of the inputs and, last,
-            of the output.
+        shapes: of a size and the number of inputs, the shapes of the inputs and then of
+            the outputs.
         batch: the size of a batch of the lecture's network.
         small: the size of what can be computed to 100 digits.
         shared: sizes that random cases have for everybody; JAX compiles anew for others.
@@ -160,6 +161,8 @@ class Layer:
     Args:
         name: of the reference's class.
         inputs: those of forward, then those that the constructor holds.
+        formula: what a textbook has for it, of the inputs and the settings: arrays of
+            mpmath's numbers (`exact.py`), and labels as indices.
         settings: what is no array, by name: handed to the constructor, and to functions,
             by keyword.
         outputs: their names, in order. Of several, `dout` is a tuple.
@@ -175,6 +178,7 @@ class Layer:
 
     name: str
     inputs: tuple[Input, ...]
+    formula: Callable[..., Any]
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     outputs: tuple[str, ...] = ("out",)
     form: Form = ELEMENTWISE
@@ -205,13 +209,17 @@ class Layer:
         return ["d" + name for name in self.differentiable]
 
     def shapes(self, size: Shape) -> list[Shape]:
-        """Those of the inputs and, last, of the output."""
+        """Those of the inputs and then of the outputs."""
         return self.form.shapes(size, len(self.inputs))
 
-    def drawn(self, size: Shape, rng: Generator, one_hot: bool = False) -> Arrays:
+    def drawn(
+        self, size: Shape, rng: Generator, one_hot: bool = False
+    ) -> dict[str, Any]:
         """Typical inputs and a `dout`, by name; labels as indices or one-hot rows."""
-        *shapes, out = self.shapes(size)
-        found = {"dout": np.asarray(rng.standard_normal(out))}
+        every = self.shapes(size)
+        shapes, outs = every[: len(self.inputs)], every[len(self.inputs) :]
+        douts = tuple(np.asarray(rng.standard_normal(out)) for out in outs)
+        found: dict[str, Any] = {"dout": douts if len(douts) > 1 else douts[0]}
         for each, shape in zip(self.inputs, shapes, strict=True):
             if each.kind == "array":
                 value = np.asarray(each.domain.draw(rng, shape))

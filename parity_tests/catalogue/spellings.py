@@ -2,7 +2,7 @@
 
 Each is a function of the framework's namespace, `torch` or `jax.numpy`, and of the
 layer's inputs. What is compared is the derivative, at the points of the cases in
-`edges.py`; `divergences/` says what is to be expected there.
+the layers' specs; `divergences/` says what is to be expected there.
 """
 
 from collections.abc import Callable

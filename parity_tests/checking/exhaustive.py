@@ -112,7 +112,7 @@ def of_reference(layer: str, x: np.ndarray) -> Arrays:
     """The same in the dtype of x: `run_layer` would see to it as well that nothing is
     kept of an earlier batch, at twice the cost.
     """
-    node = getattr(layers, layer)()
+    node = getattr(layers, layer)(**SPECS[layer].settings)
     out = node.forward(x)
     return {"out": out, "dx": node.backward(ones(x.size, x.dtype))}
 
@@ -197,7 +197,8 @@ class AllowedByRule:
     def error(self, x: np.ndarray, truth: np.ndarray) -> np.ndarray:
         dout = ones(x.size, x.dtype)
         ways = {arithmetic(each, "float32").unlimited for each in BACKENDS.values()}
-        found = (bounds(self.layer, {"x": x}, dout, way) for way in ways)
+        settings = SPECS[self.layer].settings
+        found = (bounds(self.layer, {"x": x}, dout, way, **settings) for way in ways)
         errors = [bounded[self.quantity].error for bounded in found]
         return np.broadcast_to(np.max(errors, axis=0), truth.shape)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from gradparity.parity_tests.catalogue.case import Case, NetworkCase, cast
 from gradparity.parity_tests.catalogue.cases import LAYER_CASES, NETWORK_CASES
+from gradparity.parity_tests.catalogue.layers import LAYERS, settings_of
 from gradparity.parity_tests.checking.values import (
     REFERENCE,
     Loaded,
@@ -27,7 +28,6 @@ from gradparity.parity_tests.implementations.contract import (
     Arrays,
     Implementation,
     NotInstalled,
-    differentiable,
 )
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.parity_tests.measuring.comparison import Allowed, compare
@@ -59,7 +59,8 @@ class Moving:
         if isinstance(case, NetworkCase):
             moving = case.params
         else:
-            moving = {name: case.inputs[name] for name in differentiable(case.inputs)}
+            names = LAYERS[case.layer].differentiable
+            moving = {name: case.inputs[name] for name in names}
             moving |= {"dout": case.dout}
         rng = np.random.default_rng(seed)
         return cls(
@@ -113,7 +114,8 @@ def error_bounds(moving: Moving, arithmetic: Arithmetic) -> Bounds:
     given = [*moving.arguments, arithmetic]
     if isinstance(moving.case, NetworkCase):
         return network_tangent_bounds(*given)
-    return tangent_bounds(moving.case.layer, *given)
+    layer = moving.case.layer
+    return tangent_bounds(layer, *given, **settings_of(layer))
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,13 +15,13 @@ from gradparity.parity_tests.catalogue.cases import (
     NETWORK_CASES,
 )
 from gradparity.parity_tests.catalogue.divergences import Seen, known, table
+from gradparity.parity_tests.catalogue.layers import LAYERS
 from gradparity.parity_tests.catalogue.spellings import SPELLINGS
 from gradparity.parity_tests.implementations.backends import BACKENDS, NUMPY, Backend
 from gradparity.parity_tests.implementations.contract import (
     Arrays,
     Implementation,
     NotInstalled,
-    differentiable,
 )
 from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.implementations.user_supplied import Own
@@ -281,8 +281,8 @@ def quantities(case: Case | NetworkCase) -> Sequence[str]:
         return ("refusal",)
     if isinstance(case, NetworkCase):
         return NETWORK_QUANTITIES
-    gradients = ["d" + name for name in differentiable(case.inputs)]
-    return gradients if case.spelled else ["out", *gradients]
+    layer = LAYERS[case.layer]
+    return [*(() if case.spelled else layer.outputs), *layer.gradients]
 
 
 def labels(case: Case | NetworkCase) -> Sequence[str]:
@@ -314,7 +314,8 @@ def limited_bounds(case: Case | NetworkCase, arithmetic: Arithmetic) -> Bounds:
     """The same, and none where something may overflow on the way."""
     if isinstance(case, NetworkCase):
         return network_bounds(case.params, case.x, case.t, arithmetic)
-    return bounds(case.layer, case.inputs, case.dout, arithmetic)
+    settings = LAYERS[case.layer].settings
+    return bounds(case.layer, case.inputs, case.dout, arithmetic, **settings)
 
 
 def refusal(case: Case | NetworkCase, implementation: Implementation) -> str | None:

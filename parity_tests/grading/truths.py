@@ -13,6 +13,8 @@ from threading import RLock
 import numpy as np
 
 from gradparity.parity_tests.catalogue.case import Case, NetworkCase
+from gradparity.parity_tests.catalogue.layers import LAYERS
+from gradparity.parity_tests.catalogue.spec import LOSS
 from gradparity.parity_tests.checking.values import Prepared
 from gradparity.parity_tests.grading.outcomes import NETWORK, Arrays, Call, Task
 from gradparity.parity_tests.grading.tasks import tasks_of
@@ -137,7 +139,7 @@ def case_of(name: str, call: Call) -> Case | NetworkCase:
     layer = LAYER_OF.get(name, name)
     dout = call.dout
     if dout is None:
-        numbers = "t" in inputs  # a loss is one
+        numbers = LAYERS[layer].form is LOSS  # a loss is one
         dout = np.asarray(float(numbers)) if numbers else np.zeros_like(inputs["x"])
     return Case(layer, "graded", inputs, dout)
 
@@ -159,7 +161,8 @@ def allowances(case: Case | NetworkCase, own: Arithmetic) -> Bounds:
     """The largest bound of all ways to compute a case, as long as nothing overflows."""
     ways = [fully_bounded(case, a) for a in (own, replace(own, composed=True))]
     if isinstance(case, Case):
-        given = {k: Bounded.exact(v, own) for k, v in case.inputs.items() if k != "t"}
+        moving = LAYERS[case.layer].differentiable
+        given = {name: Bounded.exact(case.inputs[name], own) for name in moving}
         with np.errstate(all="ignore"):
             if case.layer == "Sigmoid":
                 dout = Bounded.exact(case.dout, own)

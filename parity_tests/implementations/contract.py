@@ -39,8 +39,11 @@ class Implementation(Protocol):
         its own, or, of user-supplied code, all that it may be written with.
         """
 
-    def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
-        """`out`, and `d...` for every input but the labels `t`, in that order."""
+    def run_layer(self, layer: str, inputs: Arrays, dout: Any) -> Arrays:
+        """Every output by its name, then `d...` for every input that is differentiated.
+
+        `dout` is an array; where there are several outputs, a tuple of one for each.
+        """
 
     @property
     def run_network(self) -> Callable[[Arrays, np.ndarray, np.ndarray], Arrays] | None:
@@ -95,9 +98,9 @@ def function_name(layer: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", layer).lower()
 
 
-def differentiable(inputs: Arrays) -> list[str]:
-    """All inputs but the labels."""
-    return [name for name in inputs if name != "t"]
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    """Return several of a thing as they are, and a single one as a tuple of one."""
+    return value if isinstance(value, tuple) else (value,)
 
 
 def another_batch(inputs: list[np.ndarray]) -> list[np.ndarray]:
@@ -109,16 +112,17 @@ def another_batch(inputs: list[np.ndarray]) -> list[np.ndarray]:
     return [np.stack([value, value]) for value in inputs]
 
 
-def check_dout(layer: str, dout: np.ndarray, out: Any) -> None:
+def check_dout(layer: str, dout: Any, out: Any) -> None:
     """Refuse, in the reference's words, a dout that the framework would refuse in its
-    own.
+    own. Of several outputs, both are tuples.
     """
-    shape = tuple(out.shape)
-    if dout.shape != shape:
-        raise ValueError(f"{layer}: dout must have shape {shape}, got {dout.shape}")
+    for each, of in zip(as_tuple(dout), as_tuple(out), strict=True):
+        shape = tuple(of.shape)
+        if each.shape != shape:
+            raise ValueError(f"{layer}: dout must have shape {shape}, got {each.shape}")
 
 
-def products(room: Any, layer: Any, *arguments: Any) -> dict[str, Any]:
+def products(room: Any, layer: Any, *arguments: Any, **settings: Any) -> dict[str, Any]:
     """Return all Jacobian- and Hessian-vector products of a layer; of the network, where
     that is None. `room` is the `second_order` of one of the three, which share its names.
     """
@@ -127,6 +131,6 @@ def products(room: Any, layer: Any, *arguments: Any) -> dict[str, Any]:
         moved = room.loss_hvp(*arguments)
     else:
         inputs, dout, tangents, Rdout = arguments
-        found = {"Rout": room.jvp(layer, inputs, tangents)}
-        moved = room.hvp(layer, inputs, dout, tangents, Rdout)
+        found = {"Rout": room.jvp(layer, inputs, tangents, **settings)}
+        moved = room.hvp(layer, inputs, dout, tangents, Rdout, **settings)
     return found | {"Rd" + name: value for name, value in moved.items()}

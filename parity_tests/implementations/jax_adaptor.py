@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.catalogue.layers import LAYERS, settings_of
 from gradparity.parity_tests.implementations.backends import Backend
 from gradparity.parity_tests.implementations.contract import (
     Arrays,
+    as_tuple,
     check_dout,
-    differentiable,
     framework,
     function_name,
     products,
@@ -53,31 +54,33 @@ class JaxStyle(FunctionStyle):
         return self.jax.device_put(value)
 
     def _make_vjp(self, layer: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """(inputs to differentiate, labels, dout) -> (out, gradients), jitted or not."""
+        """(inputs to differentiate, others, dout) -> (out, gradients), jitted or not."""
         vjp = self.jax.vjp
+        function = partial(function, **LAYERS[layer].settings)
 
-        def forward_and_backward(primals: Any, labels: Any, dout: Any) -> Any:
-            out, back = vjp(lambda primals: function(**primals, **labels), primals)
+        def forward_and_backward(primals: Any, others: Any, dout: Any) -> Any:
+            out, back = vjp(lambda primals: function(**primals, **others), primals)
             check_dout(layer, dout, out)
             return out, back(dout)[0]
 
         return self.jax.jit(forward_and_backward) if self.jit else forward_and_backward
 
-    def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
-        names = differentiable(inputs)
+    def run_layer(self, layer: str, inputs: Arrays, dout: Any) -> Arrays:
+        spec, function = LAYERS[layer], self.function(layer)
         with self.jax.enable_x64(True):
             arrays = {k: self._array(layer, k, v) for k, v in inputs.items()}
-            primals = {name: arrays.pop(name) for name in names}
+            primals = {name: arrays.pop(name) for name in spec.differentiable}
             if self.jit and arrays:
                 # Labels have values only outside jit: this is where they are checked.
-                self.jax.eval_shape(
-                    lambda primals: self.function(layer)(**primals, **arrays), primals
-                )
-            out, gradients = self._vjp(layer, self.function(layer))(
-                primals, arrays, self._array(layer, "dout", dout)
-            )
-            results = {"out": out, **{"d" + name: gradients[name] for name in names}}
-            return {name: np.asarray(value) for name, value in results.items()}
+                whole = partial(function, **arrays, **spec.settings)
+                self.jax.eval_shape(lambda primals: whole(**primals), primals)
+            douts = tuple(self._array(layer, "dout", each) for each in as_tuple(dout))
+            cotangent = douts if isinstance(dout, tuple) else douts[0]
+            out, found = self._vjp(layer, function)(primals, arrays, cotangent)
+            gradients = (found[name] for name in spec.differentiable)
+            names = [*spec.outputs, *spec.gradients]
+            results = zip(names, [*as_tuple(out), *gradients], strict=True)
+            return {name: np.asarray(value) for name, value in results}
 
     def _params(self, params: Arrays) -> Any:
         return self.networks.from_params(
@@ -104,7 +107,7 @@ class JaxStyle(FunctionStyle):
         """Whole: to compile a layer's operations one by one takes longer."""
         room = import_module("gradparity.jax_impl.second_order")
         function = getattr(self.layers, function_name(layer), None)
-        return self.jax.jit(partial(products, room, function))
+        return self.jax.jit(partial(products, room, function, **settings_of(layer)))
 
     def _products(self, layer: str, *arguments: Any) -> Arrays:
         with self.jax.enable_x64(True):

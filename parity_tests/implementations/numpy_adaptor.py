@@ -1,46 +1,45 @@
 """Classes with forward and backward, in the lecture's style, as implementations."""
 
-import inspect
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.catalogue.layers import LAYERS, settings_of
+from gradparity.parity_tests.catalogue.spec import Layer
 from gradparity.parity_tests.implementations.backends import NUMPY, Backend
 from gradparity.parity_tests.implementations.contract import (
     Arrays,
     another_batch,
-    differentiable,
+    as_tuple,
     products,
 )
 
 
-def run_class(kind: type, inputs: Arrays, dout: np.ndarray) -> Arrays:
-    """`out` and `d...` of a class with forward and backward.
+def run_class(kind: type, layer: Layer, inputs: Arrays, dout: Any) -> Arrays:
+    """Return the outputs and the `d...` of a class with forward and backward.
 
-    The constructor takes the last of a layer's inputs (Affine's W and b), forward the
-    others; backward returns the derivatives of forward's inputs, and those of the
-    constructor's are attributes (dW, db). A network's layers see one batch after
-    another, and so does a layer here: what it keeps of an earlier one must not show.
+    The constructor takes the inputs that the layer holds (Affine's W and b), and its
+    settings by keyword; forward takes the other inputs. backward returns the derivatives
+    of those, and the derivatives of what is held are attributes (dW, db). A network's
+    layers see one batch after another, and so does a layer here: what it keeps of an
+    earlier one must not show.
     """
-    held = len(inspect.signature(kind).parameters)
-    names, values = list(inputs), list(inputs.values())
-    split = len(inputs) - held
-    node = kind(*values[split:])
+    node = kind(*(inputs[name] for name in layer.held), **layer.settings)
+    values = [v for name, v in inputs.items() if name not in layer.held]
     failed: Exception | None = None
     try:
-        earlier = node.forward(*another_batch(values[:split]))
-        node.backward(np.ones_like(earlier))
+        earlier = as_tuple(node.forward(*another_batch(values)))
+        node.backward(*map(np.ones_like, earlier))
     except Exception as error:  # bad input is refused below, with its own shapes
         failed = error
-    results = {"out": node.forward(*values[:split])}
-    gradients = node.backward(dout)
-    if not isinstance(gradients, tuple):
-        gradients = (gradients,)
-    forward_names = [n for n in differentiable(inputs) if n in names[:split]]
-    for name, gradient in zip(forward_names, gradients, strict=True):
+    outputs = as_tuple(node.forward(*values))
+    results = dict(zip(layer.outputs, outputs, strict=True))
+    gradients = as_tuple(node.backward(*as_tuple(dout)))
+    moving = [name for name in layer.differentiable if name not in layer.held]
+    for name, gradient in zip(moving, gradients, strict=True):
         results["d" + name] = gradient
-    for name in names[split:]:
+    for name in layer.held:
         results["d" + name] = getattr(node, "d" + name)
     if failed is not None:
         raise failed
@@ -68,8 +67,8 @@ class LectureStyle:
     def judged_as(self, layer: str) -> tuple[Backend, ...]:
         return (self.backend,)
 
-    def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
-        return run_class(getattr(self.layers, layer), inputs, dout)
+    def run_layer(self, layer: str, inputs: Arrays, dout: Any) -> Arrays:
+        return run_class(getattr(self.layers, layer), LAYERS[layer], inputs, dout)
 
     def run_network(self, params: Arrays, x: np.ndarray, t: np.ndarray) -> Arrays:
         flow = self.networks.TwoLayerNet.from_params(params).trace(x, t)
@@ -81,5 +80,5 @@ class LectureStyle:
     def products(self, layer: str, *arguments: Any) -> Arrays:
         room = import_module(f"gradparity.{self.package}.second_order")
         by_hand = getattr(room, "R" + layer, None)  # there is no RTwoLayerNet
-        found = products(room, by_hand, *arguments)
+        found = products(room, by_hand, *arguments, **settings_of(layer))
         return {name: np.asarray(value) for name, value in found.items()}

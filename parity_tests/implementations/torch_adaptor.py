@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.catalogue.layers import LAYERS, settings_of
 from gradparity.parity_tests.implementations.backends import Backend
 from gradparity.parity_tests.implementations.contract import (
     Arrays,
+    as_tuple,
     check_dout,
-    differentiable,
     framework,
     function_name,
     products,
@@ -47,22 +48,26 @@ class TorchStyle(FunctionStyle):
                 f"got dtype {value.dtype}"
             ) from None
 
-    def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
+    def run_layer(self, layer: str, inputs: Arrays, dout: Any) -> Arrays:
+        spec = LAYERS[layer]
         tensors = {k: self._tensor(layer, k, v) for k, v in inputs.items()}
-        sources = [tensors[name] for name in differentiable(inputs)]
+        sources = [tensors[name] for name in spec.differentiable]
         for source in sources:
             if source.is_floating_point():
                 source.requires_grad_()
-        out = self.function(layer)(**tensors)
+        out = self.function(layer)(**tensors, **spec.settings)
         check_dout(layer, dout, out)
         # The derivative of this sum with respect to out is dout, bit for bit. To be given
         # dout itself, as grad_outputs, would have torch import sympy to check its shape.
-        weighted = (out * self._tensor(layer, "dout", dout)).sum()
+        outputs, douts = as_tuple(out), as_tuple(dout)
+        weighted = [
+            (each * self._tensor(layer, "dout", d)).sum()
+            for each, d in zip(outputs, douts, strict=True)
+        ]
         gradients = self.torch.autograd.grad(weighted, sources)
-        results = {"out": out.detach().numpy()}
-        for name, gradient in zip(differentiable(inputs), gradients, strict=True):
-            results["d" + name] = gradient.numpy()
-        return results
+        results = [*(each.detach() for each in outputs), *gradients]
+        names = [*spec.outputs, *spec.gradients]
+        return {n: value.numpy() for n, value in zip(names, results, strict=True)}
 
     def _network(self, params: Arrays) -> Any:
         net = import_module("gradparity.torch_impl.networks").TwoLayerNet
@@ -87,5 +92,5 @@ class TorchStyle(FunctionStyle):
         given = converted(
             arguments, lambda array: self.torch.from_numpy(np.array(array))
         )
-        found = products(room, function, *given)
+        found = products(room, function, *given, **settings_of(layer))
         return {name: value.numpy() for name, value in found.items()}

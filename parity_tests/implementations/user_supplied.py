@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from gradparity.parity_tests.catalogue.layers import LAYERS
+from gradparity.parity_tests.catalogue.spec import Layer
 from gradparity.parity_tests.implementations.backends import (
     NUMPY,
     UNKNOWN,
@@ -40,7 +41,7 @@ from gradparity.parity_tests.implementations.built_in import IMPLEMENTATIONS, OU
 from gradparity.parity_tests.implementations.contract import (
     Arrays,
     NotInstalled,
-    differentiable,
+    as_tuple,
     function_name,
 )
 from gradparity.parity_tests.implementations.contract import (
@@ -51,7 +52,6 @@ from gradparity.parity_tests.implementations.loop import NumpyLoop
 from gradparity.parity_tests.implementations.loop import run as run_loop
 from gradparity.parity_tests.implementations.numpy_adaptor import run_class
 from gradparity.parity_tests.implementations.torch_adaptor import TorchStyle
-from gradparity.reference import layers
 
 GROUP = "gradparity.implementations"  # of entry points
 FRAMEWORKS = ("torch", "jax")
@@ -303,36 +303,30 @@ def styled(
 
     Raises `NotInstalled` if its framework is missing.
     """
+    spec = LAYERS[layer]
     if inspect.isclass(offered):
         if not hasattr(offered, "backward"):
             return None
-        return in_arrays(offered, partial(run_class, offered))
+        return in_arrays(offered, partial(run_class, offered, spec))
     if "dout" in parameters(offered):
-        return in_arrays(offered, partial(run_with_gradients, offered))
+        return in_arrays(offered, partial(run_with_gradients, offered, spec))
     if vjp is not None:
-        return in_arrays(offered, partial(run_with_vjp, offered, vjp))
+        return in_arrays(offered, partial(run_with_vjp, offered, vjp, spec))
     framework = framework_of(offered) or framework_around(offered)
     if framework is None:
         return None
     style: Any = {"torch": TorchStyle, "jax": JaxStyle}[framework](
         name, Backend(framework)
     )
-    names = input_names(layer)
+    names = [each.name for each in spec.inputs]
 
-    def by_position(_: Any, **inputs: Any) -> Any:
-        """What somebody calls the inputs is their own affair. And JAX hands on
-        dictionaries in the order of the alphabet.
+    def by_position(_: Any, **given: Any) -> Any:
+        """What a user calls the inputs is their own affair. And JAX hands on dictionaries
+        in the order of the alphabet.
         """
-        return offered(*(inputs[name] for name in names))
+        return offered(*(given.pop(name) for name in names), **given)
 
     return WAYS[framework], partial(style.spelled(by_position).run_layer, layer)
-
-
-def input_names(layer: str) -> list[str]:
-    """In the catalogue's order: those of forward, then what the constructor takes."""
-    kind = getattr(layers, layer)
-    _, *forward = inspect.signature(kind.forward).parameters
-    return [*forward, *inspect.signature(kind).parameters]
 
 
 def in_arrays(offered: Any, run: Run) -> tuple[Ways, Run]:
@@ -418,12 +412,14 @@ def packages(values: Iterable[Any]) -> set[str]:
 
 
 def run_with_gradients(
-    function: Callable[..., Any], inputs: Arrays, dout: np.ndarray
+    function: Callable[..., Any], layer: Layer, inputs: Arrays, dout: Any
 ) -> Arrays:
-    """Of a function that returns `out` and the gradients in their order, or by name."""
-    found = function(*inputs.values(), dout=dout)
+    """Of a function that returns the outputs and the gradients in their order, or by
+    name.
+    """
+    found = function(*inputs.values(), dout=dout, **layer.settings)
     if not isinstance(found, Mapping):
-        names = ["out", *("d" + name for name in differentiable(inputs))]
+        names = [*layer.outputs, *layer.gradients]
         if not isinstance(found, tuple | list) or len(found) != len(names):
             came = len(found) if isinstance(found, tuple | list) else "one thing"
             raise TypeError(f"expected a tuple of {', '.join(names)}, got {came}")
@@ -432,17 +428,20 @@ def run_with_gradients(
 
 
 def run_with_vjp(
-    function: Callable[..., Any], vjp: Vjp, inputs: Arrays, dout: np.ndarray
+    function: Callable[..., Any], vjp: Vjp, layer: Layer, inputs: Arrays, dout: Any
 ) -> Arrays:
     """Of a plain function, which somebody's own `vjp` differentiates."""
-    names = differentiable(inputs)
-    labels = [value for name, value in inputs.items() if name not in names]
-    primals = tuple(inputs[name] for name in names)
-    out, gradients = vjp(lambda *primals: function(*primals, *labels), primals, dout)
-    results = {"out": out}
-    for name, gradient in zip(names, gradients, strict=True):
-        results["d" + name] = gradient
-    return {name: np.asarray(value) for name, value in results.items()}
+    moving = layer.differentiable
+
+    def of_primals(*primals: Any) -> Any:
+        given = inputs | dict(zip(moving, primals, strict=True))
+        return function(*given.values(), **layer.settings)
+
+    primals = tuple(inputs[name] for name in moving)
+    out, gradients = vjp(of_primals, primals, dout)
+    names = [*layer.outputs, *layer.gradients]
+    results = zip(names, [*as_tuple(out), *gradients], strict=True)
+    return {name: np.asarray(value) for name, value in results}
 
 
 def network_of(kind: Any, params: Arrays) -> Any:

@@ -1,6 +1,5 @@
 """The computational graph with the values on its edges."""
 
-import inspect
 import re
 from itertools import count
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 
 from gradparity.reference.hood.recording import Call
 from gradparity.reference.hood.running import Arrays, copied, is_float, run_recorded
+from gradparity.reference.signatures import held_by
 
 # A name to call an edge by: a variable's, or the key in `flow["Affine1"] = ...`.
 VARIABLE = re.compile(r'(?!return\b)(?:\w+\[")?(\w+)(?:"\])?')
@@ -63,7 +63,7 @@ def graph(layer: Any, inputs: Arrays, dout: np.ndarray) -> dict[str, list[Any]]:
             (name, value, next(flow) if is_float(value) else None)
             for name, value in call.arguments.items()
         ]
-        for name in inspect.signature(type(call.layer)).parameters:
+        for name in held_by(type(call.layer)):
             gradient = getattr(call.layer, "d" + name)
             given.append((name, getattr(call.layer, name), gradient))
         return {

@@ -8,6 +8,7 @@ import numpy as np
 from gradparity.reference.hood.recording import record
 from gradparity.reference.hood.running import Arrays, build, copied, layers_in
 from gradparity.reference.networks import TwoLayerNet
+from gradparity.reference.signatures import held_by
 
 
 def remembered(layer: Any, inputs: Arrays) -> list[dict[str, Any]]:
@@ -31,7 +32,7 @@ def remembered(layer: Any, inputs: Arrays) -> list[dict[str, Any]]:
     known: dict[str, Any] = {**inputs, "out": out}
     found = []
     for owner, inner in layers_in(layer.__name__, made):
-        parameters, reads = inspect.signature(type(inner)).parameters, _reads(inner)
+        parameters, reads = held_by(type(inner)), _reads(inner)
         for name, value in vars(inner).items():
             if not isinstance(value, np.ndarray | np.generic):
                 continue

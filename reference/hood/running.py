@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.reference import signatures
 from gradparity.reference.hood.recording import Recording, record
 from gradparity.reference.networks import TwoLayerNet
 
@@ -18,9 +19,7 @@ def build(layer: Any, inputs: Arrays) -> tuple[Any, Arrays]:
     if layer is TwoLayerNet:
         params = {name: value for name, value in inputs.items() if name not in "xt"}
         return layer.from_params(params), {name: inputs[name] for name in "xt"}
-    own = inspect.signature(layer).parameters
-    rest = {name: value for name, value in inputs.items() if name not in own}
-    return layer(**{name: inputs[name] for name in own}), rest
+    return signatures.build(layer, inputs)
 
 
 def run_recorded(layer: Any, inputs: Arrays, dout: np.ndarray) -> Recording:

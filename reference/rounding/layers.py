@@ -1,5 +1,6 @@
 """The bounds of a layer: of what it computes, and of how that moves."""
 
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -10,23 +11,29 @@ from gradparity.reference.rounding.floating_point import Arithmetic
 from gradparity.reference.rounding.rules import RULES
 
 
-def bounds(layer: str, inputs: Arrays, dout: Any, arithmetic: Arithmetic) -> Bounds:
+def bounds(
+    layer: str, inputs: Arrays, dout: Any, arithmetic: Arithmetic, **settings: Any
+) -> Bounds:
     """`out` and every gradient of a layer, each with the bound on its error.
 
     Args:
         layer: its name.
-        inputs: the layer's, under their names; labels are `t`.
+        inputs: the layer's, under their names.
         dout: the derivative that arrives from above.
         arithmetic: that of the implementation to be judged.
+        settings: what is no array, by name.
 
     Raises KeyError where there is no rule for the layer.
     """
+    parameters = signature(RULES[layer]).parameters
     given = {
-        name: value if name == "t" else Bounded.exact(value, arithmetic)
+        name: Bounded.exact(value, arithmetic)
+        if parameters[name].annotation is Bounded
+        else value  # labels, and other integers
         for name, value in inputs.items()
     }
     with np.errstate(all="ignore"):  # a bound may well be infinite
-        return RULES[layer](**given, dout=Bounded.exact(dout, arithmetic))
+        return RULES[layer](**given, dout=Bounded.exact(dout, arithmetic), **settings)
 
 
 def tangent_bounds(
@@ -36,18 +43,22 @@ def tangent_bounds(
     tangents: Arrays,
     Rdout: Any,
     arithmetic: Arithmetic,
+    **settings: Any,
 ) -> Bounds:
     """`Rout` and `Rd...` of a layer, each with the bound on its error.
 
     Args:
-        layer, inputs, dout, arithmetic: as for `bounds`.
-        tangents: the direction, for every input but the labels.
+        layer, inputs, dout, arithmetic, settings: as for `bounds`.
+        tangents: the direction, for every input that moves.
         Rdout: and for dout.
     """
     given = {
-        name: value if name == "t" else Dual.moving(value, tangents[name], arithmetic)
+        name: Dual.moving(value, tangents[name], arithmetic)
+        if name in tangents
+        else value
         for name, value in inputs.items()
     }
     with np.errstate(all="ignore"):
-        found = RULES[layer](**given, dout=Dual.moving(dout, Rdout, arithmetic))
+        moving = Dual.moving(dout, Rdout, arithmetic)
+        found = RULES[layer](**given, dout=moving, **settings)
     return tangents_of(found)

@@ -8,9 +8,11 @@ import torch
 Tensors = dict[str, Any]
 
 
-def jvp(layer: Callable[..., Any], inputs: Tensors, tangents: Tensors) -> Any:
+def jvp(
+    layer: Callable[..., Any], inputs: Tensors, tangents: Tensors, **settings: Any
+) -> Any:
     """Rout: the Jacobian of a layer times a direction."""
-    moving, still = _split(inputs, tangents)
+    moving, still = _split(inputs, tangents, settings)
     return torch.func.jvp(lambda m: layer(**m, **still), (moving,), (tangents,))[1]
 
 
@@ -20,9 +22,10 @@ def hvp(
     dout: Any,
     tangents: Tensors,
     Rdout: Any,
+    **settings: Any,
 ) -> Tensors:
     """R{dx} of every input: the Hessian of sum(dout * out) times a direction."""
-    moving, still = _split(inputs, tangents)
+    moving, still = _split(inputs, tangents, settings)
 
     def backward(moving: Tensors, dout: Any) -> Tensors:
         back: Any = torch.func.vjp(lambda m: layer(**m, **still), moving)[1]
@@ -31,7 +34,9 @@ def hvp(
     return torch.func.jvp(backward, (moving, dout), (tangents, Rdout))[1]
 
 
-def _split(inputs: Tensors, tangents: Tensors) -> tuple[Tensors, Tensors]:
-    """The inputs that move, in the order of the tangents, and the others."""
+def _split(
+    inputs: Tensors, tangents: Tensors, settings: dict[str, Any]
+) -> tuple[Tensors, Tensors]:
+    """The inputs that move, in the order of the tangents; and the others and settings."""
     still = {name: value for name, value in inputs.items() if name not in tangents}
-    return {name: inputs[name] for name in tangents}, still
+    return {name: inputs[name] for name in tangents}, still | settings

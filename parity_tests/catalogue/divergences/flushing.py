@@ -35,6 +35,7 @@ from gradparity.parity_tests.catalogue.divergences.words import (
     tiny_share,
     vanishes,
 )
+from gradparity.parity_tests.catalogue.layers import LAYERS
 from gradparity.parity_tests.implementations.contract import Arrays
 from gradparity.parity_tests.implementations.numpy_adaptor import run_class
 from gradparity.parity_tests.measuring.comparison import alike
@@ -75,7 +76,7 @@ def computed(case: Case, flush: bool) -> Arrays:
     inputs, dout = case.inputs, case.dout
     if flush:
         inputs, dout = {k: flushing(v) for k, v in inputs.items()}, flushing(dout)
-    return run_class(getattr(layers, case.layer), inputs, dout)
+    return run_class(getattr(layers, case.layer), LAYERS[case.layer], inputs, dout)
 
 
 def changes(ftz: Any, ieee: Any) -> Any:
