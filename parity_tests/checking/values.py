@@ -36,6 +36,7 @@ from gradparity.parity_tests.measuring.comparison import (
 from gradparity.parity_tests.measuring.dtypes import truth_dtype
 from gradparity.parity_tests.measuring.records import Check, Divergence, Verdict, Worst
 from gradparity.parity_tests.processes.settings import forget_programs
+from gradparity.reference.networks import TWO_LAYER_NET
 from gradparity.reference.rounding import (
     Arithmetic,
     Bounded,
@@ -48,10 +49,6 @@ Loaded = Implementation | NotInstalled
 NOT_OFFERED = "not offered"
 AS_LONG = 100  # steps of a training, as a case through all implementations
 REFERENCE = load("reference")
-NETWORK_QUANTITIES = (
-    *("Affine1", "Relu1", "Affine2", "loss", "y"),
-    *("dAffine2", "dRelu1", "dW2", "db2", "dAffine1", "dx", "dW1", "db1"),
-)
 
 
 def try_load(name: str) -> Loaded:
@@ -280,7 +277,7 @@ def quantities(case: Case | NetworkCase) -> Sequence[str]:
     if case.kind == "invalid":
         return ("refusal",)
     if isinstance(case, NetworkCase):
-        return NETWORK_QUANTITIES
+        return TWO_LAYER_NET.quantities
     layer = LAYERS[case.layer]
     return [*(() if case.spelled else layer.outputs), *layer.gradients]
 

@@ -52,6 +52,7 @@ from gradparity.parity_tests.implementations.loop import NumpyLoop
 from gradparity.parity_tests.implementations.loop import run as run_loop
 from gradparity.parity_tests.implementations.numpy_adaptor import run_class
 from gradparity.parity_tests.implementations.torch_adaptor import TorchStyle
+from gradparity.reference.networks import TWO_LAYER_NET, chain
 
 GROUP = "gradparity.implementations"  # of entry points
 FRAMEWORKS = ("torch", "jax")
@@ -60,8 +61,9 @@ WAYS: dict[str | None, Ways] = {  # by the framework that differentiates it, if 
     None: (UNKNOWN, replace(UNKNOWN, form="composed"), NUMPY),
     **{name: of_framework(name) for name in FRAMEWORKS},
 }
-NETWORK = "TwoLayerNet"
-PARTS = ("Affine", "Relu", "SoftmaxWithLoss")  # of the network
+CHAIN = TWO_LAYER_NET
+NETWORK = CHAIN.name
+PARTS = (*(layer.kind.__name__ for layer in CHAIN.layers), CHAIN.last.__name__)
 # (inputs to differentiate with respect to, dout) -> (out, their gradients)
 Vjp = Callable[[Callable[..., Any], tuple[Any, ...], Any], tuple[Any, Sequence[Any]]]
 Run = Callable[[Arrays, np.ndarray], Arrays]
@@ -244,20 +246,21 @@ class Own:
         """Forward once for what comes out of each layer, with any `dout`; and again on
         the way back, with the right one.
         """
-        first = {"x": x, "W": params["W1"], "b": params["b1"]}
-        flow = {"Affine1": self._forward("Affine", first)}
-        flow["Relu1"] = self._forward("Relu", {"x": flow["Affine1"]})
-        second = {"x": flow["Relu1"], "W": params["W2"], "b": params["b2"]}
-        flow["Affine2"] = self._forward("Affine", second)
-        scores = {"x": flow["Affine2"], "t": t}
-        last = self.run_layer("SoftmaxWithLoss", scores, np.ones((), x.dtype))
-        flow["loss"], flow["dAffine2"] = last["out"], last["dx"]
-        back = self.run_layer("Affine", second, flow["dAffine2"])
-        flow |= {"dRelu1": back["dx"], "dW2": back["dW"], "db2": back["db"]}
-        relu = self.run_layer("Relu", {"x": flow["Affine1"]}, flow["dRelu1"])
-        flow["dAffine1"] = relu["dx"]
-        back = self.run_layer("Affine", first, flow["dAffine1"])
-        return flow | {"dx": back["dx"], "dW1": back["dW"], "db1": back["db"]}
+        flow: Arrays = {"x": x}
+        for before, layer in CHAIN.links:
+            given = inputs_of(layer, flow[before], params)
+            flow[layer.name] = self._forward(layer.kind.__name__, given)
+        scores = layer.name
+        inputs = {"x": flow[scores], "t": t}
+        last = self.run_layer(CHAIN.last.__name__, inputs, np.ones((), x.dtype))
+        flow["loss"], flow["d" + scores] = last["out"], last["dx"]
+        for before, layer in reversed(CHAIN.links):
+            given = inputs_of(layer, flow[before], params)
+            back = self.run_layer(layer.kind.__name__, given, flow["d" + layer.name])
+            flow["d" + before] = back["dx"]
+            flow |= {"d" + name: back["d" + own] for own, name in chain.held(layer)}
+        del flow["x"]
+        return flow
 
     def _forward(self, layer: str, inputs: Arrays) -> np.ndarray:
         x = inputs["x"]
@@ -267,10 +270,15 @@ class Own:
     def _predict(self, params: Arrays, x: np.ndarray) -> np.ndarray:
         if self.network is not None:
             return np.asarray(network_of(self.network, params).predict(x))
-        first = {"x": x, "W": params["W1"], "b": params["b1"]}
-        hidden = self._forward("Relu", {"x": self._forward("Affine", first)})
-        second = {"x": hidden, "W": params["W2"], "b": params["b2"]}
-        return self._forward("Affine", second)
+        for layer in CHAIN.layers:
+            given = inputs_of(layer, x, params)
+            x = self._forward(layer.kind.__name__, given)
+        return x
+
+
+def inputs_of(layer: chain.Layer, x: np.ndarray, params: Arrays) -> Arrays:
+    """What a layer of the network is given: x, and its parameters by its own names."""
+    return {"x": x} | {own: params[name] for own, name in chain.held(layer)}
 
 
 class OwnLoop(NumpyLoop):

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from gradparity.reference.data.cleanup import write_whole
-from gradparity.reference.networks import Params, TwoLayerNet
+from gradparity.reference.networks import TWO_LAYER_NET, Params, TwoLayerNet
 
-NAMES = ("W1", "b1", "W2", "b2")
+NAMES = TWO_LAYER_NET.params
 DTYPES = ("float32", "float64")
 LAYOUT = (
     "scores = relu(x @ W1 + b1) @ W2 + b2, row-major: W1 (in, hidden), b1 (hidden,), "
@@ -85,7 +85,7 @@ def _check(params: Params) -> None:
             f"got {', '.join(sorted(params)) or 'none'}"
         )
     TwoLayerNet.from_params(params)
-    dtype = params["W1"].dtype
+    dtype = params[NAMES[0]].dtype
     if dtype not in DTYPES:
         raise TypeError(f"TwoLayerNet: params must be float32 or float64, got {dtype}")
 

@@ -24,7 +24,7 @@ from gradparity.parity_tests.training.plan import Plan, in_dtype
 from gradparity.parity_tests.training.run import run_trainings
 from gradparity.reference import hood
 from gradparity.reference.datasets import Dataset
-from gradparity.reference.training import train
+from gradparity.reference.training import SGD, train
 from gradparity.reports.explain import wording
 from gradparity.reports.explain.aligned import values
 from gradparity.reports.explain.blocks import (
@@ -157,27 +157,30 @@ def first_steps(run: TrainingRun, said: Said) -> Iterator[Grid]:
 
 
 def by_hand_blocks(run: TrainingRun, made_by: str) -> Iterator[Block]:
-    """The reference's loop, and what its lines made in the first steps."""
-    made: dict[int, list[str]] = {}
+    """The reference's loop and optimizer, and what their lines made in the first steps."""
+    made: dict[str, list[str]] = {}
 
     def loop() -> None:
         for _ in run.train(train):
             pass
 
-    place = "reference/training/loop.py"
     for step in hood.statements(loop):
-        file, _, line = step["where"].partition(":")
-        for value in values(step) if file == place else ():
+        for value in values(step):
             said = made_by.format(step["name"], written(value))
-            told = made.setdefault(int(line), [])
+            told = made.setdefault(step["where"], [])
             if said not in told and len(told) < MADE:
                 told.append(said)
-    source, start = inspect.getsourcelines(inspect.unwrap(train))
-    lines = [
-        (number, line.rstrip("\n"), made.get(number, []))
-        for number, line in enumerate(source, start)
-    ]
-    yield Listing(f"train ({place})", lines)
+    for name, function, module in (
+        ("train", train, "loop"),
+        ("SGD.step", SGD.step, "optimizers"),
+    ):
+        place = f"reference/training/{module}.py"
+        source, start = inspect.getsourcelines(inspect.unwrap(function))
+        lines = [
+            (number, line.rstrip("\n"), made.get(f"{place}:{number}", []))
+            for number, line in enumerate(source, start)
+        ]
+        yield Listing(f"{name} ({place})", lines)
 
 
 def source_of(name: str) -> tuple[list[str], int]:
