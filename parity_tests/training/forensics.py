@@ -28,7 +28,7 @@ the other side are steps taken again. The leap is found by bisection over the st
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -44,7 +44,7 @@ from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.parity_tests.measuring.records import Apart, Parting, Together
 from gradparity.parity_tests.training.plan import Plan, Trained, Trajectory, in_dtype
 from gradparity.reference.layers import Relu
-from gradparity.reference.networks import two_layer_net
+from gradparity.reference.networks import Chain, two_layer_net
 from gradparity.reference.rounding import Arithmetic, network_bounds, step_bounds
 
 LATER = (1, 10, 50)  # so many steps after the parting, the gap is told again
@@ -76,12 +76,22 @@ class Watch(LectureStyle):
         """As `reference.training.train`."""
         relu = NotingRelu()
         stops = self.plain(params, *arguments, **options)
-        with patch.object(two_layer_net, "Relu", lambda: relu):
+        with patch.object(two_layer_net, "TWO_LAYER_NET", noted_by(relu)):
             first = next(stops)  # the network is built by now
         yield first
         yield from stops
         near, values = np.concatenate(relu.near), np.concatenate(relu.values)
         self.notes[params["W1"].dtype.name] = Notes(near, values, relu.nearest)
+
+
+def noted_by(relu: "NotingRelu") -> Chain:
+    """The network's chain with this for its ReLU."""
+    chain = two_layer_net.TWO_LAYER_NET
+    layers = (
+        layer._replace(kind=lambda: relu) if layer.kind is Relu else layer
+        for layer in chain.layers
+    )
+    return replace(chain, layers=tuple(layers))
 
 
 class NotingRelu(Relu):
