@@ -135,7 +135,7 @@ def report(data_dir: str | os.PathLike[str] | None) -> Found:
             REPORT,
             (
                 "-m",
-                "reports",
+                "gradparity",
                 "report",
                 "--dataset=mnist",
                 f"--output={output}",

@@ -341,7 +341,7 @@ def test_a_page_has_its_title_its_language_and_its_neighbours() -> None:
 
 def test_a_file_that_is_linked_alone_is_shown() -> None:
     shown = site()["implementations.html"]
-    path = ROOT / "parity_tests" / "hips_autograd.py"
+    path = ROOT / "parity_tests" / "implementations" / "hips_autograd.py"
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line]
     for line in lines:
         assert str(manual.escape(line)) in shown

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 def environment(*, autoescape: bool = True) -> Environment:
     """Of the templates in `reports/templates/`."""
     return Environment(
-        loader=PackageLoader("reports"),
+        loader=PackageLoader("gradparity.reports"),
         autoescape=autoescape,
         undefined=StrictUndefined,
         trim_blocks=True,
