@@ -413,7 +413,7 @@ def test_check_tries_every_float32_and_prints_json_in_less_than_a_gibibyte(
 
 def test_check_says_what_it_tried_and_what_failed(tmp_path: Path) -> None:
     spoil = (
-        "from reference import layers\n"
+        "from gradparity.reference import layers\n"
         "right = layers.Relu.forward\n"
         "def wrong(self, x):\n"
         "    out = right(self, x)\n"
@@ -446,7 +446,7 @@ def test_interrupted_it_prints_what_is_known(
         "import signal\n"
         "from gradparity.reference.data.cleanup import obey_signals\n"
         "obey_signals()\n"
-        "from parity_tests import exhaustive\n"
+        "from gradparity.parity_tests.checking import exhaustive\n"
         "right, calls = exhaustive.merged, []\n"
         "def merged(found, more):\n"
         "    calls.append(more)\n"

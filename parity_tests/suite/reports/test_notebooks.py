@@ -218,7 +218,10 @@ def answers(found: Page, cells: dict[str, str]) -> Iterator[tuple[str, str]]:
         else:
             layer = as_notebook.exercise(exercise, found)["layer"]
             place = "networks" if layer == "TwoLayerNet" else "layers"
-            start = f"from reference.{place} import {layer}\nclass My{layer}({layer}):"
+            start = (
+                f"from gradparity.reference.{place} import {layer}\n"
+                f"class My{layer}({layer}):"
+            )
             yield f"{start}\n    pass\n\n{check}", said["right"]
             yield f"{start}\n    forward = trace = None\n\n{check}", "raised TypeError"
 
@@ -335,7 +338,7 @@ def test_says_so_where_a_framework_is_missing_and_installs_only_then(
     hidden = """
 import importlib.util
 find = importlib.util.find_spec
-importlib.util.find_spec = lambda name: None if name == "reference" else find(name)
+importlib.util.find_spec = lambda name: None if name == "gradparity" else find(name)
 get_ipython().register_magic_function(lambda line: print("pip", line), "line", "pip")
 """
     try:
