@@ -332,7 +332,8 @@ def styled(
         """What a user calls the inputs is their own affair. And JAX hands on dictionaries
         in the order of the alphabet.
         """
-        return offered(*(given.pop(name) for name in names), **given)
+        values = [given.pop(name) for name in names]
+        return offered(*values, **given)
 
     return WAYS[framework], partial(style.spelled(by_position).run_layer, layer)
 
