@@ -41,7 +41,9 @@ STEPS = {
     "grade": [*GRADPARITY, "grade", "parity_tests/submissions/lecture"],
     "help": [*GRADPARITY, "check", "--help"],
     "tests": [
-        *("-m", "pytest", "-q", "-m", "not browser and not deep"),
+        *("-m", "pytest", "-q", "-n", "auto", "-m", "not browser and not deep"),
+        # What old packages use of others is deprecated in the newest of those.
+        *("-W", "default::DeprecationWarning"),
         *(f"parity_tests/{path}" for path in FAST),
     ],
 }

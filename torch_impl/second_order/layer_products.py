@@ -1,11 +1,15 @@
 """Products of a layer's Jacobian and Hessian with a direction, by torch.func."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
 Tensors = dict[str, Any]
+
+# Forward mode's own use, which PyTorch warns of from 2.14 on.
+warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated")
 
 
 def jvp(
