@@ -110,7 +110,7 @@ def killed_in_a_temporary_folder(parent: Path) -> Path:
     code = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from gradparity.reference.cleanup import temporary_folder\n"
+        "from gradparity.reference.data.cleanup import temporary_folder\n"
         "with temporary_folder(Path(sys.argv[1])) as folder:\n"
         "    (folder / 'images').write_bytes(bytes(1000))\n"
         "    print(folder, flush=True)\n"
