@@ -1,15 +1,13 @@
 """The structure of the house, read off its imports.
 
 As a program, `python -m gradparity.parity_tests.suite.structure` prints which folder
-imports which, as the table in CONTRIBUTING.md.
+imports which: the table in CONTRIBUTING.md.
 """
 
 import ast
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-
-from tabulate import tabulate
 
 from gradparity.parity_tests.suite.support import ROOT
 
@@ -91,17 +89,19 @@ def between_folders() -> dict[str, set[str]]:
     return dict(sorted(found.items()))
 
 
-def main() -> None:
-    """Print the table."""
-    rows = [
-        (
-            f"`{folder}`",
-            ", ".join(f"`{other}`" for other in sorted(others)) or "nothing",
-        )
-        for folder, others in between_folders().items()
-    ]
-    print(tabulate(rows, ["folder", "imports from"], tablefmt="github"))
+def table() -> str:
+    """The folders and what they import, a line each: of their own room the folders, of
+    the others the room.
+    """
+    lines = []
+    for folder, others in between_folders().items():
+        room = folder.partition("/")[0]
+        near = {o.removeprefix(f"{room}/") for o in others if o.startswith(f"{room}/")}
+        far = {other.partition("/")[0] for other in others} - {room}
+        named = "; ".join(", ".join(sorted(each)) for each in (near, far) if each)
+        lines.append(f"| `{folder}` | {named or 'nothing'} |")
+    return "\n".join(["| folder | imports from |", "|---|---|", *lines])
 
 
 if __name__ == "__main__":
-    main()
+    print(table())

@@ -22,6 +22,7 @@ from gradparity.parity_tests.suite.structure import (
     imports,
     modules,
     name_of,
+    table,
 )
 from gradparity.parity_tests.suite.support import ROOT
 
@@ -77,6 +78,10 @@ def test_a_circle_would_be_found() -> None:
         TopologicalSorter({"a": {"b"}, "b": {"a"}}).prepare()
     contract = "gradparity.parity_tests.implementations.contract"
     assert contract in graph()["gradparity.parity_tests.implementations.registry"]
+
+
+def test_the_table_in_contributing_is_the_one_that_is_drawn() -> None:
+    assert table() in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def test_parity_tests_keep_at_their_top_what_outsiders_run() -> None:
