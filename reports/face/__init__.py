@@ -1,7 +1,6 @@
 """What people come for, under the one name that an installation has."""
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ FACE = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
+        from importlib.metadata import version  # which takes its time
+
         return version("gradparity")
     if name in FACE:
         return getattr(import_module(f"gradparity.{FACE[name]}"), name)
