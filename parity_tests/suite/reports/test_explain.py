@@ -55,8 +55,8 @@ pytest.importorskip("jax")
 # Here, and not in two threads at once: while modules are imported, the run-time checking
 # of shapes parses them.
 for room in ("reference", "torch_impl", "jax_impl"):
-    import_module(f"{room}.hood")
-    import_module(f"{room}.networks")
+    import_module(f"gradparity.{room}.hood")
+    import_module(f"gradparity.{room}.networks")
 
 LAYERS = [name for name in TOPICS if name != "training"]
 SECTIONS = ["idea", "graph", "hand", "torch", "jax", "aligned", "agree", "try"]

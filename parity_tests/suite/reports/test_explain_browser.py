@@ -40,8 +40,8 @@ pytestmark = pytest.mark.browser
 pytest.importorskip("torch")
 pytest.importorskip("jax")
 for room in ("torch_impl", "jax_impl"):  # one after the other, see test_explain
-    import_module(f"{room}.hood")
-    import_module(f"{room}.networks")
+    import_module(f"gradparity.{room}.hood")
+    import_module(f"gradparity.{room}.networks")
 
 PAGES = [(name, lang) for name in ("index", *TOPICS) for lang in LANGUAGES]
 IN_TURN = [(name, LANGUAGES[k % 2]) for k, name in enumerate(TOPICS)]

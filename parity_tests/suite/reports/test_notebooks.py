@@ -105,7 +105,7 @@ def run(topic: str) -> Callable[[str], Page]:
         # Here and not in the threads of a run: the checking of shapes parses what is
         # imported, and Python 3.11 may stumble where two threads parse (gh-106905).
         for module in ("hood", "layers", "networks", "training"):
-            import_module(f"{room}.{module}")
+            import_module(f"gradparity.{room}.{module}")
     data = load("digits") if topic == "training" else None
     with threadpool_limits(1, "blas"), patch.object(values, "Run", Unchecked):
         return making.run(topic, {}, "float32", data)
