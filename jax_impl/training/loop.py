@@ -5,6 +5,7 @@ so that Python is not in the way of every step.
 """
 
 from collections.abc import Collection, Iterator
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,7 +14,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
-from gradparity.jax_impl.networks import Params, accuracy, from_params, loss
+from gradparity.jax_impl.networks import TWO_LAYER_NET, Chain, Network, Params
 from gradparity.jax_impl.training.optimizers import SGD, State
 
 NumpyParams = dict[str, Float[np.ndarray, "..."]]
@@ -23,7 +24,7 @@ Stop = tuple[int, NumpyParams, Float[np.ndarray, "steps"], tuple[float, float] |
 SCAN_LENGTHS = (100, 10, 1)
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="chain")
 def run_steps(
     params: Params,
     state: State,
@@ -31,12 +32,15 @@ def run_steps(
     t_train: Int[Array, "samples"],
     batches: Int[Array, "steps batch"],
     optimizer: Any,
+    chain: Chain = TWO_LAYER_NET,
 ) -> tuple[tuple[Params, State], Float[Array, "steps"]]:
     """Parameters and the optimizer's state after these steps, and the loss of each step
     before its update.
 
     The data set is an argument, not closed over: it would be compiled in as a constant.
     """
+
+    loss = Network(chain).loss
 
     def step(
         reached: tuple[Params, State], batch: Int[Array, "batch"]
@@ -61,14 +65,15 @@ def train(
     evaluate: Collection[int] = (),
     optimizer: Any = SGD,
     state: State | None = None,
+    chain: Chain = TWO_LAYER_NET,
 ) -> Iterator[Stop]:
     """Train from `params` on the given mini-batches; arguments and what is yielded as
     in the reference. The 64-bit mode is on while this runs, and only then.
     """
-    steps = len(batches)
+    network, steps = Network(chain), len(batches)
     wanted = sorted({step for step in stops if 0 < step < steps} | {steps})
     with jax.enable_x64(True):
-        arrays = from_params(params)
+        arrays = network.from_params(params)
         train_arrays, test_arrays = jax.device_put((train_set, test_set))
         indices = jax.device_put(batches)
         dtype = next(iter(arrays.values())).dtype
@@ -81,14 +86,16 @@ def train(
             for length in SCAN_LENGTHS:
                 while stop - done >= length:
                     piece = indices[done : done + length]
-                    reached, losses = run_steps(*reached, *train_arrays, piece, rule)
+                    reached, losses = run_steps(
+                        *(*reached, *train_arrays, piece, rule), chain=chain
+                    )
                     pieces.append(losses)
                     done += length
             accuracies = None
             if stop in evaluate:
                 accuracies = (
-                    accuracy(reached[0], *train_arrays),
-                    accuracy(reached[0], *test_arrays),
+                    network.accuracy(reached[0], *train_arrays),
+                    network.accuracy(reached[0], *test_arrays),
                 )
             arrays, memory = jax.tree.map(np.array, reached)
             if state is not None:

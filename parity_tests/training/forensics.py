@@ -32,7 +32,6 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
-from unittest.mock import patch
 
 import numpy as np
 
@@ -44,7 +43,7 @@ from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.parity_tests.measuring.records import Apart, Parting, Together
 from gradparity.parity_tests.training.plan import Plan, Trained, Trajectory, in_dtype
 from gradparity.reference.layers import Relu
-from gradparity.reference.networks import Chain, two_layer_net
+from gradparity.reference.networks import TWO_LAYER_NET, Chain
 from gradparity.reference.rounding import Arithmetic, network_bounds, step_bounds
 
 LATER = (1, 10, 50)  # so many steps after the parting, the gap is told again
@@ -75,23 +74,18 @@ class Watch(LectureStyle):
     def noting(self, params: Arrays, *arguments: Any, **options: Any) -> Iterator[Any]:
         """As `reference.training.train`."""
         relu = NotingRelu()
-        stops = self.plain(params, *arguments, **options)
-        with patch.object(two_layer_net, "TWO_LAYER_NET", noted_by(relu)):
-            first = next(stops)  # the network is built by now
-        yield first
-        yield from stops
+        yield from self.plain(params, *arguments, chain=noted_by(relu), **options)
         near, values = np.concatenate(relu.near), np.concatenate(relu.values)
         self.notes[params["W1"].dtype.name] = Notes(near, values, relu.nearest)
 
 
 def noted_by(relu: "NotingRelu") -> Chain:
     """The network's chain with this for its ReLU."""
-    chain = two_layer_net.TWO_LAYER_NET
     layers = (
         layer._replace(kind=lambda: relu) if layer.kind is Relu else layer
-        for layer in chain.layers
+        for layer in TWO_LAYER_NET.layers
     )
-    return replace(chain, layers=tuple(layers))
+    return replace(TWO_LAYER_NET, layers=tuple(layers))
 
 
 class NotingRelu(Relu):

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from gradparity.reference.arrays import Float
-from gradparity.reference.networks import Params, TwoLayerNet
+from gradparity.reference.networks import TWO_LAYER_NET, Chain, Network, Params
 from gradparity.reference.training.optimizers import SGD, State
 
 Stop = tuple[int, Params, Float[np.ndarray, "steps"], tuple[float, float] | None]
@@ -31,11 +31,12 @@ def train(
     evaluate: Collection[int] = (),
     optimizer: Any = SGD,
     state: State | None = None,
+    chain: Chain = TWO_LAYER_NET,
 ) -> Iterator[Stop]:
     """Train a copy of `params` on the given mini-batches; stop and tell on the way.
 
     Args:
-        params: of `TwoLayerNet`, to start from.
+        params: of the network, to start from.
         train_set, test_set: samples and their labels.
         batches: the samples of each step, as `choose_batches` makes them.
         learning_rate: how far to go against the gradient in one step.
@@ -43,13 +44,14 @@ def train(
         evaluate: those of them at which the accuracies are computed.
         optimizer: what makes an optimizer of the learning rate.
         state: the optimizer's, to go on from; at every stop it becomes what it is then.
+        chain: the layers of the network.
 
     Yields:
         (step, parameters, the loss of every step since the last stop, before its
         update, and (accuracy on train_set, accuracy on test_set) or None).
     """
     (x_train, t_train), (x_test, t_test) = train_set, test_set
-    network = TwoLayerNet.from_params(copied(params))
+    network = Network(chain, copied(params))
     rule = optimizer(learning_rate)
     memory = rule.start(network.params) | copied(state or {})
     losses: list[Any] = []

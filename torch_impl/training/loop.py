@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from gradparity.torch_impl.networks import TwoLayerNet
+from gradparity.torch_impl.networks import TWO_LAYER_NET, Chain, Network
 from gradparity.torch_impl.training.optimizers import SGD, State
 
 NumpyParams = dict[str, Float[np.ndarray, "..."]]
@@ -25,13 +25,14 @@ def train(
     evaluate: Collection[int] = (),
     optimizer: Any = SGD,
     state: State | None = None,
+    chain: Chain = TWO_LAYER_NET,
 ) -> Iterator[Stop]:
     """Train a copy of `params` on the given mini-batches; arguments and what is yielded
     as in the reference.
     """
     x_train, t_train = map(torch.from_numpy, train_set)
     x_test, t_test = map(torch.from_numpy, test_set)
-    network = TwoLayerNet.from_params(to_tensors(params))
+    network = Network(chain, to_tensors(params))
     parameters: Any = dict(network.named_parameters())
     rule = optimizer(learning_rate)
     memory = rule.start(parameters) | to_tensors(state or {})
