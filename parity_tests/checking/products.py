@@ -19,19 +19,18 @@ from gradparity.parity_tests.catalogue.layers import LAYERS, settings_of
 from gradparity.parity_tests.checking.values import (
     REFERENCE,
     Loaded,
+    Standard,
+    heading,
     raised_by,
-    trusted,
     try_load,
 )
-from gradparity.parity_tests.implementations.backends import BACKENDS, NUMPY, Backend
+from gradparity.parity_tests.implementations.backends import BACKENDS
 from gradparity.parity_tests.implementations.contract import (
     Arrays,
     Implementation,
     NotInstalled,
 )
-from gradparity.parity_tests.measuring.arithmetic import arithmetic
-from gradparity.parity_tests.measuring.comparison import Allowed, compare
-from gradparity.parity_tests.measuring.dtypes import truth_dtype
+from gradparity.parity_tests.measuring.comparison import compare
 from gradparity.parity_tests.measuring.records import Check, Verdict
 from gradparity.parity_tests.processes.settings import forget_programs
 from gradparity.reference.rounding import (
@@ -118,55 +117,29 @@ def error_bounds(moving: Moving, arithmetic: Arithmetic) -> Bounds:
     return tangent_bounds(layer, *given, **settings_of(layer))
 
 
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """A moving case in a dtype, and what its results are held against."""
+class PreparedProducts(Standard):
+    """A moving case in a dtype, and what its products are held against."""
 
-    moving: Moving
-    dtype: str
-    truth: Arrays
-    reference: Arrays
-    truth_bounds: Bounds
+    @staticmethod
+    def by_reference(given: Moving) -> Arrays:
+        return run(given, REFERENCE)
 
-    @classmethod
-    def of(cls, moving: Moving, dtype: str) -> Self:
-        moving, wide = moving.to(dtype), truth_dtype(dtype)
-        bounded = error_bounds(moving, arithmetic(NUMPY, dtype))
-        truth = {
-            quantity: trusted(value, bounded[quantity])
-            for quantity, value in run(moving.to(wide), REFERENCE).items()
-        }
-        of_truth = error_bounds(moving, arithmetic(NUMPY, wide))
-        return cls(moving, dtype, truth, run(moving, REFERENCE), of_truth)
-
-    def allowed(self, backend: Backend) -> dict[str, Allowed]:
-        """How far results may be from the truth, with this arithmetic."""
-        own = arithmetic(backend, self.dtype)
-        certain, probable = (error_bounds(self.moving, a) for a in (own, own.likely))
-        return {
-            q: Allowed.of(certain[q], probable[q], self.truth_bounds[q])
-            for q in self.truth
-        }
+    @staticmethod
+    def bounds(given: Moving, arithmetic: Arithmetic) -> Bounds:
+        return error_bounds(given, arithmetic)
 
 
-def check(prepared: Prepared, name: str, implementation: Loaded) -> list[Check]:
+def check(prepared: PreparedProducts, name: str, implementation: Loaded) -> list[Check]:
     """The rows of one case in one dtype for one implementation."""
-    case, dtype = prepared.moving.case, prepared.dtype
-    row: dict[str, Any] = {
-        "scope": "network" if isinstance(case, NetworkCase) else "layer",
-        "case": case.id,
-        "kind": case.kind,
-        "layer": case.layer,
-        "dtype": dtype,
-        "implementation": name,
-    }
+    case, dtype = prepared.given.case, prepared.dtype
+    row = heading(case, dtype, name)
     problem: dict[str, Any] = {}
     results: Arrays = {}
     if isinstance(implementation, NotInstalled):
         problem = {"verdict": Verdict.MISSING, "note": str(implementation)}
     else:
         try:
-            results = run(prepared.moving, implementation)
+            results = run(prepared.given, implementation)
         except Exception as error:  # whatever it is, the other rows are still wanted
             problem = {"verdict": Verdict.FAIL, "note": raised_by(error)}
     allowed = prepared.allowed(BACKENDS[name])
@@ -201,13 +174,14 @@ class EveryProduct:
         return AS_LONG * len(CASES) * len(self.dtypes) * len(self.names)
 
     def run(self, progress: Callable[[int], object]) -> list[Check]:
-        prepared = [Prepared.of(Moving.of(c), d) for c in CASES for d in self.dtypes]
+        moving = map(Moving.of, CASES)
+        prepared = [PreparedProducts.of(m, d) for m in moving for d in self.dtypes]
         serial = [n for n in self.names if BACKENDS[n].framework == "torch"]
         many = self.threads or os.cpu_count()
         with ThreadPoolExecutor(1) as alone, ThreadPoolExecutor(many) as pool:
             loaded = {name: pool.submit(try_load, name) for name in self.names}
 
-            def rows_of(each: Prepared, name: str) -> list[Check]:
+            def rows_of(each: PreparedProducts, name: str) -> list[Check]:
                 return check(each, name, loaded[name].result())
 
             pending = [

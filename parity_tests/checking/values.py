@@ -80,30 +80,38 @@ def asked(implementation: Loaded, case: Case | NetworkCase) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """A case in a dtype, and what its results are held against."""
+class Standard:
+    """What results in a dtype are held against: the truth, the reference's, and how far
+    from the truth rounding can take them. `given` is what they are results of.
+    """
 
-    case: Case | NetworkCase
+    given: Any
     dtype: str
     truth: Arrays
     reference: Arrays
     truth_bounds: Bounds
-    refusal: str | None = None  # the reference's, of bad input
     by_arithmetic: dict[Arithmetic, dict[str, Allowed]] = field(default_factory=dict)
 
+    @staticmethod
+    def by_reference(given: Any) -> Arrays:
+        """What the reference computes, in the dtype of what is given."""
+        raise NotImplementedError
+
+    @staticmethod
+    def bounds(given: Any, arithmetic: Arithmetic) -> Bounds:
+        """What rounding in this arithmetic can do to every quantity."""
+        raise NotImplementedError
+
     @classmethod
-    def of(cls, case: Case | NetworkCase, dtype: str) -> Self:
-        case = case.to(dtype)
-        if case.kind == "invalid":
-            return cls(case, dtype, {}, {}, {}, refusal(case, REFERENCE))
-        wide = truth_dtype(dtype)
-        bounded = error_bounds(case, arithmetic(NUMPY, dtype))
+    def of(cls, given: Any, dtype: str) -> Self:
+        given, wide = given.to(dtype), truth_dtype(dtype)
+        bounded = cls.bounds(given, arithmetic(NUMPY, dtype))
         truth = {
             quantity: trusted(value, bounded[quantity])
-            for quantity, value in run(case.to(wide), REFERENCE).items()
+            for quantity, value in cls.by_reference(given.to(wide)).items()
         }
-        of_truth = error_bounds(case, arithmetic(NUMPY, wide))
-        return cls(case, dtype, truth, run(case, REFERENCE), of_truth)
+        of_truth = cls.bounds(given, arithmetic(NUMPY, wide))
+        return cls(given, dtype, truth, cls.by_reference(given), of_truth)
 
     def allowed(self, *backends: Backend) -> dict[str, Allowed]:
         """How far results may be from the truth, with the arithmetic of any of these."""
@@ -117,12 +125,40 @@ class Prepared:
     def _allowed(self, backend: Backend) -> dict[str, Allowed]:
         own = arithmetic(backend, self.dtype)
         if own not in self.by_arithmetic:  # several have the same
-            certain, probable = (error_bounds(self.case, a) for a in (own, own.likely))
+            certain, probable = (self.bounds(self.given, a) for a in (own, own.likely))
             self.by_arithmetic[own] = {
                 quantity: Allowed.of(certain[quantity], probable[quantity], truth)
                 for quantity, truth in self.truth_bounds.items()
             }
         return self.by_arithmetic[own]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared(Standard):
+    """A case in a dtype, and what its results are held against; of bad input, only the
+    reference's refusal.
+    """
+
+    refusal: str | None = None
+
+    @staticmethod
+    def by_reference(given: Case | NetworkCase) -> Arrays:
+        return run(given, REFERENCE)
+
+    @staticmethod
+    def bounds(given: Case | NetworkCase, arithmetic: Arithmetic) -> Bounds:
+        return error_bounds(given, arithmetic)
+
+    @property
+    def case(self) -> Case | NetworkCase:
+        return self.given
+
+    @classmethod
+    def of(cls, given: Case | NetworkCase, dtype: str) -> Self:
+        if given.kind != "invalid":
+            return super().of(given, dtype)
+        case = given.to(dtype)
+        return cls(case, dtype, {}, {}, {}, refusal=refusal(case, REFERENCE))
 
 
 def trusted(truth: np.ndarray, bounded: Bounded) -> np.ndarray:
@@ -143,12 +179,9 @@ def trusted(truth: np.ndarray, bounded: Bounded) -> np.ndarray:
     return truth if agree.all() else value
 
 
-def check(
-    prepared: Prepared, name: str, implementation: Loaded
-) -> tuple[list[Check], Arrays]:
-    """The rows of one case in one dtype for one implementation, and its results."""
-    case, dtype = prepared.case, prepared.dtype
-    row: dict[str, Any] = {
+def heading(case: Case | NetworkCase, dtype: str, name: str) -> dict[str, Any]:
+    """What all rows of a case in a dtype by an implementation begin with."""
+    return {
         "scope": "network" if isinstance(case, NetworkCase) else "layer",
         "case": case.id,
         "kind": case.kind,
@@ -156,6 +189,14 @@ def check(
         "dtype": dtype,
         "implementation": name,
     }
+
+
+def check(
+    prepared: Prepared, name: str, implementation: Loaded
+) -> tuple[list[Check], Arrays]:
+    """The rows of one case in one dtype for one implementation, and its results."""
+    case, dtype = prepared.case, prepared.dtype
+    row = heading(case, dtype, name)
     if isinstance(implementation, NotInstalled):
         missing: dict[str, Any] = {
             "verdict": Verdict.MISSING,

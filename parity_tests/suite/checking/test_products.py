@@ -17,7 +17,7 @@ from gradparity.parity_tests.checking.products import (
     NAMES,
     EveryProduct,
     Moving,
-    Prepared,
+    PreparedProducts,
     check,
     error_bounds,
 )
@@ -34,8 +34,8 @@ by_id: Any = {"ids": lambda case: case.id}
 
 
 @cache
-def prepared(case: Case | NetworkCase, dtype: str) -> Prepared:
-    return Prepared.of(Moving.of(case), dtype)
+def prepared(case: Case | NetworkCase, dtype: str) -> PreparedProducts:
+    return PreparedProducts.of(Moving.of(case), dtype)
 
 
 def failed(rows: list[Check]) -> list[Check]:
@@ -145,7 +145,7 @@ def test_a_product_that_is_a_little_wrong_fails(
 ) -> None:
     # Its bound is wider, for errors can add up through all of its layers.
     factor = 1 + (1e-3 if isinstance(case, NetworkCase) else 1e-4)
-    right = products.run(prepared(case, dtype).moving, REFERENCE)
+    right = products.run(prepared(case, dtype).given, REFERENCE)
     for quantity, value in right.items():
         if not value.any():
             continue
