@@ -80,15 +80,15 @@ def normalized(x: Exact) -> Exact:
 def _bound_of_graph(quantity: str, inputs: Arrays, unit: Any) -> Any:
     """y as 1 / (1 + e) from a given e = exp(-x), and dout * (y * y) * e."""
     if quantity == "out":
-        return unit.exp * (1 - sigmoid(inputs["x"])) + 2
-    return unit.exp + 2 * 2 + 3
+        return unit.roundings("exp") * (1 - sigmoid(inputs["x"])) + 2
+    return unit.roundings("exp") + 2 * 2 + 3
 
 
 def _bound_of_sigmoid(quantity: str, inputs: Arrays, unit: Any) -> Any:
     """y as 1 / (1 + e), or as s / (1 + s) with s = exp(-|x|) where x < 0. The derivative
     y * (1 - y) is special: 1 - y takes over the roundings of y, and may be much smaller.
     """
-    x, k = inputs["x"], unit.exp
+    x, k = inputs["x"], unit.roundings("exp")
     y = sigmoid(x)
     of_y = np.where(x < 0, 3, 2)
     if quantity == "out":

@@ -89,12 +89,14 @@ SPECS = (
         "Exp",
         (Input("x", domain=scaled(5)),),
         exact.exp,
+        elementary="exp",
         small=extreme("Exp", [-80.0, -40.0], [40.0, 80.0]),
     ),
     Layer(
         "Log",
         (Input("x", domain=positive),),
         exact.log,
+        elementary="log",
         small=extreme("Log", [1e-30, 0.999], [1.001, 1e30]),
     ),
     Layer(

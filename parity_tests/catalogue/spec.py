@@ -166,6 +166,8 @@ class Layer:
         settings: what is no array, by name: handed to the constructor, and to functions,
             by keyword.
         outputs: their names, in order. Of several, `dout` is a tuple.
+        elementary: the name of the elementary function that it is, if it is one; how
+            well implementations compute that is measured in it.
         form: how shapes follow from a size.
         batch: the size of its typical batch, if it is not the form's.
         but_for: the derived cases that it does not have, by name.
@@ -181,6 +183,7 @@ class Layer:
     formula: Callable[..., Any]
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     outputs: tuple[str, ...] = ("out",)
+    elementary: str = ""
     form: Form = ELEMENTWISE
     batch: Shape = ()
     but_for: tuple[str, ...] = ()

@@ -202,7 +202,8 @@ def sigmoid_by_tanh(x: Bounded, dout: Bounded) -> Bounds:
     less than its exp may be with one rounding more.
     """
     half = x.over(2)
-    t = half.exactly(np.tanh(half.value), half.error).rounded(x.arithmetic.exp + 1)
+    roundings = x.arithmetic.roundings("exp") + 1
+    t = half.exactly(np.tanh(half.value), half.error).rounded(roundings)
     y = (t.constant(1.0) + t).over(2)
     dx = dout * (x.constant(1.0) - y.given) * y.given
     slope = np.abs(1 - 2 * y.value) + 2 * y.error

@@ -16,21 +16,20 @@ from gradparity.parity_tests.measuring.devices import device, product_u
 from gradparity.parity_tests.measuring.dtypes import record
 from gradparity.parity_tests.measuring.elementary import ulps
 from gradparity.reference.rounding import Arithmetic
+from gradparity.reference.rounding.elementary import ELEMENTARY
 
 
 def arithmetic(backend: Backend, dtype: Any) -> Arithmetic:
     """Return that of a backend in a dtype, as its framework is set now."""
     name, known = np.dtype(dtype).name, record(dtype)
-    exp, exp_near_overflow, log = (
+    roundings = (
         2 * (ulps(function, name, backend) if known.ulps is None else known.ulps)
-        for function in ("exp", "exp near overflow", "log")
+        for function in ELEMENTARY
     )
     return Arithmetic.of(
         dtype,
         flushes=device(backend).flushes,
-        exp=exp,
-        exp_near_overflow=exp_near_overflow,
-        log=log,
+        elementary=tuple(zip(ELEMENTARY, roundings, strict=True)),
         composed=backend.form == "composed",
         product_u=product_u(backend) if name == "float32" else 0.0,
     )

@@ -21,11 +21,13 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from gradparity.parity_tests.catalogue.layers import LAYERS
 from gradparity.parity_tests.implementations.backends import BACKENDS, Backend
 from gradparity.parity_tests.implementations.contract import Implementation
 from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.dtypes import truth_dtype
 from gradparity.parity_tests.measuring.records import Record
+from gradparity.reference.rounding.elementary import ELEMENTARY, Range
 
 DATA = Path(__file__).with_name("elementary.json")
 MEASURED = ("reference", "torch", "jax", "jax-jit")
@@ -86,31 +88,25 @@ def log_in_loss(
 class Place:
     """Where a function can be seen: `compute` isolates it in a layer.
 
-    `ends` gives the ranges to look at in a dtype, each with the sign of its numbers and
-    as sizes from low to high: those whose result is not known beforehand and far enough
-    from the subnormal numbers not to be taken for one.
+    `ranges` are those of the function, where the layer does not let less of it be seen.
     """
 
     function: str
     layer: str
-    compute: Callable[[Implementation, str, np.ndarray], np.ndarray]
-    ends: Callable[[Any], list[tuple[int, Any, Any]]]
+    compute: Callable[[Implementation, str, np.ndarray], np.ndarray] = elementwise
+    ranges: Callable[[Any], list[Range]] | None = None
+
+    def ends(self, dtype: str) -> list[Range]:
+        """The ranges in a dtype."""
+        return (self.ranges or ELEMENTARY[self.function].ranges)(np.finfo(dtype))
 
 
-TRUTHS: dict[str, Any] = {"exp": np.exp, "exp near overflow": np.exp, "log": np.log}
 PLACES = [
-    Place("exp", "Exp", elementwise, lambda f: [
-        (1, f.eps / 4, np.log(f.max / 2)), (-1, f.eps / 4, -np.log(2 * f.smallest_normal)),
-    ]),
-    # Where the result lies in the last binade, XLA is less accurate: its scaling by
-    # powers of 2 ends at the one before.
-    Place("exp near overflow", "Exp", elementwise, lambda f: [
-        (1, np.nextafter(np.log(f.max / 2), f.max), np.nextafter(np.log(f.max), 0)),
-    ]),
+    *(Place(s.elementary, s.name) for s in LAYERS.values() if s.elementary),
+    Place("exp near overflow", "Exp"),
     Place("exp", "Softmax", exp_in_softmax, lambda f: [
         (-1, -np.log(f.eps / 4), -np.log(2 * f.smallest_normal)),
     ]),
-    Place("log", "Log", elementwise, lambda f: [(1, f.smallest_normal, f.max)]),
     Place("log", "SoftmaxWithLoss", log_in_loss, lambda f: []),
 ]  # fmt: skip
 
@@ -118,7 +114,7 @@ PLACES = [
 def grid(place: Place, dtype: str, points: int) -> Iterator[np.ndarray]:
     """Chunks of every k-th number, by their bit patterns: evenly spaced in each octave."""
     integers: Any = np.dtype(dtype).str.replace("f", "i")
-    ranges = place.ends(np.finfo(dtype))
+    ranges = place.ends(dtype)
     for sign, low, high in ranges:
         first, last = (int(np.array(end, dtype).view(integers)) for end in (low, high))
         # An odd step, so that the last bits of the patterns take all values.
@@ -139,7 +135,7 @@ def measure(
     wide = truth_dtype(dtype)
     for x in grid(place, dtype, points):
         value = place.compute(implementation, place.layer, x)
-        truth = TRUTHS[place.function](x.astype(wide))
+        truth = ELEMENTARY[place.function].function(x.astype(wide))
         ulp = np.spacing(np.abs(truth).astype(dtype)).astype(wide)
         errors = np.nan_to_num(np.abs(value - truth) / ulp, nan=np.inf)
         k = int(np.argmax(errors))

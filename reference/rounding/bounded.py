@@ -146,12 +146,13 @@ class Bounded:
         error = np.where(spread > 1, far, times(np.expm1(spread), value))
         passed = self._of(value, error, self.value)
         last = value + passed.error > a.largest / 2
-        return passed._elementary(np.where(last, a.exp_near_overflow, a.exp))
+        near, elsewhere = map(a.roundings, ("exp near overflow", "exp"))
+        return passed._elementary(np.where(last, near, elsewhere))
 
     def log(self) -> "Bounded":
         lost = np.minimum(times(self.spread, 1 / self.value), 1)
         passed = self.exactly(np.log(self.value), -np.log1p(-lost))
-        return passed._elementary(self.arithmetic.log)
+        return passed._elementary(self.arithmetic.roundings("log"))
 
     def sigmoid(self) -> "Bounded":
         """1 / (1 + e) with e = exp(-|x|); for x < 0, e times that, which is one rounding

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.reference.rounding.elementary import ELEMENTARY
+
 LAMBDA = 7.0
 
 
@@ -19,9 +21,9 @@ class Arithmetic:
             flushed to zero.
         flushed: numbers smaller than this count as zero; 0 where none do.
         largest: the largest finite number.
-        exp, log: the largest relative errors of the functions, in units of u (an error
-            of k ulps is at most 2 k u).
-        exp_near_overflow: that of exp where the result is in the last binade there is.
+        elementary: the largest relative errors of the elementary functions
+            (`elementary.py`) by name, in units of u (an error of k ulps is at most 2 k u);
+            1 for each that is rounded correctly.
         composed: layers are spelled from primitive operations, a loss as the logarithm
             of a softmax.
         product_u: the unit roundoff to which the factors of a matrix product are rounded
@@ -36,9 +38,9 @@ class Arithmetic:
     underflow: float
     flushed: float
     largest: float
-    exp: float = 1.0
-    exp_near_overflow: float = 1.0
-    log: float = 1.0
+    elementary: tuple[tuple[str, float], ...] = tuple(
+        (name, 1.0) for name in ELEMENTARY
+    )
     composed: bool = False
     product_u: float = 0.0
     probable: bool = False
@@ -68,6 +70,10 @@ class Arithmetic:
     def likely(self) -> "Arithmetic":
         """The same with sums judged by `probable_gamma`."""
         return replace(self, probable=True)
+
+    def roundings(self, function: str) -> float:
+        """The largest relative error of an elementary function, in units of u."""
+        return dict(self.elementary)[function]
 
     def growth(self, n: Any) -> Any:
         """How much n roundings can change a value, relative to it; 0 for n = 0."""

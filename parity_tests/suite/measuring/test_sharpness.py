@@ -115,7 +115,7 @@ def relative_bound(case: Case, quantity: str, name: str, dtype: str) -> Any:
     both = 1 + np.finfo(truth_dtype(dtype)).eps / np.finfo(dtype).eps
     special = LAYERS[case.layer].relative_bound
     if special is None:
-        return both * (4 + max(unit.exp, unit.log))
+        return both * (4 + max(unit.roundings("exp"), unit.roundings("log")))
     return both * special(quantity, case.inputs, unit)
 
 

@@ -223,7 +223,7 @@ def test_the_measurements_cover_all_float32_and_every_set_of_instructions() -> N
     every = {
         (place.function, place.layer): sum(
             int(np.float32(high).view("i4")) - int(np.float32(low).view("i4")) + 1
-            for _, low, high in place.ends(np.finfo("f4"))
+            for _, low, high in place.ends("float32")
         )
         or elementary.CLASSES
         for place in PLACES

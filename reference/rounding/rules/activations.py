@@ -68,7 +68,7 @@ def drift(x: Bounded) -> Values:
     """
     a = x.arithmetic
     off = x.spread + x.spread.max(axis=-1, keepdims=True)
-    return (1 + a.growth(4 + 2 * a.log)) * off
+    return (1 + a.growth(4 + 2 * a.roundings("log"))) * off
 
 
 def drifted(y: Bounded, log_y: Bounded, by: Values) -> Bounded:
@@ -78,6 +78,6 @@ def drifted(y: Bounded, log_y: Bounded, by: Values) -> Bounded:
     a = y.arithmetic
     near = (y.value + y.error) * np.expm1(by)
     above = np.exp(np.fmin(log_y.value + log_y.error + by, 0))
-    far = (1 + a.growth(a.exp + 2)) * above  # exp, and a quotient or two
+    far = (1 + a.growth(a.roundings("exp") + 2)) * above  # exp, and a quotient or two
     far = np.where(np.isinf(by), np.inf, far)
     return y.exactly(y.value, y.error + np.where(by > 1, far, near))
