@@ -5,8 +5,8 @@ are not sampled but known. What is special is counted apart, so that it does not
 what happens among normal numbers: NaN, infinite, zero and subnormal inputs, and normal
 inputs whose true result is infinite, zero or subnormal in float32.
 
-An error passes if rounding explains it (`ALLOWED`) or a reason that is written down here
-(`DOCUMENTED` and the flushing of subnormals); any other has failed.
+An error passes if rounding explains it (`ALLOWED`), the flushing of subnormals, or a
+divergence that the catalogue documents; any other has failed.
 """
 
 import os
@@ -22,10 +22,13 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.catalogue.case import Case
+from gradparity.parity_tests.catalogue.divergences import documented
 from gradparity.parity_tests.catalogue.layers import LAYERS as SPECS
-from gradparity.parity_tests.implementations.backends import BACKENDS
+from gradparity.parity_tests.implementations.backends import BACKENDS, Backend
 from gradparity.parity_tests.implementations.contract import Arrays, Implementation
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
+from gradparity.parity_tests.measuring.comparison import alike
 from gradparity.parity_tests.measuring.elementary import MEASURED, ulps
 from gradparity.parity_tests.measuring.records import Among, Exhaustive, Verdict
 from gradparity.reference import layers
@@ -230,24 +233,6 @@ def allowed(layer: str, quantity: str) -> Allowed | AllowedByRule:
     return AllowedByRule(layer, quantity)
 
 
-@dataclass(frozen=True)
-class Documented:
-    """What is returned, where x is so, in place of a number near the truth."""
-
-    layer: str
-    quantity: str
-    where: Callable[[np.ndarray], np.ndarray]
-    value: float
-    why: str
-
-
-DOCUMENTED = [
-    Documented("Relu", "dx", np.isnan, 0, "NaN > 0 is false"),
-    Documented(
-        "Reciprocal", "dx", lambda x: np.abs(x) < 2.0**-63, -np.inf, "x * x underflows"
-    ),
-    Documented("SigmoidGraph", "dx", lambda x: x < -88.72, np.nan, "exp(-x) overflows"),
-]
 # JAX has the processor flush subnormals, both as results and as inputs. A sigmoid also
 # is 0 in place of a subnormal when exp(-x) overflows.
 RESULT_FLUSHED, INPUT_FLUSHED = "0 for a subnormal", "a subnormal taken for 0"
@@ -308,10 +293,11 @@ class Yardstick:
         self.power = np.clip(power, SMALLEST_NORMAL, OVERFLOW / 2, out=power)
         self._measured: list[tuple[np.ndarray, Tallies]] = []
 
-    def measure(self, value: np.ndarray) -> Tallies:
+    def measure(self, results: Arrays, judged_as: Sequence[Backend]) -> Tallies:
         """What is found of an implementation's float32; once for all who agree on every
-        bit.
+        bit, unless it takes a divergence to explain them, which may be of some alone.
         """
+        value = results[self.quantity]
         tallies = self._known(value) or self._known(value := one_nan(value))
         if tallies:
             return tallies
@@ -320,13 +306,18 @@ class Yardstick:
         worst = self._worst(error)
         found = {DIFFERING: np.flatnonzero(bits != self.reference)}
         always = self.allowed.roundings / 2 / ULPS  # what n roundings explain anywhere
+        left = np.array([], int)
         if max(error[at] for at in worst.values()) > always:
-            found |= self._explain(value, np.flatnonzero(error > always))
+            explained, left = self._explain(value, np.flatnonzero(error > always))
+            found |= explained
+        if special := left.size > 0:
+            found |= self._documented(results, judged_as, left)
         tallies = {
             KINDS[kind]: self._tally(kind, at, value, error, found)
             for kind, at in worst.items()
         }
-        self._measured.append((bits, tallies))
+        if not special:
+            self._measured.append((bits, tallies))
         return tallies
 
     def _known(self, value: np.ndarray) -> Tallies | None:
@@ -357,30 +348,42 @@ class Yardstick:
         places = {kind: np.flatnonzero(self.kinds == kind) for kind in self.numbers}
         return {kind: int(at[error[at].argmax()]) for kind, at in places.items()}
 
-    def _explain(self, value: np.ndarray, left: np.ndarray) -> dict[str, np.ndarray]:
-        """By reason, the places whose error it explains, of those that are left."""
+    def _explain(
+        self, value: np.ndarray, left: np.ndarray
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """By reason, the places whose error it explains, of those that are left; and what
+        is left then.
+        """
         found = {}
-        for why, explains in self._reasons():
+        for why, explains in (
+            (ROUNDING, self._is_rounded),
+            (RESULT_FLUSHED, self._is_flushed),
+            (INPUT_FLUSHED, self._is_of_zero),
+        ):
             if left.size:
                 holds = explains(self.x[left], self.truth[left], value[left])
                 found[why], left = left[holds], left[~holds]
         found.pop(ROUNDING, None)
-        return found | {FAILED: left}
+        return found, left
 
-    def _reasons(self) -> Iterator[tuple[str, Callable[..., np.ndarray]]]:
-        """What may explain an error, in the order in which it is asked."""
-        for entry in DOCUMENTED:
-            if (entry.layer, entry.quantity) == (self.layer, self.quantity):
-                yield entry.why, partial(self._is_documented, entry)
-        yield ROUNDING, self._is_rounded
-        yield RESULT_FLUSHED, self._is_flushed
-        yield INPUT_FLUSHED, self._is_of_zero
-
-    def _is_documented(
-        self, entry: Documented, x: np.ndarray, truth: np.ndarray, value: np.ndarray
-    ) -> np.ndarray:
-        same = np.isnan(value) if np.isnan(entry.value) else value == entry.value
-        return entry.where(x) & same
+    def _documented(
+        self, results: Arrays, judged_as: Sequence[Backend], left: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """By divergence, the places that it explains, and the places that have failed."""
+        found: dict[str, list[np.ndarray]] = {}
+        inputs = {"x": self.x[left]}
+        case = Case(self.layer, "every float32", inputs, ones(left.size, np.float32))
+        own = {name: value[left] for name, value in results.items()}
+        failed = np.ones(left.size, bool)
+        for backend in judged_as:
+            for entry in documented(case, self.quantity, "float32", backend):
+                here, values = entry.at(case, own, backend)
+                holds = failed & here & alike(own[self.quantity], values)
+                found.setdefault(entry.where, []).append(left[holds])
+                failed &= ~holds
+        return {why: np.concatenate(at) for why, at in found.items()} | {
+            FAILED: left[failed]
+        }
 
     def _is_rounded(
         self, x: np.ndarray, truth: np.ndarray, value: np.ndarray
@@ -502,12 +505,13 @@ class Run:
             for implementation in self.implementations:
                 if not implementation.offers(layer):
                     continue
+                judged_as = implementation.judged_as(layer)
                 results = reference  # which need not be computed twice
                 if implementation.name != "reference":
                     results = implementation.run_layer(layer, {"x": x}, dout)
                 for quantity, yardstick in yardsticks.items():
                     key = (layer, quantity, implementation.name)
-                    found[key] = yardstick.measure(results[quantity])
+                    found[key] = yardstick.measure(results, judged_as)
         return found
 
     def rows(self) -> list[Exhaustive]:

@@ -147,9 +147,7 @@ OVERFLOW = [
         quantity="dx",
         where="derivative, if exp(-x) overflows",
         when=lambda x, result: (
-            np.isfinite(x)
-            & np.isinf(np.exp(-x))
-            & ~(at_overflow(x) & np.isfinite(result))
+            np.isinf(np.exp(-x)) & ~(at_overflow(x) & np.isfinite(result))
         ),
         returns={ALL: NAN},
         why="The output is 0: backward multiplies -dout * 0**2 by exp(-x) = inf, and 0 * "
