@@ -74,8 +74,9 @@ published: $(INSTALLED) ## renew reports/published/ from a run on the real MNIST
 	$(BIN)/gradparity report --dataset mnist --seeds 10 --output reports/published
 	rm reports/published/report.html
 
-elementary: $(INSTALLED) ## measure exp and log anew, for the rounding bounds (half an hour)
-	$(BIN)/python -m gradparity.parity_tests.measuring.elementary
+FUNCTIONS ?=
+elementary: $(INSTALLED) ## measure exp, log and tanh anew, for the rounding bounds (half an hour; FUNCTIONS=tanh)
+	$(BIN)/python -m gradparity.parity_tests.measuring.elementary $(FUNCTIONS)
 
 # torch's CUDA libraries are left out: torch itself pins them, where its build needs any.
 # Where Python 3.11 cannot have what newer ones can, as of JAX and NumPy, there are two lines.

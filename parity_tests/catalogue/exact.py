@@ -21,4 +21,4 @@ def of_mpmath(name: str) -> Callable[[Any], Exact]:
     return function
 
 
-exp, log, to_exact = map(of_mpmath, ("exp", "log", "convert"))
+exp, log, tanh, to_exact = map(of_mpmath, ("exp", "log", "tanh", "convert"))

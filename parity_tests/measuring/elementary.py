@@ -1,20 +1,22 @@
-"""How well exp and log are computed: measured, and kept as data in `elementary.json`.
+"""How well exp, log and tanh are computed: measured, and kept in `elementary.json`.
 
 No library promises how its exponential is rounded. Which one runs depends on the layer
 (PyTorch's softmax has another than `torch.exp`) and on the instructions that the
 processor has. So the rounding bounds allow each framework the largest error that was
 seen of it, in ulps, over all float32 and a fine grid of float64. `make elementary` renews
-the data; the suite looks at a coarser grid each time.
+the data, with the instructions that the processor has; the suite looks at a coarser grid
+each time.
 """
 
+import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +155,7 @@ def measured() -> list[Measured]:
 
 @cache
 def ulps(function: str, dtype: str, backend: Backend) -> float:
-    """The largest error of a framework's exp or log, in any layer, with any instructions.
+    """The largest error of a framework's function, in any layer, with any instructions.
 
     All float32 were tried: it cannot be larger. Among float64 it can, so that the next
     half is taken. A framework that was not measured gets the largest of all.
@@ -165,44 +167,79 @@ def ulps(function: str, dtype: str, backend: Backend) -> float:
     return largest if dtype == "float32" else np.ceil(2 * largest) / 2
 
 
+def has_avx512() -> bool:
+    """Whether NumPy sees AVX-512 on this processor."""
+    found = np.lib.introspect.opt_func_info(func_name="^exp$")
+    return found["exp"]["ff"]["current"] in ("AVX512_SKX", "X86_V4")
+
+
+def measured_here(instructions: str, places: Sequence[Place]) -> Iterator[Measured]:
+    """Every place in this process, which has these instructions."""
+    for name, (dtype, points), place in product(MEASURED, GRID.items(), places):
+        inputs, worst, at = measure(load(name), place, dtype, points)
+        yield Measured(
+            function=place.function,
+            layer=place.layer,
+            dtype=dtype,
+            implementation=name,
+            instructions=instructions,
+            inputs=inputs,
+            ulps=worst,
+            at=at,
+        )
+
+
+def measured_in_turn(functions: Sequence[str]) -> list[Measured]:
+    """With each set of instructions that this processor has, in a process of its own."""
+    found = []
+    for name, switches in INSTRUCTIONS.items():
+        if name == "AVX-512" and not has_avx512():
+            print("no AVX-512 here: what was measured with it stays", file=sys.stderr)
+            continue
+        command = [sys.executable, "-m", __spec__.name, "--instructions", name]
+        output = subprocess.run(
+            [*command, *functions],
+            env=os.environ | switches,
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout
+        found += [Measured.model_validate_json(line) for line in output.splitlines()]
+    return found
+
+
+def key(row: Measured) -> tuple[Any, ...]:
+    """Where a row stands in the data."""
+    return (
+        list(INSTRUCTIONS).index(row.instructions),
+        MEASURED.index(row.implementation),
+        list(GRID).index(row.dtype),
+        list(ELEMENTARY).index(row.function),
+        row.layer,
+    )
+
+
 def main() -> None:
-    """Measure with these instructions; or, without an argument, with all in turn."""
-    if len(sys.argv) == 1:
-        print(f"on {platform.processor() or platform.machine()}", file=sys.stderr)
-        rows: list[Any] = []
-        for name, switches in INSTRUCTIONS.items():
-            found = subprocess.run(
-                [
-                    sys.executable,
-                    "-m",
-                    "gradparity.parity_tests.measuring.elementary",
-                    name,
-                ],
-                env=os.environ | switches,
-                stdout=subprocess.PIPE,
-                check=True,
-            )
-            rows += json.loads(found.stdout)
-        DATA.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    """Renew the data, or of it what is of some functions; or, with `--instructions`,
+    print a row a line of what is measured in this process.
+    """
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("functions", nargs="*", help="which to measure (default: all)")
+    parser.add_argument(
+        "--instructions", choices=INSTRUCTIONS, help="those of this run"
+    )
+    given = parser.parse_args()
+    functions = given.functions or list(ELEMENTARY)
+    if unknown := [name for name in functions if name not in ELEMENTARY]:
+        parser.error(f"expected some of {', '.join(ELEMENTARY)}, got {unknown[0]}")
+    if given.instructions:
+        places = [place for place in PLACES if place.function in functions]
+        for row in measured_here(given.instructions, places):
+            print(row, file=sys.stderr)
+            print(row.model_dump_json(), flush=True)
         return
-    found_here = []
-    for name in MEASURED:
-        for dtype, points in GRID.items():
-            for place in PLACES:
-                tried, worst, at = measure(load(name), place, dtype, points)
-                row = Measured(
-                    function=place.function,
-                    layer=place.layer,
-                    dtype=dtype,
-                    implementation=name,
-                    instructions=sys.argv[1],
-                    inputs=tried,
-                    ulps=worst,
-                    at=at,
-                )
-                print(row, file=sys.stderr)
-                found_here.append(row.model_dump())
-    print(json.dumps(found_here))
+    rows = {key(row): row for row in (*measured(), *measured_in_turn(functions))}
+    in_order = [rows[at].model_dump() for at in sorted(rows)]
+    DATA.write_text(json.dumps(in_order, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

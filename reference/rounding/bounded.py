@@ -163,6 +163,13 @@ class Bounded:
         y = (e.given * above).where(self.value < 0, above)
         return y.inheriting(e, flatness(e), flatness(e))
 
+    def tanh(self) -> "Bounded":
+        """No steeper than where its argument may come closest to 0, and within -1..1."""
+        steepest = np.tanh(np.maximum(np.abs(self.value) - self.spread, 0))
+        moved = np.minimum(times(self.spread, 1 - steepest**2), 2)
+        passed = self.exactly(np.tanh(self.value), moved)
+        return passed._elementary(self.arithmetic.roundings("tanh"))
+
     def _elementary(self, roundings: Values) -> "Bounded":
         """Below the normal numbers, so many roundings are as many halves of a spacing."""
         return self.rounded(roundings, np.maximum(roundings, 1))
@@ -225,6 +232,13 @@ def flatness(e: Bounded) -> Values:
     follows e, and e y, and y**2 e follows no faster, for |1 - e| <= 1 + e.
     """
     return 1 / (1 + np.maximum(e.value - e.spread, 0))
+
+
+def through_tanh(y: Bounded, dout: Bounded) -> Bounded:
+    """dout (1 - y**2) of a y = tanh(x); or e + e y with e = dout (1 - y), as in JAX."""
+    one = y.constant(1.0)
+    e = dout * (one - y)
+    return (dout * (one - y * y)).either(e + e * y)
 
 
 Bounds = dict[str, Bounded]

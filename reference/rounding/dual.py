@@ -15,7 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.reference.rounding.bounded import Bounded, Bounds, Values
+from gradparity.reference.rounding.bounded import (
+    Bounded,
+    Bounds,
+    Values,
+    through_tanh,
+)
 from gradparity.reference.rounding.floating_point import Arithmetic
 
 
@@ -110,6 +115,10 @@ class Dual(Bounded):
         """
         y = self.primal.sigmoid()
         return self.of(y, self.tangent * (y.constant(1.0) - y) * y)
+
+    def tanh(self) -> "Dual":
+        y = self.primal.tanh()
+        return self.of(y, through_tanh(y, self.tangent))
 
     @property
     def given(self) -> "Dual":

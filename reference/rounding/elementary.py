@@ -41,5 +41,9 @@ ROWS = (
         (1, np.nextafter(np.log(f.max / 2), f.max), np.nextafter(np.log(f.max), 0)),
     ]),
     Elementary("log", np.log, lambda f: [(1, f.smallest_normal, f.max)]),
+    # Beyond the upper end it has come to 1, with some room for whoever gets there late.
+    Elementary("tanh", np.tanh, lambda f: [
+        (sign, f.eps / 4, 2 * np.arctanh(1 - f.epsneg)) for sign in (1, -1)
+    ]),
 )  # fmt: skip
 ELEMENTARY = {row.name: row for row in ROWS}

@@ -515,4 +515,4 @@ def test_a_report_has_it_where_it_was_run(monkeypatch: pytest.MonkeyPatch) -> No
         assert f"Sigmoid: only {CHUNK:,} of 4,294,967,296 float32 were tried" in text
     failed = results.model_copy(deep=True)
     failed.exhaustive[-1].failed = 3
-    assert str(headline(failed)).startswith("NumPy do not agree: Sigmoid dx")
+    assert str(headline(failed)).startswith(f"NumPy do not agree: {LAYERS[-1]} dx")
