@@ -13,6 +13,7 @@ __all__ = [
     "sigmoid",
     "softmax",
     "softmax_composed",
+    "tanh",
 ]
 
 
@@ -53,3 +54,9 @@ def softmax_composed(x: Scores) -> Scores:
     check_rank("Softmax", "x", x, 1, 2)
     e = jnp.exp(x - jax.lax.stop_gradient(x).max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
+
+
+def tanh(x: Array) -> Array:
+    """tanh(x)."""
+    check_floats("Tanh", x=x)
+    return jnp.tanh(x)

@@ -16,7 +16,7 @@ from gradparity.parity_tests.catalogue.edges import (
     spelled,
     with_rows,
 )
-from gradparity.parity_tests.catalogue.exact import Exact, exp
+from gradparity.parity_tests.catalogue.exact import Exact, exp, tanh
 from gradparity.parity_tests.catalogue.spec import (
     ROWS,
     Generator,
@@ -69,6 +69,11 @@ def _softmax(rng: Generator) -> Iterator[Case]:
     yield spelled("Softmax", "exp(x) / sum(exp(x))", np.ones((2, 2)), x=x)
 
 
+def _tanh(rng: Generator) -> Iterator[Case]:
+    x = np.array([10.0, 21.5, -10.0, -21.5])
+    yield edge("Tanh", "where it comes to 1", np.full(4, INF), x=x)
+
+
 def logistic(x: Exact) -> Exact:
     return 1 / (1 + exp(-x))
 
@@ -94,6 +99,17 @@ def _bound_of_sigmoid(quantity: str, inputs: Arrays, unit: Any) -> Any:
     if quantity == "out":
         return k * (1 - y) + of_y
     return np.abs(1 - 2 * y) * (k + of_y / (1 - y)) + 3
+
+
+def _bound_of_tanh(quantity: str, inputs: Arrays, unit: Any) -> Any:
+    """1 - y**2 takes over the roundings of y and of its square, and may be much smaller;
+    so may e + e y, whose terms have 2 roundings and 3.
+    """
+    y, k = np.tanh(inputs["x"]), unit.roundings("tanh")
+    if quantity == "out":
+        return k
+    share = y * y / (1 - y * y)
+    return 2 * k * share + np.maximum(2 + share, 1 + (2 + 3 * np.abs(y)) / (1 + y))
 
 
 SPECS = (
@@ -129,5 +145,14 @@ SPECS = (
         small=extreme(
             "Softmax", [1000, 0, -1000, 999], [-1e4, -1e4, -1e4, -1e4], [0, 60, -20, 0]
         ),
+    ),
+    Layer(
+        "Tanh",
+        (Input("x", domain=scaled(1.5)),),
+        tanh,
+        elementary="tanh",
+        own=_tanh,
+        small=extreme("Tanh", [1e-30, -1e-4], [-9.0, 18.0]),
+        relative_bound=_bound_of_tanh,
     ),
 )

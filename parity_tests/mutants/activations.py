@@ -12,7 +12,7 @@ from gradparity.parity_tests.mutants.sources import (
     GITHUB,
 )
 from gradparity.reference.functions import sigmoid
-from gradparity.reference.layers import Relu, Sigmoid, SigmoidGraph, Softmax
+from gradparity.reference.layers import Relu, Sigmoid, SigmoidGraph, Softmax, Tanh
 
 mistake = mistakes("reference")
 
@@ -281,3 +281,45 @@ class SoftmaxNotDifferentiated(Softmax):
 
     def backward(self, dout: Any) -> Any:
         return dout * 1
+
+
+@mistake("Tanh")
+class TanhDerivativeFromTheInput(Tanh):
+    """Computes 1 - x**2: the rule 1 - y**2 is meant for the output."""
+
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        return super().forward(x)
+
+    def backward(self, dout: Any) -> Any:
+        return dout * (1 - self.x * self.x)
+
+
+@mistake("Tanh")
+class SquareOfTheOutputForgotten(Tanh):
+    """Multiplies by 1 - y: right at 0 and where y has come to 1, and nowhere else."""
+
+    def backward(self, dout: Any) -> Any:
+        return dout * (1 - self.out)
+
+
+@mistake("Tanh")
+class TanhTakenForTheSigmoid(Tanh):
+    """Uses y (1 - y), which is the derivative of the sigmoid: at 0 nothing passes, where
+    the tanh is steepest.
+    """
+
+    def backward(self, dout: Any) -> Any:
+        return dout * (1 - self.out) * self.out
+
+
+@mistake("Tanh")
+class TanhFromExponentials(Tanh):
+    """Divides exp(x) - exp(-x) by exp(x) + exp(-x): far from 0 one of them overflows, and
+    infinity over infinity is NaN.
+    """
+
+    def forward(self, x: Any) -> Any:
+        up, down = np.exp(x), np.exp(-x)
+        self.out = (up - down) / (up + down)
+        return self.out

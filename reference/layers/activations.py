@@ -15,7 +15,7 @@ from gradparity.reference.arrays import (
 from gradparity.reference.functions import sigmoid, softmax
 from gradparity.reference.layers.arithmetic import Exp, Negate, PlusOne, Reciprocal
 
-__all__ = ["Relu", "SigmoidGraph", "Sigmoid", "Softmax"]
+__all__ = ["Relu", "SigmoidGraph", "Sigmoid", "Softmax", "Tanh"]
 
 
 class Relu:
@@ -107,3 +107,26 @@ class Softmax:
     def backward(self, dout: Scores) -> Scores:
         check_dout("Softmax", dout, None if self.y is None else self.y.shape)
         return self.y * (dout - (dout * self.y).sum(axis=-1, keepdims=True))
+
+
+class Tanh:
+    """tanh(x). Backward needs the output only: 1 - y**2.
+
+    It is the sigmoid, stretched: 2 * sigmoid(2 * x) - 1, and unlike that it has its zero
+    at 0.
+    """
+
+    sign = "tanh"
+
+    def __init__(self) -> None:
+        self.out: Any = None
+
+    def forward(self, x: Value) -> Value:
+        check_floats("Tanh", x=x)
+        self.out = np.tanh(x)
+        return self.out
+
+    @ieee
+    def backward(self, dout: Value) -> Value:
+        check_dout("Tanh", dout, None if self.out is None else np.shape(self.out))
+        return dout * (1 - self.out * self.out)

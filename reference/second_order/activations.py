@@ -3,7 +3,13 @@
 import numpy as np
 
 from gradparity.reference.arrays import Array, Value
-from gradparity.reference.layers.activations import Relu, Sigmoid, SigmoidGraph, Softmax
+from gradparity.reference.layers.activations import (
+    Relu,
+    Sigmoid,
+    SigmoidGraph,
+    Softmax,
+    Tanh,
+)
 from gradparity.reference.second_order.arithmetic import (
     RExp,
     RNegate,
@@ -11,7 +17,7 @@ from gradparity.reference.second_order.arithmetic import (
     RReciprocal,
 )
 
-__all__ = ["RRelu", "RSigmoidGraph", "RSigmoid", "RSoftmax"]
+__all__ = ["RRelu", "RSigmoidGraph", "RSigmoid", "RSoftmax", "RTanh"]
 
 
 class RRelu(Relu):
@@ -69,3 +75,14 @@ class RSoftmax(Softmax):
         s = (dout * self.y).sum(axis=-1, keepdims=True)
         Rs = (Rdout * self.y + dout * self.Ry).sum(axis=-1, keepdims=True)
         return self.Ry * (dout - s) + self.y * (Rdout - Rs)
+
+
+class RTanh(Tanh):
+    """dx = dout * (1 - out**2), and R{1 - out**2} = -2 * out * Rout."""
+
+    def r_forward(self, Rx: Value) -> Value:
+        self.Rout = Rx * (1 - self.out * self.out)
+        return self.Rout
+
+    def r_backward(self, dout: Value, Rdout: Value) -> Value:
+        return Rdout * (1 - self.out * self.out) - dout * (2 * self.out * self.Rout)

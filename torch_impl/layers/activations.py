@@ -12,6 +12,7 @@ __all__ = [
     "sigmoid",
     "softmax",
     "softmax_composed",
+    "tanh",
 ]
 
 
@@ -52,3 +53,9 @@ def softmax_composed(x: Scores) -> Scores:
     check_rank("Softmax", "x", x, 1, 2)
     e = torch.exp(x - x.detach().amax(dim=-1, keepdim=True))
     return e / e.sum(dim=-1, keepdim=True)
+
+
+def tanh(x: Array) -> Array:
+    """tanh(x)."""
+    check_floats("Tanh", x=x)
+    return torch.tanh(x)

@@ -3,6 +3,9 @@
 import numpy as np
 
 from gradparity.parity_tests.catalogue.divergences.entry import ALL, NAN, Documented
+from gradparity.parity_tests.catalogue.divergences.words import flushed
+
+RULE_OF_JAX = "https://github.com/jax-ml/jax/blob/jax-v0.10.2/jax/_src/lax/lax.py#L4508"
 
 CANCELLATION = [
     Documented(
@@ -24,6 +27,26 @@ CANCELLATION = [
         when=lambda x: x == -100,
         returns={("torch", "jax"): 0.0},
         why="tanh(-50) is rounded to -1, and 1 - tanh**2 cancels to 0.",
+    ),
+    Documented(
+        id="tanh-derivative-where-it-is-1",
+        layer="Tanh",
+        quantity="dx",
+        where="derivative for dout = inf, if y has come to 1 or -1",
+        when=lambda x, out, dout: np.isfinite(x) & (abs(out) == 1) & np.isinf(dout),
+        returns={ALL: NAN},
+        why="1 - y**2 cancels to 0, and inf * 0 is NaN.",
+    ),
+    Documented(
+        id="tanh-derivative-below-0",
+        layer="Tanh",
+        quantity="dx",
+        where="derivative if y <= 0 and dout (1 - y) is infinite",
+        when=lambda out, dout: (flushed(out) <= 0) & np.isinf(dout * (1 - out)),
+        returns={("jax", "jax-jit"): NAN},
+        why="JAX's derivative is e + e y with e = dout (1 - y), here infinite: where y < 0 "
+        "that is inf - inf, and where y is 0, or so small that it counts as 0, inf * 0.",
+        source=RULE_OF_JAX,
     ),
     Documented(
         id="loss-with-a-little-added",

@@ -3,6 +3,7 @@
 import numpy as np
 
 from gradparity.parity_tests.catalogue.divergences.entry import Documented
+from gradparity.parity_tests.catalogue.divergences.words import flushed
 
 SIGNS_OF_ZERO = [
     Documented(
@@ -15,6 +16,19 @@ SIGNS_OF_ZERO = [
         why="torch.relu is clamp_min(x, 0), which returns x itself where x >= 0, and "
         "-0.0 >= 0 holds. The lecture's mask x <= 0 replaces it by 0.",
         source="https://github.com/pytorch/pytorch/pull/196039",
+    ),
+    Documented(
+        id="tanh-derivative-minus-zero",
+        layer="Tanh",
+        quantity="dx",
+        where="derivative if y is -1, or if dout is 0 and y negative or -0.0",
+        when=lambda out, dout: (
+            np.isfinite(dout * (1 - out))
+            & ((out == -1) | (np.signbit(out) & (flushed(dout) == 0)))
+        ),
+        returns={("jax", "jax-jit"): 0.0},
+        why="e + e y with e = dout (1 - y) is there a sum of zeros of both signs, or of a "
+        "number and its opposite, and that is 0.0, for a negative dout as well.",
     ),
     Documented(
         id="loss-with-a-little-added-minus-zero",

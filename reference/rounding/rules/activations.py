@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from gradparity.reference.rounding.bounded import Bounded, Bounds, Values, flatness
+from gradparity.reference.rounding.bounded import (
+    Bounded,
+    Bounds,
+    Values,
+    flatness,
+    through_tanh,
+)
 from gradparity.reference.rounding.rules.registry import rule
 
 
@@ -45,6 +51,15 @@ def softmax(x: Bounded, dout: Bounded) -> Bounds:
     y = drifted(e / total, z - total.log(), drift(x))
     weighted = dout * y
     return {"out": y, "dx": weighted - y * weighted.sum(axis=-1, keepdims=True)}
+
+
+@rule("Tanh")
+def tanh(x: Bounded, dout: Bounded) -> Bounds:
+    """In 1 - y**2, the error of y counts |2 y| times."""
+    y = x.tanh()
+    slope = 2 * np.abs(y.value) + y.error
+    dx = through_tanh(y.given, dout).inheriting(y, slope, dout.magnitude)
+    return {"out": y, "dx": dx}
 
 
 def shifted(x: Bounded) -> Bounded:
