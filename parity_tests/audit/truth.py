@@ -94,7 +94,8 @@ def by_complex_step(case: Case | NetworkCase, dtype: str) -> Compared:
     if case.kind == "typical" and dtype != "longdouble":
         if isinstance(case, Case):
             yield from gradients_by_complex_step(case, dtype)
-        yield from products_by_complex_step(case, dtype)
+        if products.has_products(case):
+            yield from products_by_complex_step(case, dtype)
 
 
 def gradients_by_complex_step(case: Case, dtype: str) -> Compared:

@@ -71,7 +71,7 @@ def sentence(row: Check) -> str:
         f"{row.implementation} is no {row.layer}: {row.quantity} of case {row.case!r} "
         f"in {row.dtype} is wrong"
     )
-    if row.worst is None:
+    if row.worst is None or row.worst.bound is None:
         return f"{said}: {row.note}"
     at, bound, ratio = row.worst.index, row.worst.bound, row.bound_ratio or 0.0
     times = f"{ratio:.3g} times" if np.isfinite(ratio) else "beyond"

@@ -79,6 +79,6 @@ class LectureStyle:
 
     def products(self, layer: str, *arguments: Any) -> Arrays:
         room = import_module(f"gradparity.{self.package}.second_order")
-        by_hand = getattr(room, "R" + layer, None)  # there is no RTwoLayerNet
+        by_hand = getattr(room, "R" + layer) if self.offers(layer) else None
         found = products(room, by_hand, *arguments, **settings_of(layer))
         return {name: np.asarray(value) for name, value in found.items()}

@@ -174,17 +174,22 @@ class Bounded:
         """Below the normal numbers, so many roundings are as many halves of a spacing."""
         return self.rounded(roundings, np.maximum(roundings, 1))
 
-    def gate(self, y: "Bounded") -> "Bounded":
-        """y where self > 0, and 0 elsewhere: the lecture's mask, which lets NaN pass.
+    def switch(self, opened: Values, y: "Bounded", other: "Bounded") -> "Bounded":
+        """y where it is opened, and the other elsewhere; it switches where self is 0.
 
         Where self is not further from 0 than its error, the computed one may be on the
-        other side, and the result 0 in place of y or y in place of 0.
+        other side, and the result that of the other.
         """
-        opened = ~(self.value <= 0)
         certain = (np.abs(self.value) > self.error) | (self.error == 0)
         certain |= np.isnan(self.value)
-        error = np.where(certain, np.where(opened, y.error, 0), y.magnitude)
-        return y.exactly(np.where(opened, y.value, 0), error)
+        chosen, left = y.where(opened, other), other.where(opened, y)
+        apart = np.abs(chosen.value - left.value) + left.spread
+        error = np.where(certain, chosen.error, np.maximum(chosen.error, apart))
+        return chosen.exactly(chosen.value, error)
+
+    def gate(self, y: "Bounded") -> "Bounded":
+        """y where self > 0, and 0 elsewhere: the lecture's mask, which lets NaN pass."""
+        return self.switch(~(self.value <= 0), y, y.constant(np.zeros_like(y.value)))
 
     def relu(self) -> "Bounded":
         """max(0, x), which moves no further than x does."""

@@ -128,9 +128,13 @@ class Dual(Bounded):
     def inheriting(self, of: Any, *slope: Values) -> "Dual":
         return self
 
-    def gate(self, y: Any) -> "Dual":
-        """The mask does not move: its derivative is 0, at the kink too."""
-        return self.of(self.primal.gate(y.primal), self.primal.gate(y.tangent))
+    def switch(self, opened: Values, y: Any, other: Any) -> "Dual":
+        """The switch does not move: its derivative is 0, at the kink too."""
+        x = self.primal
+        return self.of(
+            x.switch(opened, y.primal, other.primal),
+            x.switch(opened, y.tangent, other.tangent),
+        )
 
     def relu(self) -> "Dual":
         return self.of(self.primal.relu(), self.primal.gate(self.tangent))

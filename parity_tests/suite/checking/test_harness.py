@@ -13,6 +13,7 @@ from gradparity.parity_tests.audit.control import Spoilt, negative_control
 from gradparity.parity_tests.catalogue.case import Case
 from gradparity.parity_tests.catalogue.cases import LAYER_CASES
 from gradparity.parity_tests.checking import values
+from gradparity.parity_tests.checking.assertions import sentence
 from gradparity.parity_tests.checking.values import (
     Prepared,
     check,
@@ -238,3 +239,4 @@ def test_a_documented_divergence_that_is_gone_fails() -> None:
     assert rows[0].verdict == Verdict.FAIL
     gone = "this divergence is gone: of -0.0, was -0.0, now 0.0, which is the truth"
     assert gone in (rows[0].note or "")
+    assert sentence(rows[0]).endswith(f"in float64 is wrong: {rows[0].note}")
