@@ -14,6 +14,7 @@ __all__ = [
     "softmax",
     "softmax_composed",
     "tanh",
+    "leaky_relu",
 ]
 
 
@@ -60,3 +61,9 @@ def tanh(x: Array) -> Array:
     """tanh(x)."""
     check_floats("Tanh", x=x)
     return jnp.tanh(x)
+
+
+def leaky_relu(x: Array, *, slope: float = 0.01) -> Array:
+    """x where x > 0, and slope * x elsewhere. The derivative at 0 is 1, not the slope."""
+    check_floats("LeakyRelu", x=x)
+    return jax.nn.leaky_relu(x, slope)

@@ -155,4 +155,11 @@ SPECS = (
         small=extreme("Tanh", [1e-30, -1e-4], [-9.0, 18.0]),
         relative_bound=_bound_of_tanh,
     ),
+    Layer(
+        "LeakyRelu",
+        (Input("x"),),
+        lambda x, slope: np.where(x > 0, x, slope * x),
+        settings={"slope": 0.01},
+        small=extreme("LeakyRelu", [1e-30, -1e-30], [1e30, -1e30]),
+    ),
 )

@@ -12,7 +12,14 @@ from gradparity.parity_tests.mutants.sources import (
     GITHUB,
 )
 from gradparity.reference.functions import sigmoid
-from gradparity.reference.layers import Relu, Sigmoid, SigmoidGraph, Softmax, Tanh
+from gradparity.reference.layers import (
+    LeakyRelu,
+    Relu,
+    Sigmoid,
+    SigmoidGraph,
+    Softmax,
+    Tanh,
+)
 
 mistake = mistakes("reference")
 
@@ -323,3 +330,31 @@ class TanhFromExponentials(Tanh):
         up, down = np.exp(x), np.exp(-x)
         self.out = (up - down) / (up + down)
         return self.out
+
+
+@mistake("LeakyRelu")
+class NothingLeaksBack(LeakyRelu):
+    """Stops the gradient below 0, as if there were no slope: units that are below 0 never
+    learn, which the slope is there to prevent.
+    """
+
+    def backward(self, dout: Any) -> Any:
+        return np.where(self.mask, dout, 0)[()]
+
+
+@mistake("LeakyRelu")
+class SlopeOnTheWrongSide(LeakyRelu):
+    """Multiplies the gradient by the slope where x > 0, and passes it elsewhere."""
+
+    def backward(self, dout: Any) -> Any:
+        return np.where(self.mask, self.slope * dout, dout)[()]
+
+
+@mistake("LeakyRelu")
+class SlopeOfAnotherLibrary(LeakyRelu):
+    """Ignores the slope that it is given and keeps 0.3, the default of Keras, where that
+    of PyTorch and JAX is 0.01.
+    """
+
+    def __init__(self, *, slope: float) -> None:
+        super().__init__(slope=0.3)

@@ -15,7 +15,7 @@ from gradparity.reference.arrays import (
 from gradparity.reference.functions import sigmoid, softmax
 from gradparity.reference.layers.arithmetic import Exp, Negate, PlusOne, Reciprocal
 
-__all__ = ["Relu", "SigmoidGraph", "Sigmoid", "Softmax", "Tanh"]
+__all__ = ["Relu", "SigmoidGraph", "Sigmoid", "Softmax", "Tanh", "LeakyRelu"]
 
 
 class Relu:
@@ -130,3 +130,32 @@ class Tanh:
     def backward(self, dout: Value) -> Value:
         check_dout("Tanh", dout, None if self.out is None else np.shape(self.out))
         return dout * (1 - self.out * self.out)
+
+
+class LeakyRelu:
+    """x where x > 0, and slope * x elsewhere: a ReLU that never stops the gradient.
+
+    At x = 0 the derivative is taken to be the slope; any value from there to 1 would be a
+    subgradient.
+
+    Args:
+        slope: the derivative below 0.
+    """
+
+    sign = "leaky relu"
+
+    def __init__(self, *, slope: float = 0.01) -> None:
+        self.slope = slope
+        self.mask: Any = None
+
+    @ieee
+    def forward(self, x: Value) -> Value:
+        check_floats("LeakyRelu", x=x)
+        self.mask = x > 0
+        return np.where(self.mask, x, self.slope * x)[()]
+
+    @ieee
+    def backward(self, dout: Value) -> Value:
+        shape = None if self.mask is None else np.shape(self.mask)
+        check_dout("LeakyRelu", dout, shape)
+        return np.where(self.mask, dout, self.slope * dout)[()]

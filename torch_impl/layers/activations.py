@@ -1,6 +1,7 @@
 """The activations: what stands between the matrix products of a network."""
 
 import torch
+import torch.nn.functional as F
 
 from gradparity.torch_impl.arrays import Array, Scores, check_floats, check_rank
 from gradparity.torch_impl.layers.arithmetic import exp, negate, plus_one, reciprocal
@@ -13,6 +14,7 @@ __all__ = [
     "softmax",
     "softmax_composed",
     "tanh",
+    "leaky_relu",
 ]
 
 
@@ -59,3 +61,9 @@ def tanh(x: Array) -> Array:
     """tanh(x)."""
     check_floats("Tanh", x=x)
     return torch.tanh(x)
+
+
+def leaky_relu(x: Array, *, slope: float = 0.01) -> Array:
+    """x where x > 0, and slope * x elsewhere. The derivative at 0 is the slope."""
+    check_floats("LeakyRelu", x=x)
+    return F.leaky_relu(x, slope)

@@ -18,6 +18,16 @@ SIGNS_OF_ZERO = [
         source="https://github.com/pytorch/pytorch/pull/196039",
     ),
     Documented(
+        id="leaky-relu-derivative-minus-zero",
+        layer="LeakyRelu",
+        quantity="dx",
+        where="derivative for dout = -0.0",
+        when=lambda dout: flushed(dout) == 0,
+        returns={("jax", "jax-jit"): 0.0},
+        why="The derivative of where(x >= 0, x, slope x) is the sum of what comes through "
+        "either side, one of which is 0, and -0.0 + 0 is 0.",
+    ),
+    Documented(
         id="tanh-derivative-minus-zero",
         layer="Tanh",
         quantity="dx",

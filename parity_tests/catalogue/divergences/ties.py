@@ -3,6 +3,7 @@
 import numpy as np
 
 from gradparity.parity_tests.catalogue.divergences.entry import Documented
+from gradparity.parity_tests.catalogue.divergences.words import flushed
 
 JAX_MAXIMUM = "https://github.com/jax-ml/jax/issues/37821"
 CLAMP = "https://github.com/pytorch/pytorch/issues/195931"
@@ -29,6 +30,18 @@ TIES = [
         returns={("jax",): 0.0},
         why="JAX passes dout where x equals the maximum, and NaN does not equal itself.",
         source=JAX_MAXIMUM,
+    ),
+    Documented(
+        id="leaky-relu-derivative-at-0",
+        layer="LeakyRelu",
+        quantity="dx",
+        where="derivative at 0",
+        when=lambda x, dout: (flushed(x) == 0) & (flushed(dout) != 0),
+        returns={("jax", "jax-jit"): lambda dout: dout},
+        why="jax.nn.leaky_relu passes dout where x >= 0, PyTorch and the reference where "
+        "x > 0 only: from the slope to 1, any is a subgradient. To JAX, subnormal numbers "
+        "are 0.",
+        source="https://github.com/jax-ml/jax/blob/jax-v0.10.2/jax/_src/nn/functions.py",
     ),
     Documented(
         id="relu-as-clip",

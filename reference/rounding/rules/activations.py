@@ -62,6 +62,16 @@ def tanh(x: Bounded, dout: Bounded) -> Bounds:
     return {"out": y, "dx": dx}
 
 
+@rule("LeakyRelu")
+def leaky_relu(x: Bounded, dout: Bounded, slope: float) -> Bounds:
+    """The slope is rounded to the dtype of x, too."""
+    opened, factor = x.value > 0, x.constant(slope).rounded()
+    return {
+        "out": x.switch(opened, x, factor * x),
+        "dx": x.switch(opened, dout, factor * dout),
+    }
+
+
 def shifted(x: Bounded) -> Bounded:
     """x minus the largest of its row, as if x were exact; its error comes in `drifted`.
 
