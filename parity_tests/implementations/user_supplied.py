@@ -226,7 +226,7 @@ class Own:
         return layer in self.layers
 
     def judged_as(self, layer: str) -> Ways:
-        """Nobody knows how it is spelled, nor by whom exp and log are computed."""
+        """Nobody knows how it is spelled, nor by whom its exp and log are computed."""
         if layer == NETWORK:
             layer = PARTS[-1]
         ways, _ = self.layers.get(layer, (WAYS[None], None))

@@ -1,8 +1,8 @@
 """How each implementation computes: what its rounding bounds are made of.
 
 The unit roundoff is the dtype's. The rest is the implementation's own: how well it
-computes exp and log and whether it flushes tiny numbers to zero, which was measured, and
-how precisely it was asked to multiply matrices.
+computes elementary functions and whether it flushes tiny numbers to zero, which was
+measured, and how precisely it was asked to multiply matrices.
 """
 
 from functools import cache

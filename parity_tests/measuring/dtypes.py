@@ -41,8 +41,8 @@ class Dtype:
     Args:
         info: its `np.finfo`, or `ml_dtypes.finfo`.
         truth: the dtype that the reference computes the truth in.
-        ulps: the largest error of exp and log, where it is not one of those that are
-            measured, framework by framework (`elementary.json`).
+        ulps: the largest error of elementary functions, where it is not one of those that
+            are measured, framework by framework (`elementary.json`).
         agreement: of trainings in it; None of what nothing is trained in.
     """
 

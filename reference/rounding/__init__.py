@@ -14,7 +14,8 @@ allowance anywhere:
   the terms' absolute values, gamma(n) = n u / (1 - n u) (Lemma 3.1, section 4.2). A dot
   product of length n has one more rounding for each product: gamma(n) |x||y| (section
   3.1). A fused multiply-add rounds less often, never more;
-* exp and log: so many roundings as `Arithmetic` says, which is measured and not assumed;
+* exp, log and tanh: so many roundings as `Arithmetic` says, which is measured and not
+  assumed;
 * a division by a constant: two roundings, for a compiler may multiply by its rounded
   reciprocal;
 * numbers flushed to zero, where an implementation does that: their own size.

@@ -13,7 +13,7 @@ ELEMENTARY = (
 
 
 def elementary_table(measured: Sequence[Measured]) -> Table:
-    """The largest errors of exp and log that were seen, in ulps: what the bounds allow."""
+    """The largest errors that were seen, in ulps: what the bounds allow."""
     names = list(dict.fromkeys(row.implementation for row in measured))
     groups: dict[tuple[str, str, str], list[Measured]] = {}
     for row in measured:
@@ -24,4 +24,4 @@ def elementary_table(measured: Sequence[Measured]) -> Table:
         tried = f"{min(r.inputs for r in group):,}"
         rows.append([*key, *(f"{ulps:.3f}" for ulps in worst), tried])
     headers = ["function", "in layer", "dtype", *names, "inputs"]
-    return Table("Errors of exp and log in ulps", headers, rows)
+    return Table("Errors of exp, log and tanh in ulps", headers, rows)
