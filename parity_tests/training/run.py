@@ -28,6 +28,8 @@ from gradparity.parity_tests.training.plan import (
     Trajectory,
     in_dtype,
 )
+from gradparity.reference.layers import Relu
+from gradparity.reference.networks import TWO_LAYER_NET, Chain, Network
 
 
 def train(
@@ -146,13 +148,18 @@ def differences(step: int, params: Arrays, reference: Arrays) -> Iterator[Drift]
         )
 
 
-def count_flips(x: np.ndarray, params: Arrays, reference: Arrays) -> int:
+def count_flips(x: np.ndarray, *both: Arrays, chain: Chain = TWO_LAYER_NET) -> int:
     """How many ReLUs are open for these images with one's parameters and shut with the
-    other's, in exact arithmetic.
+    other's, in float64.
     """
-    x = x.astype(np.float64)
-    opened, expected = (x @ p["W1"] + p["b1"] > 0 for p in (params, reference))
-    return int((opened != expected).sum())
+    relus = [layer.name for layer in chain.layers if layer.kind is Relu]
+    masks = []
+    for params in both:
+        wide = {name: value.astype(np.float64) for name, value in params.items()}
+        network = Network(chain, wide)
+        network.predict(x)
+        masks.append([network.layers[name].mask for name in relus])
+    return sum(int((a != b).sum()) for a, b in zip(*masks, strict=True))
 
 
 def run_trainings(
