@@ -9,7 +9,7 @@ Arrays are NumPy's, of mpmath's numbers (dtype object). The formula of a layer s
 its spec.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from mpmath import mp
 from gradparity.parity_tests.catalogue.case import Case, NetworkCase
 from gradparity.parity_tests.catalogue.exact import Exact, to_exact
 from gradparity.parity_tests.catalogue.layers import LAYERS
-from gradparity.parity_tests.implementations.contract import Arrays
+from gradparity.parity_tests.implementations.contract import Arrays, as_tuple
 
 DIGITS = 100
 STEP = mp.mpf(10) ** -25  # relative: the error is of its square, and 50 digits are left
@@ -35,31 +35,36 @@ def two_layer_net(
 
 
 def results(case: Case | NetworkCase) -> dict[str, Exact]:
-    """The output (of the network: the loss) and every gradient.
+    """The outputs (of the network: the loss) and every gradient.
 
     The inputs are taken as the case has them, rounded to its dtype. Labels are indices.
     """
     function: Callable[..., Any]
+    outputs: tuple[str, ...]
     if isinstance(case, NetworkCase):
-        given, dout, out = case.arguments, np.ones(()), "loss"
+        given, dout, outputs = case.arguments, np.ones(()), ("loss",)
         function, moving = two_layer_net, [*case.params, "x"]
     else:
-        given, dout, out = case.inputs, case.dout, "out"
         layer = LAYERS[case.layer]
+        given, dout, outputs = case.inputs, case.dout, layer.outputs
         function = partial(layer.formula, **layer.settings)
         moving = layer.differentiable
     with mp.workdps(DIGITS):
         inputs = {k: to_exact(v) if k in moving else v for k, v in given.items()}
-        found = {out: np.asarray(function(*inputs.values()))}
+        returned = as_tuple(function(*inputs.values()))
+        found = dict(zip(outputs, map(np.asarray, returned), strict=True))
+        douts = [to_exact(each) for each in as_tuple(dout)]
         for name in moving:
-            found["d" + name] = gradient(function, inputs, name, to_exact(dout))
+            found["d" + name] = gradient(function, inputs, name, douts)
     return found
 
 
 def gradient(
-    function: Callable[..., Any], inputs: Arrays, name: str, dout: Exact
+    function: Callable[..., Any], inputs: Arrays, name: str, douts: Sequence[Exact]
 ) -> Exact:
-    """The derivative of sum(dout * function(inputs)) with respect to one input."""
+    """The derivative of sum(dout * function(inputs)) with respect to one input; of
+    several outputs, of the sum over them.
+    """
     found = np.empty_like(inputs[name])
     for index in np.ndindex(found.shape):
         x = inputs[name][index]
@@ -68,6 +73,7 @@ def gradient(
         for moved in (x + h, x - h):
             value = inputs[name].copy()
             value[index] = moved
-            sides.append(function(*(inputs | {name: value}).values()))
-        found[index] = np.sum(dout * (sides[0] - sides[1])) / (2 * h)
+            sides.append(as_tuple(function(*(inputs | {name: value}).values())))
+        weighted = (np.sum(d * (a - b)) for d, a, b in zip(douts, *sides, strict=True))
+        found[index] = sum(weighted) / (2 * h)
     return found

@@ -14,12 +14,12 @@ from gradparity.reference.rounding.rules import RULES
 def bounds(
     layer: str, inputs: Arrays, dout: Any, arithmetic: Arithmetic, **settings: Any
 ) -> Bounds:
-    """`out` and every gradient of a layer, each with the bound on its error.
+    """Every output and gradient of a layer, each with the bound on its error.
 
     Args:
         layer: its name.
         inputs: the layer's, under their names.
-        dout: the derivative that arrives from above.
+        dout: the derivative that arrives from above; of several outputs, a tuple.
         arithmetic: that of the implementation to be judged.
         settings: what is no array, by name.
 
@@ -32,8 +32,10 @@ def bounds(
         else value  # labels, and other integers
         for name, value in inputs.items()
     }
+    many = isinstance(dout, tuple)
+    above: Any = [Bounded.exact(d, arithmetic) for d in (dout if many else (dout,))]
     with np.errstate(all="ignore"):  # a bound may well be infinite
-        return RULES[layer](**given, dout=Bounded.exact(dout, arithmetic), **settings)
+        return RULES[layer](**given, dout=above if many else above[0], **settings)
 
 
 def tangent_bounds(

@@ -7,17 +7,28 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradparity.parity_tests import DTYPES
+from gradparity.parity_tests.audit.truth import by_mpmath, judge
 from gradparity.parity_tests.catalogue import derived
 from gradparity.parity_tests.catalogue.case import Case
 from gradparity.parity_tests.catalogue.cases import LAYER_CASES
 from gradparity.parity_tests.catalogue.edges import LAYOUTS
 from gradparity.parity_tests.catalogue.layers import LAYERS
 from gradparity.parity_tests.catalogue.spec import Form, Input, Layer
-from gradparity.parity_tests.checking.values import quantities, run
+from gradparity.parity_tests.checking.values import (
+    REFERENCE,
+    Prepared,
+    check,
+    quantities,
+    run,
+)
 from gradparity.parity_tests.implementations.user_supplied import Own
+from gradparity.parity_tests.measuring.records import Verdict
 from gradparity.parity_tests.mutants import MUTANTS
 from gradparity.parity_tests.suite.support import load_or_skip
 from gradparity.reference import layers
+from gradparity.reference.rounding.bounded import Bounded, Bounds
+from gradparity.reference.rounding.rules import RULES
 from gradparity.reference.signatures import build, held_by
 
 # --- Every layer ----------------------------------------------------------------------
@@ -104,6 +115,19 @@ def gathered_with_gradients(
     return (*node.forward(x, idx), node.backward(*dout), node.db)
 
 
+def bounded_rows(x: Bounded, idx: Any, b: Bounded, dout: Any, scale: float) -> Bounds:
+    """Its rounding rule."""
+    drows, dtotal = dout
+    factor = x.constant(scale)
+    picks = x.constant(np.eye(len(x.value))[idx])
+    return {
+        "rows": factor * x.map(lambda v: v[idx]) + b,
+        "total": factor * x.sum(),
+        "dx": (factor * dtotal) + picks.map(np.transpose).matmul(factor * drows),
+        "db": drows.sum(axis=0),
+    }
+
+
 SPEC = Layer(
     "Gathered",
     (Input("x"), Input("idx", kind="integers"), Input("b", held=True)),
@@ -128,6 +152,9 @@ SPEC = Layer(
 def registered(monkeypatch: pytest.MonkeyPatch) -> Case:
     """A typical case of the layer, which is a layer as long as the test runs."""
     monkeypatch.setitem(LAYERS, "Gathered", SPEC)
+    monkeypatch.setitem(RULES, "Gathered", bounded_rows)
+    mine = SimpleNamespace(Gathered=Gathered, gathered=gathered)
+    monkeypatch.setattr(REFERENCE, "layers", mine)
     return next(case for case in derived.cases(SPEC) if case.name == "batch")
 
 
@@ -181,3 +208,24 @@ def test_its_layouts_and_refusals_have_a_cotangent_for_each_output() -> None:
     for case in derived.cases(SPEC):
         assert len(case.dout) == 2
         assert len(case.arguments) == 5
+
+
+def test_its_outputs_and_gradients_have_bounds(registered: Case, dtype: str) -> None:
+    prepared = Prepared.of(registered, dtype)
+    implementation = Own("mine", {"Gathered": gathered_with_gradients})
+    for name, each in {"reference": REFERENCE, "mine": implementation}.items():
+        rows, _ = check(prepared, name, each)
+        assert [row.quantity for row in rows] == NAMES
+        assert {row.verdict for row in rows} <= {
+            *(Verdict.IDENTICAL, Verdict.WITHIN_BOUND)
+        }
+
+
+@pytest.mark.usefixtures("registered")
+def test_its_outputs_and_gradients_are_what_100_digits_say() -> None:
+    case = next(each for each in derived.small_cases(SPEC) if each.name == "small")
+    for dtype in DTYPES:
+        rows = list(by_mpmath(case.to(dtype), dtype))
+        assert [row[0] for row in rows] == NAMES
+        for quantity, value, truth, allowed in rows:
+            assert judge(value, truth, allowed)["bound_ratio"] <= 1, quantity
