@@ -15,7 +15,7 @@ from gradparity.parity_tests.catalogue.cases import (
     NETWORK_CASES,
 )
 from gradparity.parity_tests.catalogue.divergences import Seen, known, table
-from gradparity.parity_tests.catalogue.layers import LAYERS
+from gradparity.parity_tests.catalogue.layers import LAYERS, one_hot_forms
 from gradparity.parity_tests.catalogue.spellings import SPELLINGS
 from gradparity.parity_tests.implementations.backends import BACKENDS, NUMPY, Backend
 from gradparity.parity_tests.implementations.contract import (
@@ -277,13 +277,16 @@ def verdict(
     correct = near | alike(value, right) | (value == right)
     different = np.zeros(value.shape, bool)
     seen, note = [], ""
+    # Somebody's own may make one-hot rows of labels, and part where those do.
+    cases = [prepared.case, *(one_hot_forms(prepared.case) if own else ())]
     entries = [
-        (entry, each)
+        (entry, case, each)
+        for case in cases
         for each in backends
-        for entry in known(prepared.case, quantity, prepared.dtype, each)
+        for entry in known(case, quantity, prepared.dtype, each)
     ]
-    for entry, each in entries:
-        here, expected = entry.at(prepared.case, results, each)
+    for entry, case, each in entries:
+        here, expected = entry.at(case, results, each)
         if own:
             here = here & alike(value, expected)
         unlike = here & ~alike(value, expected)
@@ -295,7 +298,7 @@ def verdict(
             was, now = expected[at], value[at]
             note = f"{entry.id}: expected {was}, got {now}"
             if correct[at]:
-                note = entry.gone(prepared.case, at, was, now, right[at])
+                note = entry.gone(case, at, was, now, right[at])
             if applies:
                 worst = Worst(index=[*at], value=float(now), truth=float(truth[at]))
                 return found | {"verdict": Verdict.FAIL, "note": note, "worst": worst}

@@ -667,10 +667,12 @@ def loss_and_gradient(x: Any, t: Any, dout: Any) -> Any:
 
 @pytest.mark.parametrize("loss", [torch_loss, jax_loss, loss_and_gradient])
 def test_one_hot_labels_have_the_dtype_under_test(loss: Any) -> None:
-    """As whoever trains in float32 has them."""
+    """As whoever trains in float32 has them. One that makes such rows of labels itself may
+    part where those do, as at 0 * -inf.
+    """
     if loss is not loss_and_gradient:
         pytest.importorskip(loss.__name__.removesuffix("_loss"))
-    assert_parity(loss, "SoftmaxWithLoss", edges=False)
+    assert_parity(loss, "SoftmaxWithLoss")
 
 
 def test_labels_in_every_dtype() -> None:
