@@ -10,8 +10,7 @@ RULE_OF_JAX = "https://github.com/jax-ml/jax/blob/jax-v0.10.2/jax/_src/lax/lax.p
 CANCELLATION = [
     Documented(
         id="sigmoid-derivative-where-it-is-1",
-        layer="Sigmoid",
-        quantity="dx",
+        of="Sigmoid.dx",
         where="derivative for dout = inf, if y has come to 1",
         when=lambda x, out, dout: np.isfinite(x) & (out == 1) & np.isinf(dout),
         returns={ALL: NAN},
@@ -20,8 +19,7 @@ CANCELLATION = [
     ),
     Documented(
         id="sigmoid-as-tanh",
-        layer="Sigmoid",
-        quantity="dx",
+        of="Sigmoid.dx",
         spelled="(1 + tanh(x / 2)) / 2",
         where="derivative at -100, if spelled (1 + tanh(x / 2)) / 2",
         when=lambda x: x == -100,
@@ -50,8 +48,7 @@ CANCELLATION = [
     ),
     Documented(
         id="loss-with-a-little-added",
-        layer="SoftmaxWithLoss",
-        quantity="dx",
+        of="SoftmaxWithLoss.dx",
         spelled="-log(softmax(x) + 1e-7)",
         where="derivative where y has come to 0, if spelled -log(softmax(x) + 1e-7)",
         when=lambda x: x == x,

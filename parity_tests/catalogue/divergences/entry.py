@@ -35,7 +35,7 @@ GONE = "this divergence is gone"
 
 @dataclass(frozen=True, eq=False)
 class Documented:
-    """One divergence.
+    """One divergence `of` a quantity of a layer, as of `Relu.dx`.
 
     `when` tells its elements, and `returns` what the implementations have there, a value
     or how it comes about. Both are functions of the layer's inputs, of `dout` and of the
@@ -46,8 +46,7 @@ class Documented:
     """
 
     id: str
-    layer: str
-    quantity: str
+    of: str
     where: str
     when: Callable[..., Any]
     returns: dict[tuple[str, ...], Value]
@@ -56,6 +55,14 @@ class Documented:
     dtypes: tuple[str, ...] = DTYPES
     spelled: str = ""
     versions: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def layer(self) -> str:
+        return self.of.partition(".")[0]
+
+    @cached_property
+    def quantity(self) -> str:
+        return self.of.partition(".")[2]
 
     @cached_property
     def by_backend(self) -> dict[Backend, Value]:

@@ -30,8 +30,7 @@ def masked_one_hot(x: Any, t: Any) -> Any:
 NOT_A_NUMBER = [
     Documented(
         id="relu-derivative-at-nan",
-        layer="Relu",
-        quantity="dx",
+        of="Relu.dx",
         where="derivative at NaN",
         when=lambda x: np.isnan(x),
         returns={("jax", "jax-jit"): 0.0},
@@ -41,8 +40,7 @@ NOT_A_NUMBER = [
     ),
     Documented(
         id="log-of-a-zero-probability",
-        layer="CrossEntropy",
-        quantity="dy",
+        of="CrossEntropy.dy",
         where="derivative at a wrong class of probability 0",
         when=lambda y, t: ((y == 0) | np.isnan(y)) & ~hot(t, y),
         returns={FUSED: NAN},
@@ -53,8 +51,7 @@ NOT_A_NUMBER = [
     ),
     Documented(
         id="cross-entropy-derivative-one-hot",
-        layer="CrossEntropy",
-        quantity="dy",
+        of="CrossEntropy.dy",
         where="derivative at a wrong class for dout = inf or NaN, labels one-hot",
         when=lambda y, t, dout: (t.shape == y.shape) & ~hot(t, y) & ~np.isfinite(dout),
         returns={FUSED: NAN},
@@ -63,8 +60,7 @@ NOT_A_NUMBER = [
     ),
     Documented(
         id="cross-entropy-one-hot",
-        layer="CrossEntropy",
-        quantity="out",
+        of="CrossEntropy.out",
         where="loss, if a wrong class has probability 0, labels one-hot",
         when=lambda y, t: logs_to_inf(y, t, is_zero),
         returns={FUSED: NAN},
@@ -74,8 +70,7 @@ NOT_A_NUMBER = [
     ),
     Documented(
         id="loss-masked-one-hot",
-        layer="SoftmaxWithLoss",
-        quantity="out",
+        of="SoftmaxWithLoss.out",
         where="loss, if a wrong class is masked with -inf, labels one-hot",
         when=masked_one_hot,
         returns={FUSED: NAN},
@@ -85,8 +80,7 @@ NOT_A_NUMBER = [
     ),
     Documented(
         id="loss-derivative-for-inf",
-        layer="SoftmaxWithLoss",
-        quantity="dx",
+        of="SoftmaxWithLoss.dx",
         where="derivative at the label for dout = inf",
         when=lambda x, t, dout: hot(t, x) & np.isinf(dout),
         returns={(*TORCH, *JAX): NAN},
@@ -95,8 +89,7 @@ NOT_A_NUMBER = [
     ),
     Documented(
         id="loss-derivative-for-inf-one-hot",
-        layer="SoftmaxWithLoss",
-        quantity="dx",
+        of="SoftmaxWithLoss.dx",
         where="derivative at a wrong class for dout = inf, labels one-hot",
         when=lambda x, t, dout: (t.shape == x.shape) & np.isinf(dout),
         returns={FUSED: NAN},

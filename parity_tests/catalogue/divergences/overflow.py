@@ -46,8 +46,7 @@ def at_overflow(x: Any) -> Any:
 OVERFLOW = [
     Documented(
         id="fruit-inf-minus-inf",
-        layer="BuyFruit",
-        quantity="out",
+        of="BuyFruit.out",
         where="a b + c d, if a b overflows to one side and c d to the other",
         when=overflows_against,
         returns={
@@ -62,8 +61,7 @@ OVERFLOW = [
     ),
     Documented(
         id="fruit-dtax-inf-minus-inf",
-        layer="BuyFruit",
-        quantity="dtax",
+        of="BuyFruit.dtax",
         where="the same in the derivative of the tax",
         when=overflows_against,
         returns={
@@ -79,8 +77,7 @@ OVERFLOW = [
     ),
     Documented(
         id="fruit-free-of-tax",
-        layer="BuyFruit",
-        quantity="out",
+        of="BuyFruit.out",
         where="a sum that overflows, times 0",
         when=lambda apple, apple_num, tax: np.isinf(apple * apple_num) & (tax == 0),
         returns={ALL: NAN},
@@ -88,8 +85,7 @@ OVERFLOW = [
     ),
     Documented(
         id="exp-derivative-overflows",
-        layer="Exp",
-        quantity="dx",
+        of="Exp.dx",
         where="derivative, dout exp(x), if exp(x) overflows",
         when=lambda x, out: np.isfinite(x) & np.isinf(out),
         returns={
@@ -101,8 +97,7 @@ OVERFLOW = [
     ),
     Documented(
         id="exp-derivative-underflows",
-        layer="Exp",
-        quantity="dx",
+        of="Exp.dx",
         where="derivative for dout = inf, if exp(x) underflows to 0",
         when=lambda out, dout: (out == 0) & np.isinf(dout),
         returns={ALL: NAN},
@@ -111,8 +106,7 @@ OVERFLOW = [
     ),
     Documented(
         id="reciprocal-derivative-overflows",
-        layer="Reciprocal",
-        quantity="dx",
+        of="Reciprocal.dx",
         where="derivative, -dout (1 / x)**2, if the square overflows",
         when=lambda x, out: (x != 0) & np.isinf(out * out),
         returns={
@@ -124,8 +118,7 @@ OVERFLOW = [
     ),
     Documented(
         id="reciprocal-derivative-underflows",
-        layer="Reciprocal",
-        quantity="dx",
+        of="Reciprocal.dx",
         where="derivative for dout = inf, if the square underflows to 0",
         when=lambda x, out, dout: np.isfinite(x) & (out * out == 0) & np.isinf(dout),
         returns={ALL: NAN},
@@ -133,8 +126,7 @@ OVERFLOW = [
     ),
     Documented(
         id="sigmoid-from-nodes-overflows",
-        layer="SigmoidGraph",
-        quantity="out",
+        of="SigmoidGraph.out",
         where="1 / (1 + exp(-x)), if exp(-x) overflows",
         when=lambda x: np.isinf(np.exp(-x)),
         returns={ALL: 0.0},
@@ -143,8 +135,7 @@ OVERFLOW = [
     ),
     Documented(
         id="sigmoid-from-nodes-derivative-overflows",
-        layer="SigmoidGraph",
-        quantity="dx",
+        of="SigmoidGraph.dx",
         where="derivative, if exp(-x) overflows",
         when=lambda x, result: (
             np.isinf(np.exp(-x)) & ~(at_overflow(x) & np.isfinite(result))
@@ -156,8 +147,7 @@ OVERFLOW = [
     ),
     Documented(
         id="sigmoid-from-nodes-derivative-underflows",
-        layer="SigmoidGraph",
-        quantity="dx",
+        of="SigmoidGraph.dx",
         where="derivative for dout = inf, if y**2 or exp(-x) underflows to 0",
         when=lambda x, out, dout: (
             np.isfinite(x) & np.isinf(dout) & ((out * out == 0) | (np.exp(-x) == 0))
@@ -167,8 +157,7 @@ OVERFLOW = [
     ),
     Documented(
         id="sigmoid-overflows",
-        layer="Sigmoid",
-        quantity="out",
+        of="Sigmoid.out",
         where="y, if exp(-x) overflows",
         when=lambda x: np.isinf(np.exp(-x)),
         returns={("torch",): 0.0},
@@ -177,8 +166,7 @@ OVERFLOW = [
     ),
     Documented(
         id="sigmoid-overflows-early",
-        layer="Sigmoid",
-        quantity="out",
+        of="Sigmoid.out",
         where="y, if exp(-x) is next to overflowing",
         when=lambda x, out: (out == 0) & (x < -709.782711) & np.isfinite(np.exp(-x)),
         returns={("torch",): 0.0},
@@ -190,8 +178,7 @@ OVERFLOW = [
     ),
     Documented(
         id="sigmoid-derivative-where-it-is-0",
-        layer="Sigmoid",
-        quantity="dx",
+        of="Sigmoid.dx",
         where="derivative, dout y (1 - y), if y has come to 0",
         when=lambda x, out: np.isfinite(x) & (out == 0),
         returns={ALL: lambda dout: dout * 0},
@@ -200,8 +187,7 @@ OVERFLOW = [
     ),
     Documented(
         id="cross-entropy-derivative-tiny-dout",
-        layer="CrossEntropy",
-        quantity="dy",
+        of="CrossEntropy.dy",
         where="derivative at a label of probability 0, if dout / N underflows to 0",
         when=lambda y, t, dout: (y == 0) & hot(t, y) & tiny_share(dout, y, is_zero),
         returns={TORCH: NAN},
@@ -210,8 +196,7 @@ OVERFLOW = [
     ),
     Documented(
         id="softmax-then-log-loss",
-        layer="SoftmaxWithLoss",
-        quantity="out",
+        of="SoftmaxWithLoss.out",
         where="loss of a probability that underflows to 0",
         when=lambda x, t: (at_label(softmax(x), t) == 0).any(),
         returns={COMPOSED: lambda x, t: picked_loss(softmax(x), t)},
@@ -221,8 +206,7 @@ OVERFLOW = [
     ),
     Documented(
         id="softmax-then-log-derivative",
-        layer="SoftmaxWithLoss",
-        quantity="dx",
+        of="SoftmaxWithLoss.dx",
         where="derivative of the loss of a probability that underflows to 0",
         when=lambda x, t: at_label(shifted_exp(x), t) == 0,
         returns={COMPOSED: NAN},
@@ -231,8 +215,7 @@ OVERFLOW = [
     ),
     Documented(
         id="softmax-unshifted",
-        layer="Softmax",
-        quantity="dx",
+        of="Softmax.dx",
         spelled="exp(x) / sum(exp(x))",
         where="derivative at 1000 and -1000, if spelled exp(x) / sum(exp(x))",
         when=lambda x: x == x,

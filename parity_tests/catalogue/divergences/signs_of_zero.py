@@ -8,8 +8,7 @@ from gradparity.parity_tests.catalogue.divergences.words import flushed
 SIGNS_OF_ZERO = [
     Documented(
         id="relu-of-minus-zero",
-        layer="Relu",
-        quantity="out",
+        of="Relu.out",
         where="of -0.0",
         when=lambda x: (x == 0) & np.signbit(x),
         returns={("torch",): -0.0},
@@ -42,8 +41,7 @@ SIGNS_OF_ZERO = [
     ),
     Documented(
         id="loss-with-a-little-added-minus-zero",
-        layer="SoftmaxWithLoss",
-        quantity="dx",
+        of="SoftmaxWithLoss.dx",
         spelled="-log(softmax(x) + 1e-7)",
         where="the same derivative from JAX 0.12 on",
         when=lambda x: x == x,

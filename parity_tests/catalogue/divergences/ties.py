@@ -11,8 +11,7 @@ CLAMP = "https://github.com/pytorch/pytorch/issues/195931"
 TIES = [
     Documented(
         id="relu-as-maximum",
-        layer="Relu",
-        quantity="dx",
+        of="Relu.dx",
         spelled="maximum(x, 0)",
         where="derivative at 0, if spelled maximum(x, 0)",
         when=lambda x: x == 0,
@@ -22,8 +21,7 @@ TIES = [
     ),
     Documented(
         id="relu-as-maximum-at-nan",
-        layer="Relu",
-        quantity="dx",
+        of="Relu.dx",
         spelled="maximum(x, 0)",
         where="derivative at NaN, if spelled maximum(x, 0)",
         when=lambda x: np.isnan(x),
@@ -45,8 +43,7 @@ TIES = [
     ),
     Documented(
         id="relu-as-clip",
-        layer="Relu",
-        quantity="dx",
+        of="Relu.dx",
         spelled="clip(x, 0)",
         where="derivative at 0, if spelled clip(x, 0)",
         when=lambda x: x == 0,
@@ -58,8 +55,7 @@ TIES = [
     ),
     Documented(
         id="relu-as-clip-at-nan",
-        layer="Relu",
-        quantity="dx",
+        of="Relu.dx",
         spelled="clip(x, 0)",
         where="derivative at NaN, if spelled clip(x, 0)",
         when=lambda x: np.isnan(x),
@@ -68,8 +64,7 @@ TIES = [
     ),
     Documented(
         id="relu-as-where",
-        layer="Relu",
-        quantity="dx",
+        of="Relu.dx",
         spelled="where(x > 0, x, 0)",
         where="derivative at NaN, if spelled where(x > 0, x, 0)",
         when=lambda x: np.isnan(x),
