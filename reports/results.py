@@ -7,22 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, ValidationError
 
+from gradparity.parity_tests.measuring import records
 from gradparity.parity_tests.measuring.elementary import Measured
-from gradparity.parity_tests.measuring.records import (
-    Band,
-    Bench,
-    Check,
-    Divergence,
-    Exhaustive,
-    Paired,
-    Parting,
-    Record,
-    Summary,
-    Together,
-    Training,
-    TruthCheck,
-    Untrained,
-)
 
 if TYPE_CHECKING:
     from gradparity.reference.datasets import Dataset
@@ -34,7 +20,7 @@ class UnreadableResults(ValueError):
     """A file is not a `results.json` of this schema."""
 
 
-class DatasetInfo(Record):
+class DatasetInfo(records.Record):
     """The data set of a run; sha256 by file."""
 
     name: str
@@ -60,7 +46,7 @@ class DatasetInfo(Record):
         )
 
 
-class Environment(Record):
+class Environment(records.Record):
     """What a run depended on: versions, switches that change arithmetic, machine."""
 
     gradparity: str
@@ -84,25 +70,25 @@ class Environment(Record):
     jax_compile_seconds: float | None = None  # --seeds and bench not counted
 
 
-class Results(Record):
+class Results(records.Record):
     """A whole run."""
 
     schema_version: Literal[1] = 1
     environment: Environment
-    checks: list[Check]
-    training: list[Training]
-    outsiders: list[Training] = Field(default_factory=list)
-    untrained: list[Untrained] = Field(default_factory=list)
-    partings: list[Parting] = Field(default_factory=list)
-    together: list[Together] = Field(default_factory=list)
-    divergences: list[Divergence]
-    truth: list[TruthCheck] = Field(default_factory=list)
-    exhaustive: list[Exhaustive] = Field(default_factory=list)
-    seeds: list[Paired] = Field(default_factory=list)
-    bands: list[Band] = Field(default_factory=list)
-    summary: Summary
+    checks: list[records.Check]
+    training: list[records.Training]
+    outsiders: list[records.Training] = Field(default_factory=list)
+    untrained: list[records.Untrained] = Field(default_factory=list)
+    partings: list[records.Parting] = Field(default_factory=list)
+    together: list[records.Together] = Field(default_factory=list)
+    divergences: list[records.Divergence]
+    truth: list[records.TruthCheck] = Field(default_factory=list)
+    exhaustive: list[records.Exhaustive] = Field(default_factory=list)
+    seeds: list[records.Paired] = Field(default_factory=list)
+    bands: list[records.Band] = Field(default_factory=list)
+    summary: records.Summary
     elementary: list[Measured] = Field(default_factory=list)
-    bench: Bench | None = None
+    bench: records.Bench | None = None
 
     @property
     def tests(self) -> int:

@@ -19,20 +19,8 @@ from gradparity.parity_tests.implementations.contract import (
     NotInstalled,
 )
 from gradparity.parity_tests.implementations.user_supplied import is_own
+from gradparity.parity_tests.measuring import records
 from gradparity.parity_tests.measuring.elementary import measured
-from gradparity.parity_tests.measuring.records import (
-    Bench,
-    Check,
-    Divergence,
-    Exhaustive,
-    MutantResult,
-    Parting,
-    Summary,
-    Together,
-    Training,
-    Untrained,
-    Verdict,
-)
 from gradparity.parity_tests.processes import parallel
 from gradparity.parity_tests.training import forensics, seeds
 from gradparity.parity_tests.training.checkpoints import Checkpoints
@@ -49,9 +37,9 @@ def check(
     implementations: Sequence[str],
     edges_only: bool = False,
     threads: int | None = None,
-) -> tuple[list[Check], list[Divergence]]:
+) -> tuple[list[records.Check], list[records.Divergence]]:
     """All checks of these layers, and the divergences documented for them."""
-    checks: list[Check] = []
+    checks: list[records.Check] = []
     run = Run(layers, dtypes, implementations, edges_only, threads)
     with bar("Comparing layers", len(run.cases)) as advance:
         for found in run:
@@ -62,12 +50,12 @@ def check(
 
 def sensitivity(
     layers: Sequence[str], implementations: Sequence[str]
-) -> list[MutantResult]:
+) -> list[records.MutantResult]:
     """What the suite says of every mistake planted in these."""
     from gradparity.parity_tests.audit.sensitivity import chosen, examine
 
     mutants = chosen(layers, implementations)
-    found: list[MutantResult] = []
+    found: list[records.MutantResult] = []
     with bar("Planting mistakes", len(mutants)) as advance:
         for mutant in mutants:
             found.append(examine(mutant))
@@ -82,10 +70,10 @@ class TrainingResults:
     that were trained in this process.
     """
 
-    trainings: list[Training]
-    partings: list[Parting] = field(default_factory=list)
-    together: list[Together] = field(default_factory=list)
-    untrained: list[Untrained] = field(default_factory=list)
+    trainings: list[records.Training]
+    partings: list[records.Parting] = field(default_factory=list)
+    together: list[records.Together] = field(default_factory=list)
+    untrained: list[records.Untrained] = field(default_factory=list)
     networks: dict[str, Trained] = field(default_factory=dict)
 
     @classmethod
@@ -156,7 +144,7 @@ def train_seeds(
     dtypes: Sequence[str],
     implementations: Sequence[str],
     jobs: int | None = None,
-) -> tuple[list[Training], list[Untrained]]:
+) -> tuple[list[records.Training], list[records.Untrained]]:
     """The same from so many seeds, side by side in `jobs` processes; and those that there
     are none of. What is missing is missing from the first seed.
     """
@@ -270,11 +258,11 @@ def report(
     twice, confirmed = found
     checks += twice
     untrained = trained.untrained + tenths.untrained
-    from_seeds: list[Training] = []
+    from_seeds: list[records.Training] = []
     if seed_count:
         from_seeds, lacking = train_seeds(plan, seed_count, dtypes, layered, jobs)
-        untrained += [none for none in lacking if none.verdict == Verdict.FAIL]
-    tried: list[Exhaustive] = []
+        untrained += [none for none in lacking if none.verdict == records.Verdict.FAIL]
+    tried: list[records.Exhaustive] = []
     if every_float32:
         run = exhaustive.Run(exhaustive.LAYERS, load_present(layered)[0])
         exhaust(run)
@@ -305,13 +293,13 @@ def report(
         exhaustive=tried,
         seeds=seeds.paired(from_seeds, len(plan.dataset.t_test)),
         bands=list(seeds.bands(from_seeds)),
-        summary=Summary.of(checks),
+        summary=records.Summary.of(checks),
         elementary=measured(),
         bench=timed,
     )
 
 
-def measure(parts: Sequence[str], rounds: int, data_dir: Path | None) -> Bench:
+def measure(parts: Sequence[str], rounds: int, data_dir: Path | None) -> records.Bench:
     """How fast it is: these parts of the benchmark, each repeated so often."""
     from gradparity.parity_tests.benchmarks import bench
 

@@ -6,12 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from gradparity.reference.data.cleanup import (
-    UNFINISHED,
-    at_end,
-    passing_folder,
-    write_whole,
-)
+from gradparity.reference.data import cleanup
 from gradparity.reference.datasets import Dataset
 
 if TYPE_CHECKING:
@@ -56,7 +51,7 @@ def check_writable(option: str, folder: Path) -> None:
     meant = folder.resolve()
     existing = next(path for path in (meant, *meant.parents) if path.exists())
     try:
-        with TemporaryFile(dir=existing, prefix=".", suffix=UNFINISHED):
+        with TemporaryFile(dir=existing, prefix=".", suffix=cleanup.UNFINISHED):
             pass
     except OSError as error:
         raise UnusableTarget(
@@ -119,7 +114,7 @@ def write_folder(target: Path, files: Mapping[str, str]) -> None:
     """
     with to_be_written(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with passing_folder(target.parent, f".{target.name}-") as folder:
+        with cleanup.passing_folder(target.parent, f".{target.name}-") as folder:
             whole, replaced = folder / "whole", folder / "replaced"
             for name, text in files.items():
                 path = whole / name
@@ -142,7 +137,7 @@ def to_be_written(path: Path) -> Iterator[None]:
 def write_file(path: Path, text: str, encoding: str = "utf-8") -> None:
     """Write it whole or not at all. Raises `UnusableTarget` if it cannot be written."""
     with to_be_written(path):
-        write_whole(path, text.encode(encoding))
+        cleanup.write_whole(path, text.encode(encoding))
 
 
 def _move_into_place(whole: Path, target: Path, replaced: Path) -> None:
@@ -152,7 +147,7 @@ def _move_into_place(whole: Path, target: Path, replaced: Path) -> None:
         if replaced.exists() and not target.exists():
             replaced.rename(target)
 
-    with at_end(put_back):
+    with cleanup.at_end(put_back):
         if target.exists():
             target.rename(replaced)
         whole.rename(target)

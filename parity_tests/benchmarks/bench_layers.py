@@ -19,11 +19,7 @@ import pytest
 from gradparity.parity_tests.catalogue.case import Case, case
 from gradparity.parity_tests.catalogue.cases import LAYER_CASES, NETWORK_CASES
 from gradparity.parity_tests.catalogue.layers import LAYERS
-from gradparity.parity_tests.implementations.contract import (
-    NotInstalled,
-    framework,
-    function_name,
-)
+from gradparity.parity_tests.implementations import contract
 from gradparity.parity_tests.implementations.numpy_adaptor import run_class
 from gradparity.reference import layers as reference_layers
 from gradparity.reference.signatures import build
@@ -89,7 +85,7 @@ def in_numpy(given: Case) -> Iterator[Passes]:
 @contextmanager
 def in_torch(given: Case) -> Iterator[Passes]:
     """The functions of tensors, which record the graph that autograd goes back."""
-    torch = framework("torch")
+    torch = contract.framework("torch")
     function, layer = _function("torch", given.layer), LAYERS[given.layer]
     tensors = {name: torch.tensor(value) for name, value in given.inputs.items()}
     sources = [tensors[n].requires_grad_() for n in layer.differentiable]
@@ -111,7 +107,7 @@ def in_torch(given: Case) -> Iterator[Passes]:
 @contextmanager
 def in_jax(given: Case, jit: bool = False) -> Iterator[Passes]:
     """The functions of JAX arrays and their jax.vjp; jitted, or operation by operation."""
-    jax = framework("jax")
+    jax = contract.framework("jax")
     spec = LAYERS[given.layer]
     layer = partial(_function("jax", given.layer), **spec.settings)
     with jax.enable_x64(True):
@@ -149,7 +145,7 @@ def in_jax(given: Case, jit: bool = False) -> Iterator[Passes]:
 
 def _function(name: str, layer: str) -> Callable[..., Any]:
     return getattr(
-        import_module(f"gradparity.{name}_impl.layers"), function_name(layer)
+        import_module(f"gradparity.{name}_impl.layers"), contract.function_name(layer)
     )
 
 
@@ -197,5 +193,5 @@ def test_layer(benchmark: Any, given: Case, dtype: str, which: str, name: str) -
         with CONTENDERS[name](given.to(dtype)) as passes:
             passes[which]()  # compiles, where there is a compiler
             check(given, dtype, which, benchmark(passes[which]))
-    except NotInstalled as missing:
+    except contract.NotInstalled as missing:
         pytest.skip(str(missing))

@@ -14,13 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradparity.parity_tests import DTYPES
-from gradparity.parity_tests.benchmarks.commands import (
-    DISAGREES,
-    GIB,
-    Ended,
-    Measured,
-    run,
-)
+from gradparity.parity_tests.benchmarks import commands
 from gradparity.parity_tests.benchmarks.series import Series
 from gradparity.parity_tests.catalogue.case import Case, NetworkCase
 from gradparity.parity_tests.catalogue.cases import LAYER_CASES, NETWORK_CASES
@@ -87,7 +81,7 @@ class Command:
 
     def measure(self) -> list[Series]:
         """Raises ProcessFailed."""
-        ended = run(
+        ended = commands.run(
             self.name, self.arguments, statuses=self.statuses, memory=self.memory
         )
         return self.rows(ended)
@@ -97,13 +91,13 @@ class Command:
         self.measure()
         return []
 
-    def rows(self, ended: Ended) -> list[Series]:
+    def rows(self, ended: commands.Ended) -> list[Series]:
         """By default, how long it took."""
-        note = DISAGREES if ended.status else None
+        note = commands.DISAGREES if ended.status else None
         found = [cost(self.name, ended.seconds, self.framework, note=note)]
         if ended.peak is not None:
             found.append(
-                cost(self.name + PEAK, ended.peak / GIB, unit="GiB", note=note)
+                cost(self.name + PEAK, ended.peak / commands.GIB, unit="GiB", note=note)
             )
         return found
 
@@ -111,7 +105,7 @@ class Command:
 class HelpImports(Command):
     """Prints a number at the end."""
 
-    def rows(self, ended: Ended) -> list[Series]:
+    def rows(self, ended: commands.Ended) -> list[Series]:
         count = float(ended.output.splitlines()[-1])
         return [cost(self.name, count, unit="count")]
 
@@ -119,7 +113,7 @@ class HelpImports(Command):
 class Cases(Command):
     """The catalogue in one implementation: `time_cases`, as JSON."""
 
-    def rows(self, ended: Ended) -> list[Series]:
+    def rows(self, ended: commands.Ended) -> list[Series]:
         found = json.loads(ended.output)
         times = {
             f"{self.name}, {when}": 1e6 * found[when] / found["cases"]
@@ -170,12 +164,12 @@ def count(rounds: int) -> int:
     return 1 + (1 + rounds) * len(STARTS) + min(rounds, FEW) * len(LONGER)
 
 
-def measure(rounds: int, progress: Callable[[int], object]) -> Measured:
+def measure(rounds: int, progress: Callable[[int], object]) -> commands.Measured:
     """All of it, so many times; what takes long, at most `FEW` times.
 
     What cannot be imported has no rows, and a sentence in `missing`.
     """
-    found = Measured()
+    found = commands.Measured()
 
     def take(command: Command, counts: bool = True) -> None:
         found.take(command.name, command.measure if counts else command.warm_up)

@@ -18,13 +18,7 @@ from typing import Any
 import joblib
 
 from gradparity.parity_tests import DTYPES
-from gradparity.parity_tests.benchmarks.commands import (
-    DISAGREES,
-    GIB,
-    Measured,
-    environment_without,
-    run,
-)
+from gradparity.parity_tests.benchmarks import commands
 from gradparity.parity_tests.benchmarks.series import Series
 from gradparity.parity_tests.implementations.contract import NotInstalled
 from gradparity.parity_tests.implementations.registry import load
@@ -50,7 +44,7 @@ def training_name(implementation: str) -> str:
 def measure(
     data_dir: str | os.PathLike[str] | None,
     progress: Callable[[int], object],
-) -> Measured:
+) -> commands.Measured:
     """All of it, once: the report in between the trainings of one dtype and those
     of the other, so that a machine that grows slower meanwhile is slower for both.
 
@@ -59,7 +53,7 @@ def measure(
 
     Raises DatasetError: `data_dir` lacks one of MNIST's files, or one is damaged.
     """
-    found = Measured()
+    found = commands.Measured()
     reason = why_not(data_dir)
     if reason is not None:
         found.missing["report"] = reason
@@ -99,7 +93,7 @@ def training(name: str, dtype: str, data_dir: str | os.PathLike[str] | None) -> 
     """One training of the length of a report's; loading the data and importing not
     counted.
     """
-    ended = run(
+    ended = commands.run(
         f"{training_name(name)} in {dtype}",
         (
             "-m",
@@ -117,10 +111,10 @@ def training(name: str, dtype: str, data_dir: str | os.PathLike[str] | None) -> 
 
 def lecture(data_dir: str | os.PathLike[str] | None) -> Found:
     """The lecture's script, in the surroundings in which anybody would run it."""
-    ended = run(
+    ended = commands.run(
         LECTURE,
         ("-m", "gradparity.parity_tests.benchmarks.lecture_script", *folder(data_dir)),
-        environment=environment_without(WAITING),
+        environment=commands.environment_without(WAITING),
     )
     note = "without our settings of threads and memory; verifies MNIST's checksums"
     yield row(LECTURE, "lecture", ended.seconds, framework="numpy", note=note)
@@ -131,7 +125,7 @@ def report(data_dir: str | os.PathLike[str] | None) -> Found:
     with passing_folder(Path(gettempdir()), "gradparity-bench-") as place:
         output = place / "report"
         given = [f"--data-dir={each}" for each in folder(data_dir)]
-        ended = run(
+        ended = commands.run(
             REPORT,
             (
                 "-m",
@@ -146,11 +140,11 @@ def report(data_dir: str | os.PathLike[str] | None) -> Found:
         )
         results = json.loads((output / "results.json").read_text(encoding="utf-8"))
     assert ended.peak is not None
-    found = {REPORT: (ended.seconds, "s"), PEAK: (ended.peak / GIB, "GiB")}
+    found = {REPORT: (ended.seconds, "s"), PEAK: (ended.peak / commands.GIB, "GiB")}
     compiled = results["environment"].get("jax_compile_seconds")
     if compiled is not None:
         found[COMPILING] = compiled, "s"
-    note = DISAGREES if ended.status else None
+    note = commands.DISAGREES if ended.status else None
     for name, (value, unit) in found.items():
         yield row(name, "cost", value, unit=unit, note=note)
 

@@ -9,16 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.catalogue import edges
 from gradparity.parity_tests.catalogue.case import Case, Kind, case, invalid
-from gradparity.parity_tests.catalogue.edges import (
-    FROM_ABOVE,
-    LAYOUTS,
-    NUMBERS,
-    across,
-    down,
-    edge,
-    laid_out,
-)
 from gradparity.parity_tests.catalogue.spec import Layer, Shape, generator
 from gradparity.parity_tests.implementations.contract import as_tuple
 
@@ -103,22 +95,25 @@ def _special_numbers(layer: Layer, columns: int) -> Case:
     """
     names = [*(each.name for each in layer.inputs[1:]), "dout"]
     arrays = {
-        name: across(np.roll(FROM_ABOVE, 3 * i), columns)
+        name: edges.across(np.roll(edges.FROM_ABOVE, 3 * i), columns)
         for i, name in enumerate(names)
     }
     first = layer.inputs[0].name
-    return edge(
-        layer.name, "special numbers", **{first: down(NUMBERS, columns)}, **arrays
+    return edges.edge(
+        layer.name,
+        "special numbers",
+        **{first: edges.down(edges.NUMBERS, columns)},
+        **arrays,
     )
 
 
 def _layouts(layer: Layer, batch: Shape) -> Iterator[Case]:
-    for name in LAYOUTS:
+    for name in edges.LAYOUTS:
         drawn = layer.drawn(batch, generator(f"{layer.name}/{name}"))
         douts = as_tuple(drawn.pop("dout"))
         named = {each.name: drawn[each.name] for each in layer.inputs}
         named |= {f"dout {i}": dout for i, dout in enumerate(douts)}
-        inputs: Any = laid_out(name, named)
+        inputs: Any = edges.laid_out(name, named)
         laid = tuple(inputs.pop(f"dout {i}") for i in range(len(douts)))
         dout = laid if len(laid) > 1 else laid[0]
-        yield edge(layer.name, name, dout, **inputs)
+        yield edges.edge(layer.name, name, dout, **inputs)

@@ -16,14 +16,7 @@ import numpy as np
 from gradparity.parity_tests.catalogue.case import Case, NetworkCase, cast
 from gradparity.parity_tests.catalogue.cases import LAYER_CASES, NETWORK_CASES
 from gradparity.parity_tests.catalogue.layers import LAYERS, settings_of
-from gradparity.parity_tests.checking.values import (
-    REFERENCE,
-    Loaded,
-    Standard,
-    heading,
-    raised_by,
-    try_load,
-)
+from gradparity.parity_tests.checking import values
 from gradparity.parity_tests.implementations.backends import BACKENDS
 from gradparity.parity_tests.implementations.contract import (
     Arrays,
@@ -33,13 +26,7 @@ from gradparity.parity_tests.implementations.contract import (
 from gradparity.parity_tests.measuring.comparison import compare
 from gradparity.parity_tests.measuring.records import Check, Verdict
 from gradparity.parity_tests.processes.settings import forget_programs
-from gradparity.reference import second_order
-from gradparity.reference.rounding import (
-    Arithmetic,
-    Bounds,
-    network_tangent_bounds,
-    tangent_bounds,
-)
+from gradparity.reference import rounding, second_order
 
 START = NETWORK_CASES[0]  # the lecture's network as it is initialised
 EVERY: list[Case | NetworkCase] = [*LAYER_CASES, START]
@@ -117,31 +104,33 @@ NAMES = [name for name, backend in BACKENDS.items() if backend.form == "fused"]
 # --- And what that is held against ----------------------------------------------------
 
 
-def error_bounds(moving: Moving, arithmetic: Arithmetic) -> Bounds:
+def error_bounds(moving: Moving, arithmetic: rounding.Arithmetic) -> rounding.Bounds:
     """What rounding in this arithmetic can do to every product."""
     given = [*moving.arguments, arithmetic]
     if isinstance(moving.case, NetworkCase):
-        return network_tangent_bounds(*given)
+        return rounding.network_tangent_bounds(*given)
     layer = moving.case.layer
-    return tangent_bounds(layer, *given, **settings_of(layer))
+    return rounding.tangent_bounds(layer, *given, **settings_of(layer))
 
 
-class PreparedProducts(Standard):
+class PreparedProducts(values.Standard):
     """A moving case in a dtype, and what its products are held against."""
 
     @staticmethod
     def by_reference(given: Moving) -> Arrays:
-        return run(given, REFERENCE)
+        return run(given, values.REFERENCE)
 
     @staticmethod
-    def bounds(given: Moving, arithmetic: Arithmetic) -> Bounds:
+    def bounds(given: Moving, arithmetic: rounding.Arithmetic) -> rounding.Bounds:
         return error_bounds(given, arithmetic)
 
 
-def check(prepared: PreparedProducts, name: str, implementation: Loaded) -> list[Check]:
+def check(
+    prepared: PreparedProducts, name: str, implementation: values.Loaded
+) -> list[Check]:
     """The rows of one case in one dtype for one implementation."""
     case, dtype = prepared.given.case, prepared.dtype
-    row = heading(case, dtype, name)
+    row = values.heading(case, dtype, name)
     problem: dict[str, Any] = {}
     results: Arrays = {}
     if isinstance(implementation, NotInstalled):
@@ -150,7 +139,7 @@ def check(prepared: PreparedProducts, name: str, implementation: Loaded) -> list
         try:
             results = run(prepared.given, implementation)
         except Exception as error:  # whatever it is, the other rows are still wanted
-            problem = {"verdict": Verdict.FAIL, "note": raised_by(error)}
+            problem = {"verdict": Verdict.FAIL, "note": values.raised_by(error)}
     allowed = prepared.allowed(BACKENDS[name])
     found = []
     for q, truth in prepared.truth.items():
@@ -188,7 +177,7 @@ class EveryProduct:
         serial = [n for n in self.names if BACKENDS[n].framework == "torch"]
         many = self.threads or os.cpu_count()
         with ThreadPoolExecutor(1) as alone, ThreadPoolExecutor(many) as pool:
-            loaded = {name: pool.submit(try_load, name) for name in self.names}
+            loaded = {name: pool.submit(values.try_load, name) for name in self.names}
 
             def rows_of(each: PreparedProducts, name: str) -> list[Check]:
                 return check(each, name, loaded[name].result())

@@ -30,13 +30,7 @@ from gradparity.parity_tests.implementations.contract import (
     Implementation,
     NotInstalled,
 )
-from gradparity.parity_tests.measuring.records import (
-    Parting,
-    Together,
-    Training,
-    Untrained,
-    Verdict,
-)
+from gradparity.parity_tests.measuring import records
 from gradparity.parity_tests.processes import compiling, settings
 from gradparity.parity_tests.training import forensics
 from gradparity.parity_tests.training.plan import Plan, Trained, in_dtype
@@ -100,7 +94,7 @@ class Trainings:
         return Plan.of(dataset, *given)
 
     def loaded(
-        self, progress: Callable[[int], object], untrained: list[Untrained]
+        self, progress: Callable[[int], object], untrained: list[records.Untrained]
     ) -> list[Implementation]:
         """Those that train; the others are added to `untrained`, and their steps count as
         made.
@@ -126,14 +120,16 @@ def load_trained(names: Sequence[str]) -> tuple[list[Implementation], dict[str, 
     return present, missing
 
 
-def absent(missing: Mapping[str, str], dtype: str, seed: int) -> list[Untrained]:
+def absent(
+    missing: Mapping[str, str], dtype: str, seed: int
+) -> list[records.Untrained]:
     """The trainings that there are none of, since these implementations are missing."""
     return [
-        Untrained(
+        records.Untrained(
             implementation=name,
             dtype=dtype,
             seed=seed,
-            verdict=Verdict.MISSING,
+            verdict=records.Verdict.MISSING,
             note=reason,
         )
         for name, reason in missing.items()
@@ -144,10 +140,10 @@ def absent(missing: Mapping[str, str], dtype: str, seed: int) -> list[Untrained]
 class Investigated:
     """Trainings in one dtype, where they part, and those that there are none of."""
 
-    trainings: list[Training] = field(default_factory=list)
-    partings: list[Parting] = field(default_factory=list)
-    together: list[Together] = field(default_factory=list)
-    untrained: list[Untrained] = field(default_factory=list)
+    trainings: list[records.Training] = field(default_factory=list)
+    partings: list[records.Parting] = field(default_factory=list)
+    together: list[records.Together] = field(default_factory=list)
+    untrained: list[records.Untrained] = field(default_factory=list)
 
 
 class Investigations(Trainings):
@@ -159,7 +155,7 @@ class Investigations(Trainings):
 
     def run(self, progress: Callable[[int], object]) -> Investigated:
         trained: Trained = {}
-        plan, untrained = self.plan(), list[Untrained]()
+        plan, untrained = self.plan(), list[records.Untrained]()
         trainings = run_trainings(
             plan,
             [self.dtype],

@@ -12,13 +12,7 @@ from functools import partial
 import numpy as np
 
 from gradparity.parity_tests.implementations.contract import Arrays, Implementation
-from gradparity.parity_tests.measuring.records import (
-    Drift,
-    Epoch,
-    Training,
-    Untrained,
-    Verdict,
-)
+from gradparity.parity_tests.measuring import records
 from gradparity.parity_tests.training import outcome
 from gradparity.parity_tests.training.checkpoints import CheckpointError, Checkpoints
 from gradparity.parity_tests.training.plan import (
@@ -39,7 +33,7 @@ def train(
     baseline: Trajectory | None,
     progress: Callable[[int], object] = lambda steps: None,
     checkpoints: Checkpoints | None = None,
-) -> tuple[Training, Trajectory]:
+) -> tuple[records.Training, Trajectory]:
     """One training, held against `baseline`, the reference's in the same dtype.
 
     Args:
@@ -60,9 +54,9 @@ def train(
     params = {name: value.astype(dtype) for name, value in plan.params.items()}
     for value in params.values():
         value.flags.writeable = False  # who trains these and no copies is found out
-    epochs: list[Epoch] = []
+    epochs: list[records.Epoch] = []
     losses: list[tuple[int, float]] = []
-    drift: list[Drift] = []
+    drift: list[records.Drift] = []
     flips: list[tuple[int, int]] = []
     path: list[Arrays] = []
     done = 0
@@ -89,7 +83,7 @@ def train(
             )
         if accuracies is not None:
             epochs.append(
-                Epoch(
+                records.Epoch(
                     epoch=math.ceil((step - 1) / plan.steps_per_epoch),
                     step=step,
                     loss=float(stretch[-1]),
@@ -112,7 +106,7 @@ def train(
     scores = implementation.predict(path[-1], data.x_test)
     reference = scores if baseline is None else baseline.scores
     differing = outcome.disagreements(scores, reference, data.t_test)
-    training = Training(
+    training = records.Training(
         implementation=implementation.name,
         dtype=dtype,
         steps=plan.steps,
@@ -134,13 +128,15 @@ def train(
     return training, Trajectory(path, scores)
 
 
-def differences(step: int, params: Arrays, reference: Arrays) -> Iterator[Drift]:
+def differences(
+    step: int, params: Arrays, reference: Arrays
+) -> Iterator[records.Drift]:
     """How far each parameter tensor is from the reference's."""
     for name, value in params.items():
         gap = np.abs(value - reference[name])
         size = np.abs(reference[name])
         relative = np.divide(gap, size, out=np.zeros_like(gap), where=size > 0)
-        yield Drift(
+        yield records.Drift(
             step=step,
             quantity=name,
             max_abs=float(gap.max()),
@@ -169,15 +165,15 @@ def run_trainings(
     progress: Callable[[str, str, int], object] = lambda name, dtype, steps: None,
     checkpoints: Checkpoints | None = None,
     inspect: Callable[[str, Trained], object] = lambda dtype, trained: None,
-    failed: Callable[[Untrained], object] | None = None,
-) -> list[Training]:
+    failed: Callable[[records.Untrained], object] | None = None,
+) -> list[records.Training]:
     """Every implementation in every dtype, one after another; the reference, first of
     them, is what the others are held against. `inspect` is called with all of a dtype.
 
     Where `failed` is given, it is called with every training but the reference's that
     raises an error, and the others go on.
     """
-    trainings: list[Training] = []
+    trainings: list[records.Training] = []
     for dtype in dtypes:
         trained: Trained = {}
         baseline: Trajectory | None = None
@@ -193,11 +189,11 @@ def run_trainings(
                 if failed is None or baseline is None:
                     raise
                 failed(
-                    Untrained(
+                    records.Untrained(
                         implementation=each.name,
                         dtype=dtype,
                         seed=plan.seed,
-                        verdict=Verdict.FAIL,
+                        verdict=records.Verdict.FAIL,
                         note=sentence_of(error),
                     )
                 )

@@ -7,12 +7,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from gradparity.parity_tests import DTYPES
-from gradparity.reports.commands.choices import (
-    Unusable,
-    choose,
-    load_dataset,
-    require_report,
-)
+from gradparity.reports.commands import choices
 from gradparity.reports.commands.options import AsJson, DataDir, takes
 
 TOPICS = (
@@ -70,9 +65,9 @@ class Options:
 @takes(Options)
 def explain(options: Options) -> None:
     """Show what NumPy by hand, PyTorch and JAX do under the hood, on the same numbers."""
-    require_report("gradparity explain")
-    choose("language", [options.lang], ("en", "ja"))
-    choose("dtype", [options.dtype], DTYPES)
+    choices.require_report("gradparity explain")
+    choices.choose("language", [options.lang], ("en", "ja"))
+    choices.choose("dtype", [options.dtype], DTYPES)
     if options.every:
         explain_all(options)
         return
@@ -84,7 +79,7 @@ def explain(options: Options) -> None:
     inputs = making.parse_inputs(given, options.dtype)
     data = None
     if topic == "training":
-        data = load_dataset(options.dataset, options.data_dir)
+        data = choices.load_dataset(options.dataset, options.data_dir)
     with working("Running and looking"):
         page = making.run(topic, inputs, options.dtype, data)(options.lang)
     command = " ".join(["gradparity explain", topic, *(f"--input {g}" for g in given)])
@@ -104,15 +99,15 @@ def chosen(options: Options) -> tuple[str, str]:
 
     topic, kind, output = options.topic, options.kind, options.output
     if topic is None:
-        raise Unusable(f"expected a topic, {', '.join(TOPICS)}, or --all")
+        raise choices.Unusable(f"expected a topic, {', '.join(TOPICS)}, or --all")
     if ":" not in topic:
-        choose("topic", [topic], TOPICS)
+        choices.choose("topic", [topic], TOPICS)
     if output is not None and kind is None:
         kind = FORMATS.get(output.suffix)
-    (kind,) = choose("format", [kind or "text"], FORMATS.values())
+    (kind,) = choices.choose("format", [kind or "text"], FORMATS.values())
     if output is not None:
         if not output.parent.is_dir():
-            raise Unusable(f"--output: there is no folder {output.parent}")
+            raise choices.Unusable(f"--output: there is no folder {output.parent}")
         check_writable("--output", output.parent)
     return topic, kind
 
@@ -126,11 +121,11 @@ def explain_all(options: Options) -> None:
     output = options.output
     single = options.topic or options.kind or options.given or options.as_json
     if single or output is None:
-        raise Unusable(
+        raise choices.Unusable(
             "--all needs --output DIR, and goes without a topic, "
             "--format, --input and --json"
         )
-    data = load_dataset(options.dataset, options.data_dir)
+    data = choices.load_dataset(options.dataset, options.data_dir)
     target = check_target(output, publishing.MARK, "site")
     with bar("Making pages", 2 * len(TOPICS)) as advance:
         publishing.write_site(target, data, options.dtype, advance)

@@ -8,14 +8,8 @@ import typer
 from typer import Option
 
 from gradparity.parity_tests import DTYPES
+from gradparity.reports.commands import choices
 from gradparity.reports.commands.bench import PARTS
-from gradparity.reports.commands.choices import (
-    check_rate,
-    choose,
-    choose_implementations,
-    load_dataset,
-    require_report,
-)
 from gradparity.reports.commands.options import (
     BatchSize,
     DataDir,
@@ -68,7 +62,7 @@ class Options:
 @takes(Options)
 def report(options: Options) -> None:
     """All of it, written to a directory: results.json, report.md, report.html, figures."""
-    require_report("gradparity report")
+    choices.require_report("gradparity report")
     from gradparity.parity_tests.processes import parallel
     from gradparity.parity_tests.training.plan import Plan
     from gradparity.reports import runner, writing
@@ -76,11 +70,11 @@ def report(options: Options) -> None:
     from gradparity.reports.results import DatasetInfo
     from gradparity.reports.tables.overview import headline, problems
 
-    dtypes = choose("dtype", options.dtype.split(","), DTYPES)
-    names = choose_implementations(options.implementations, outsiders=True)
-    check_rate(options.learning_rate)
+    dtypes = choices.choose("dtype", options.dtype.split(","), DTYPES)
+    names = choices.choose_implementations(options.implementations, outsiders=True)
+    choices.check_rate(options.learning_rate)
     target = writing.check_target(options.output)
-    loaded = load_dataset(options.dataset, options.data_dir)
+    loaded = choices.load_dataset(options.dataset, options.data_dir)
     with parallel.sharing(loaded) as data:
         plan = Plan.of(
             *(data, options.steps, options.batch_size, options.learning_rate),

@@ -9,13 +9,7 @@ import typer
 from typer import Option
 
 from gradparity.parity_tests import DTYPES
-from gradparity.reports.commands.choices import (
-    Unusable,
-    check_rate,
-    choose,
-    choose_implementations,
-    load_dataset,
-)
+from gradparity.reports.commands import choices
 from gradparity.reports.commands.options import (
     AsJson,
     BatchSize,
@@ -84,7 +78,7 @@ class Options:
 
     @property
     def dtypes(self) -> list[str]:
-        return choose("dtype", self.dtype.split(","), DTYPES)
+        return choices.choose("dtype", self.dtype.split(","), DTYPES)
 
 
 @takes(Options)
@@ -97,9 +91,9 @@ def train(options: Options) -> None:
     from gradparity.reports.tables.accuracy import failures_to_train
 
     dtypes = options.dtypes
-    names = choose_implementations(options.implementations, outsiders=True)
+    names = choices.choose_implementations(options.implementations, outsiders=True)
     check_options(options)
-    data = load_dataset(options.dataset, options.data_dir)
+    data = choices.load_dataset(options.dataset, options.data_dir)
     plan = Plan.of(
         *(data, options.steps, options.batch_size, options.learning_rate),
         *(options.seed, options.checkpoint_every),
@@ -128,16 +122,18 @@ def check_options(options: Options) -> None:
     """Raise, before anything is trained, if the options contradict each other."""
     from gradparity.reports.writing import check_writable
 
-    check_rate(options.learning_rate)
+    choices.check_rate(options.learning_rate)
     kept = options.checkpoint or options.save
     if options.checkpoint is None and (options.resume or options.checkpoint_every):
-        raise Unusable("--resume and --checkpoint-every go with --checkpoint")
+        raise choices.Unusable("--resume and --checkpoint-every go with --checkpoint")
     if options.seeds is not None and (options.forensics or kept):
-        raise Unusable("--seeds goes without --forensics, --checkpoint and --save")
+        raise choices.Unusable(
+            "--seeds goes without --forensics, --checkpoint and --save"
+        )
     if (options.jobs or 1) > 1 and kept:
-        raise Unusable("--jobs goes without --checkpoint and --save")
+        raise choices.Unusable("--jobs goes without --checkpoint and --save")
     if options.resume and options.forensics:
-        raise Unusable("--forensics looks at every step: leave --resume out")
+        raise choices.Unusable("--forensics looks at every step: leave --resume out")
     for option, folder in (
         ("--checkpoint", options.checkpoint),
         ("--save", options.save),

@@ -16,6 +16,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from markupsafe import Markup
 
+from gradparity.reports.explain import walk
 from gradparity.reports.explain.layout import (
     BACK,
     EM,
@@ -44,14 +45,6 @@ from gradparity.reports.explain.layout import (
     spots_and_routes,
     text_width,
     written,
-)
-from gradparity.reports.explain.walk import (
-    Graph,
-    backward_order,
-    contributions,
-    given,
-    sentences,
-    uses,
 )
 
 SVG = "http://www.w3.org/2000/svg"
@@ -83,7 +76,7 @@ WORDS = {
 }
 
 
-def figure(graph: Graph, name: str, title: str, lang: str) -> str:
+def figure(graph: walk.Graph, name: str, title: str, lang: str) -> str:
     """The picture as HTML with all that `walk.js.j2` needs to walk through it.
 
     Without that script the whole picture is there, and the buttons are not.
@@ -93,7 +86,7 @@ def figure(graph: Graph, name: str, title: str, lang: str) -> str:
     ident = _ident(name)
     steps = Markup("").join(
         Markup('<li data-node="{}">{}</li>\n').format(step.node, clean(step.text))
-        for step in sentences(graph, lang)
+        for step in walk.sentences(graph, lang)
     )
     return Markup(
         '<figure class="walk" tabindex="0" aria-labelledby="{ident}-caption" '
@@ -128,19 +121,21 @@ def figure(graph: Graph, name: str, title: str, lang: str) -> str:
         forward=forward,
         last=last,
         words=words["words"],
-        given=clean(given(graph, lang)),
+        given=clean(walk.given(graph, lang)),
         steps=steps,
     )
 
 
-def draw(graph: Graph, name: str, title: str, lang: str) -> str:
+def draw(graph: walk.Graph, name: str, title: str, lang: str) -> str:
     """The graph as SVG; `name` keeps its ids apart from those of others on the page."""
     spots, routes = spots_and_routes(graph)
     columns = columns_of(spots)
     arrange(columns)
     height = set_heights(columns, {node["output"] for node in graph["nodes"]})
     width = set_widths(columns)
-    said = " ".join([given(graph, lang), *(s.text for s in sentences(graph, lang))])
+    said = " ".join(
+        [walk.given(graph, lang), *(s.text for s in walk.sentences(graph, lang))]
+    )
     svg = _root(name, title, said, width, height)
     svg.set("lang", lang)
     _Pen(graph, svg).draw(spots, routes)
@@ -185,12 +180,12 @@ def draw_loop(steps: Sequence[str], name: str, title: str) -> str:
 class _Pen:
     """Draws the parts of a graph into an SVG, each with the step it appears with."""
 
-    def __init__(self, graph: Graph, svg: Element) -> None:
+    def __init__(self, graph: walk.Graph, svg: Element) -> None:
         self.graph, self.svg = graph, svg
         self.makers = {node["output"]: n for n, node in enumerate(graph["nodes"])}
-        self.used = uses(graph)
+        self.used = walk.uses(graph)
         first = len(graph["nodes"]) + 1
-        order: list[int | None] = [*backward_order(graph)]
+        order: list[int | None] = [*walk.backward_order(graph)]
         self.back = {n: first + k for k, n in enumerate(order)}
         self.last = first + len(self.back) - 1
 
@@ -223,7 +218,7 @@ class _Pen:
         if gradient:
             # The first to send forward is the last to send back. What no node sends has
             # come from outside: it is there when the node it arrives at begins.
-            sent = contributions(self.graph, spot.edge)
+            sent = walk.contributions(self.graph, spot.edge)
             self.gradient(spot, gradient, sent[0][0] if sent else maker)
 
     def node(self, spot: Spot, n: int) -> None:

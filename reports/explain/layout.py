@@ -14,13 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from gradparity.reports.explain.walk import (
-    Graph,
-    block,
-    is_matrix,
-    is_small,
-    uses,
-)
+from gradparity.reports.explain import walk
 
 EM = 0.62  # an upper bound of how wide a letter of FONT is
 VALUE, NAME, SIGN = 15, 13, 22  # sizes of text
@@ -81,26 +75,26 @@ class Route:
 
 
 def note_of(value: Any) -> Note | None:
-    return None if value is None else Note(block(value), is_matrix(value))
+    return None if value is None else Note(walk.block(value), walk.is_matrix(value))
 
 
-def written(graph: Graph, edge: int) -> tuple[str, Note, Note | None]:
+def written(graph: walk.Graph, edge: int) -> tuple[str, Note, Note | None]:
     """What is written along an edge: small, its name (that of an input stands before
     it) and the type of a large array; its value; its gradient.
     """
     told = graph["edges"][edge]
     made = any(node["output"] == edge for node in graph["nodes"])
-    large = not is_small(told["value"])
+    large = not walk.is_small(told["value"])
     small = [shortened(told["name"])] * made + [
         str(np.asarray(told["value"]).dtype)
     ] * large
-    value = Note(block(told["value"]), is_matrix(told["value"]))
+    value = Note(walk.block(told["value"]), walk.is_matrix(told["value"]))
     return " ".join(small), value, note_of(told["gradient"])
 
 
-def spots_and_routes(graph: Graph) -> tuple[list[Spot], list[Route]]:
+def spots_and_routes(graph: walk.Graph) -> tuple[list[Spot], list[Route]]:
     """Where each edge begins, and the ways from there."""
-    ranks, used = _ranks(graph), uses(graph)
+    ranks, used = _ranks(graph), walk.uses(graph)
     forks = {ranks[e] for e, ways in enumerate(used) if len(ways) > 1}
     starts = [_start(graph, e, 2 * rank) for e, rank in enumerate(ranks)]
     routes = []
@@ -120,7 +114,7 @@ def spots_and_routes(graph: Graph) -> tuple[list[Spot], list[Route]]:
     return starts, routes
 
 
-def _start(graph: Graph, edge: int, column: int) -> Spot:
+def _start(graph: walk.Graph, edge: int, column: int) -> Spot:
     """Where an edge begins, with room for what is written there."""
     maker = next((n for n in graph["nodes"] if n["output"] == edge), None)
     name = graph["edges"][edge]["name"]
@@ -138,11 +132,11 @@ def _start(graph: Graph, edge: int, column: int) -> Spot:
     return spot
 
 
-def _ranks(graph: Graph) -> list[int]:
+def _ranks(graph: walk.Graph) -> list[int]:
     """In which column each edge begins: after all that its node takes; inputs, and what
     only they lead to, as far to the right as they can.
     """
-    nodes, used = graph["nodes"], uses(graph)
+    nodes, used = graph["nodes"], walk.uses(graph)
     ranks = [0] * len(used)
     for node in nodes:
         ranks[node["output"]] = 1 + max((ranks[e] for e in node["inputs"]), default=0)

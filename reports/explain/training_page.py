@@ -25,19 +25,8 @@ from gradparity.parity_tests.training.run import run_trainings
 from gradparity.reference import hood
 from gradparity.reference.datasets import Dataset
 from gradparity.reference.training import SGD, train
-from gradparity.reports.explain import wording
+from gradparity.reports.explain import blocks, wording
 from gradparity.reports.explain.aligned import values
-from gradparity.reports.explain.blocks import (
-    Block,
-    Code,
-    Grid,
-    Heading,
-    Listing,
-    Loop,
-    Page,
-    Prose,
-    Section,
-)
 from gradparity.reports.explain.layer_page import THREE, Said, steps_grid, written
 from gradparity.reports.explain.observing import ROOMS, torch_function
 from gradparity.reports.explain.walk import tidy
@@ -107,20 +96,22 @@ class TrainingRun:
         }
 
 
-def build(run: TrainingRun, lang: str) -> Page:
+def build(run: TrainingRun, lang: str) -> blocks.Page:
     """The page on training in one language."""
     numbers = run.numbers()
     text = wording.read("training", lang, numbers)
     said = ui(lang)
-    parts: Mapping[str, list[Block]] = {
+    parts: Mapping[str, list[blocks.Block]] = {
         "idea": [
             *text.blocks("idea"),
-            Heading(said["derivation"]),
+            blocks.Heading(said["derivation"]),
             *text.blocks("derivation"),
         ],
         "graph": [
             *text.blocks("graph"),
-            Loop("training", said["training"]["loop"], said["training"]["steps"]),
+            blocks.Loop(
+                "training", said["training"]["loop"], said["training"]["steps"]
+            ),
             *first_steps(run, said),
         ],
         "hand": [*text.blocks("hand"), *by_hand_blocks(run, said["made"])],
@@ -130,11 +121,11 @@ def build(run: TrainingRun, lang: str) -> Page:
         "agree": [*text.blocks("agree"), *agreement(run, said)],
         "try": [wording.exercise(q, numbers, []) for q in text.questions],
     }
-    sections = [Section(k, said["sections"][k], v) for k, v in parts.items()]
-    return Page("training", lang, text.title, text.summary, sections, run.facts)
+    sections = [blocks.Section(k, said["sections"][k], v) for k, v in parts.items()]
+    return blocks.Page("training", lang, text.title, text.summary, sections, run.facts)
 
 
-def first_steps(run: TrainingRun, said: Said) -> Iterator[Grid]:
+def first_steps(run: TrainingRun, said: Said) -> Iterator[blocks.Grid]:
     """For each step: which images, the loss in each implementation; how far it moved."""
     names = list(run.stops)
     losses, moves = [], []
@@ -150,13 +141,15 @@ def first_steps(run: TrainingRun, said: Said) -> Iterator[Grid]:
         before = after
     heads = [said["training"]["loss"].format(said["columns"][name]) for name in names]
     title = said["training"]["first"].format(len(losses))
-    yield Grid(
+    yield blocks.Grid(
         title, [said["training"]["step"], said["training"]["batch"], *heads], losses
     )
-    yield Grid(said["training"]["moved"], [said["training"]["step"], *before], moves)
+    yield blocks.Grid(
+        said["training"]["moved"], [said["training"]["step"], *before], moves
+    )
 
 
-def by_hand_blocks(run: TrainingRun, made_by: str) -> Iterator[Block]:
+def by_hand_blocks(run: TrainingRun, made_by: str) -> Iterator[blocks.Block]:
     """The reference's loop and optimizer, and what their lines made in the first steps."""
     made: dict[str, list[str]] = {}
 
@@ -180,7 +173,7 @@ def by_hand_blocks(run: TrainingRun, made_by: str) -> Iterator[Block]:
             (number, line.rstrip("\n"), made.get(f"{place}:{number}", []))
             for number, line in enumerate(source, start)
         ]
-        yield Listing(f"{name} ({place})", lines)
+        yield blocks.Listing(f"{name} ({place})", lines)
 
 
 def source_of(name: str) -> tuple[list[str], int]:
@@ -190,13 +183,13 @@ def source_of(name: str) -> tuple[list[str], int]:
     return inspect.getsourcelines(inspect.unwrap(function))
 
 
-def torch_blocks(run: TrainingRun, said: Said) -> Iterator[Block]:
+def torch_blocks(run: TrainingRun, said: Said) -> Iterator[blocks.Block]:
     """PyTorch's loop, and every operator of its first step."""
     missing = run.found["torch"]
     if isinstance(missing, NotInstalled):
-        yield Prose(said["missing"].format(missing))
+        yield blocks.Prose(said["missing"].format(missing))
         return
-    yield Code("".join(source_of("torch")[0]).rstrip(), "python")
+    yield blocks.Code("".join(source_of("torch")[0]).rstrip(), "python")
     found = mini_batch_steps(run)
     for phase, steps in found.items():
         steps = [step for step in steps if step["owner"] != "bookkeeping"]
@@ -215,13 +208,13 @@ def mini_batch_steps(run: TrainingRun) -> dict[str, list[dict[str, Any]]]:
     return looks.steps(loss, inputs, np.array(1, DTYPE))
 
 
-def jax_blocks(run: TrainingRun, said: Said) -> Iterator[Block]:
+def jax_blocks(run: TrainingRun, said: Said) -> Iterator[blocks.Block]:
     """JAX's loop, and the one program that it becomes."""
     missing = run.found["jax"]
     if isinstance(missing, NotInstalled):
-        yield Prose(said["missing"].format(missing))
+        yield blocks.Prose(said["missing"].format(missing))
         return
-    yield Code("".join(source_of("jax")[0]).rstrip(), "python")
+    yield blocks.Code("".join(source_of("jax")[0]).rstrip(), "python")
     jax = import_module("jax")
     training = import_module("gradparity.jax_impl.training")
     run_steps = partial(training.run_steps.__wrapped__)
@@ -229,11 +222,11 @@ def jax_blocks(run: TrainingRun, said: Said) -> Iterator[Block]:
     program = jax.make_jaxpr(run_steps)(
         run.params, {}, data.x_train, data.t_train, run.plan.batches, optimizer
     )
-    yield Heading(said["training"]["program"])
-    yield Code(str(program), "text")
+    yield blocks.Heading(said["training"]["program"])
+    yield blocks.Code(str(program), "text")
 
 
-def lines_of_steps(run: TrainingRun, said: Said) -> Grid:
+def lines_of_steps(run: TrainingRun, said: Said) -> blocks.Grid:
     """The four steps: the lines that are numbered so in the three sources."""
     names = list(run.stops)
     found = {name: numbered_lines(name) for name in names}
@@ -246,7 +239,7 @@ def lines_of_steps(run: TrainingRun, said: Said) -> Grid:
     ]
     heads = [said["training"]["step"], *(said["columns"][name] for name in names)]
     columns = range(1, len(heads))
-    return Grid(said["training"]["lines"], heads, rows, code=tuple(columns))
+    return blocks.Grid(said["training"]["lines"], heads, rows, code=tuple(columns))
 
 
 def numbered_lines(name: str) -> dict[int, list[str]]:
@@ -266,7 +259,7 @@ def numbered_lines(name: str) -> dict[int, list[str]]:
     return found
 
 
-def agreement(run: TrainingRun, said: Said) -> Iterator[Block]:
+def agreement(run: TrainingRun, said: Said) -> Iterator[blocks.Block]:
     """How far the parameters are apart after a few steps and after more, in two dtypes."""
     found = run.longer
     rows = []
@@ -287,8 +280,8 @@ def agreement(run: TrainingRun, said: Said) -> Iterator[Block]:
             ]
         )
     heads = [text.format(LONGER) for text in said["training"]["apart_heads"]]
-    yield Grid(said["training"]["apart"], heads, rows)
+    yield blocks.Grid(said["training"]["apart"], heads, rows)
     wrong = disagreements(found, len(run.data.t_test))
-    yield Prose(
+    yield blocks.Prose(
         "\n".join(f"- {sentence}." for sentence in wrong) or said["training"]["agreed"]
     )

@@ -7,14 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from gradparity.parity_tests.measuring.records import Parting, Training
-from gradparity.reports.figures.styles import (
-    PURPLE,
-    handle,
-    listed,
-    look,
-    power,
-    unique,
-)
+from gradparity.reports.figures import styles
 from gradparity.reports.pages.svg import INK, Figure, blank, figure
 from gradparity.reports.tables.drift import by_tensor, same_run
 from gradparity.reports.tables.partings import which
@@ -29,7 +22,7 @@ def growth(trainings: Sequence[Training], partings: Sequence[Parting]) -> Figure
     runs = [t for t in trainings if any(d.max_abs > 0 for d in t.drift)]
     if not runs:
         return None
-    tensors = unique(d.quantity for t in runs for d in t.drift)
+    tensors = styles.unique(d.quantity for t in runs for d in t.drift)
     last = max(t.steps for t in runs)
     canvas = blank(560)
     grid = canvas.add_gridspec(3, 2, height_ratios=[5, 5, 3])
@@ -44,7 +37,7 @@ def growth(trainings: Sequence[Training], partings: Sequence[Parting]) -> Figure
             axes.tick_params(labelleft=False)
     low, high = (np.log10(y) for y in panels[0].get_ylim())
     decades = [10.0**k for k in range(int(np.ceil(low)), int(high) + 1)]
-    panels[0].set_yticks(decades[::3], [power(d) for d in decades[::3]])
+    panels[0].set_yticks(decades[::3], [styles.power(d) for d in decades[::3]])
     for axes in panels[::2]:
         axes.set_ylabel("largest difference")
     counts = canvas.add_subplot(grid[2, :])
@@ -52,7 +45,7 @@ def growth(trainings: Sequence[Training], partings: Sequence[Parting]) -> Figure
         colour, fill = _ink(t)
         at = [(s, n) for s, n in t.flips if n]
         if at:
-            marker = look(t.implementation)[0]
+            marker = styles.look(t.implementation)[0]
             counts.plot(*zip(*at, strict=True), marker, mec=colour, mfc=fill, ms=4)
     counts.set_title("ReLUs that differ on a mini-batch")
     counts.set_ylim(bottom=0)
@@ -63,16 +56,16 @@ def growth(trainings: Sequence[Training], partings: Sequence[Parting]) -> Figure
         axes.set_xticks(steps, [f"{s:,}" for s in steps])
         axes.minorticks_off()
         axes.grid(axis="y", color=INK, alpha=0.12)
-    names = unique(t.implementation for t in runs)
-    handles = [handle(name, *look(name)) for name in names]
+    names = styles.unique(t.implementation for t in runs)
+    handles = [styles.handle(name, *styles.look(name)) for name in names]
     handles += [
         Line2D([], [], color=INK, label="float64"),
         Line2D([], [], color=INK, label="float32", dashes=(4, 2)),
         Line2D([], [], color=INK, label="√step", alpha=0.6, dashes=(1, 2)),
     ]
     if partings:
-        handles.append(handle("first parting", FIRST, PURPLE, ms=8))
-        handles.append(handle("leap", LEAP, PURPLE, ms=10))
+        handles.append(styles.handle("first parting", FIRST, styles.PURPLE, ms=8))
+        handles.append(styles.handle("leap", LEAP, styles.PURPLE, ms=10))
     canvas.legend(handles=handles, loc="outside lower center", ncols=3)
     ends = "; ".join(
         f"{t.implementation} {t.dtype} ends {_end(t):.1e} apart" for t in runs
@@ -86,7 +79,7 @@ def growth(trainings: Sequence[Training], partings: Sequence[Parting]) -> Figure
         "growth",
         "How the differences grow",
         f"Line charts on logarithmic axes of the largest difference from the reference's, "
-        f"one for each of {listed(tensors)}: {ends}. Marked where they part: "
+        f"one for each of {styles.listed(tensors)}: {ends}. Marked where they part: "
         f"{parted or 'nowhere'}. Below, the number of ReLUs that differ on a mini-batch, "
         f"at most {max((n for t in runs for _, n in t.flips), default=0)}.",
         "Both axes logarithmic. Rounding alone makes a difference grow slowly; the dotted "
@@ -103,7 +96,7 @@ def _end(training: Training) -> float:
 
 def _ink(training: Training) -> tuple[str, str]:
     """Colour and filling of a training's marks."""
-    colour = look(training.implementation)[1]
+    colour = styles.look(training.implementation)[1]
     return colour, colour if training.dtype == "float64" else "none"
 
 
@@ -117,7 +110,7 @@ def _curve(
     axes.set_yscale("log")
     colour, fill = _ink(training)
     (line,) = axes.plot(list(at), list(at.values()), color=colour, lw=1.4)
-    line.set(marker=look(training.implementation)[0], markersize=4, mfc=fill)
+    line.set(marker=styles.look(training.implementation)[0], markersize=4, mfc=fill)
     line.set_markevery((0.0, 0.2))
     if training.dtype != "float64":
         line.set_dashes((4, 2))
@@ -132,4 +125,6 @@ def _curve(
             near = min(at, key=lambda step: abs(step - p.step))
             mark = FIRST if p.first else LEAP
             size = 7 if p.first else 9
-            axes.plot([p.step], [at[near]], mark, color=PURPLE, ms=size, zorder=5)
+            axes.plot(
+                [p.step], [at[near]], mark, color=styles.PURPLE, ms=size, zorder=5
+            )

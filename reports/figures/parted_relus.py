@@ -9,21 +9,14 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
 from gradparity.parity_tests.measuring.records import Parting
-from gradparity.reports.figures.styles import (
-    PURPLE,
-    Pixels,
-    handle,
-    listed,
-    look,
-    unique,
-)
+from gradparity.reports.figures import styles
 from gradparity.reports.pages.svg import INK, Figure, blank, figure
 from gradparity.reports.tables.partings import which
 
 MOST_PARTINGS = 4
 
 
-def parted(partings: Sequence[Parting], images: Pixels | None) -> Figure | None:
+def parted(partings: Sequence[Parting], images: styles.Pixels | None) -> Figure | None:
     """For each ReLU that parted any: the image, the pre-activations and the masks."""
     same: dict[Any, list[Parting]] = {}
     for p in partings:
@@ -46,9 +39,9 @@ def parted(partings: Sequence[Parting], images: Pixels | None) -> Figure | None:
         names = ["reference", *(p.implementation for p in group)]
         _number_line(row.add_subplot(grid[0, 1]), p, names)
         _masks(row.add_subplot(grid[1, 1]), p, names)
-    names = unique(name for group in shown for p in group for name in p.masks)
-    handles = [handle(name, *look(name)) for name in names]
-    handles.append(handle("exact", "|", INK, ms=12, mew=1.5))
+    names = styles.unique(name for group in shown for p in group for name in p.masks)
+    handles = [styles.handle(name, *styles.look(name)) for name in names]
+    handles.append(styles.handle("exact", "|", INK, ms=12, mew=1.5))
     canvas.legend(handles=handles, loc="outside lower center", ncols=4)
     said = " ".join(
         f"{_heading(group)}: image {p.sample:,}, a {p.label}: "
@@ -71,7 +64,7 @@ def parted(partings: Sequence[Parting], images: Pixels | None) -> Figure | None:
 
 
 def _heading(group: Sequence[Parting]) -> str:
-    p, who = group[0], listed(p.implementation for p in group)
+    p, who = group[0], styles.listed(p.implementation for p in group)
     return f"{who} in {p.dtype}, step {p.step:,} ({which(p)}): unit {p.unit}"
 
 
@@ -87,7 +80,7 @@ def _number_line(axes: Axes, p: Parting, names: Sequence[str]) -> None:
     axes.axvline(0, color=INK, lw=1)
     axes.plot([truth, truth], [-0.5, top], color=INK, lw=1, dashes=(2, 2))
     for y, (name, value) in enumerate(reversed(values.items())):
-        marker, colour = look(name)
+        marker, colour = styles.look(name)
         x = float(np.clip(value, -1.25 * most, 1.25 * most))
         axes.plot([x], [y], marker, color=colour, ms=8)
         if x != value:
@@ -108,14 +101,16 @@ def _number_line(axes: Axes, p: Parting, names: Sequence[str]) -> None:
 def _masks(axes: Axes, p: Parting, names: Sequence[str]) -> None:
     masks = np.array([p.masks[name] for name in names])
     for y, (name, mask) in enumerate(zip(names, masks, strict=True)):
-        colour = look(name)[1]
+        colour = styles.look(name)[1]
         for place, opened in enumerate(mask):
             fill = colour if opened else "none"
             axes.plot([place], [-y], "s", ms=3.6, mec=colour, mfc=fill, mew=0.6)
     differing = np.flatnonzero((masks != masks[0]).any(axis=0))
     for unit in differing:
         corner, height = (unit - 0.7, 0.4 - len(names)), len(names) + 0.2
-        axes.add_patch(Rectangle(corner, 1.4, height, fill=False, ec=PURPLE, lw=1.6))
+        axes.add_patch(
+            Rectangle(corner, 1.4, height, fill=False, ec=styles.PURPLE, lw=1.6)
+        )
     axes.set(xlim=(-1, masks.shape[1]), ylim=(-len(names) + 0.2, 0.8))
     axes.set_yticks(-np.arange(len(names)), names)
     axes.tick_params(axis="both", length=0)

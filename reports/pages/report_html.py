@@ -17,20 +17,11 @@ from gradparity.reports.figures.styles import unique
 from gradparity.reports.pages.svg import Figure
 from gradparity.reports.pages.templating import environment
 from gradparity.reports.results import Results
-from gradparity.reports.tables import timings
+from gradparity.reports.tables import gradients, timings
 from gradparity.reports.tables.accuracy import lecture_accuracy
 from gradparity.reports.tables.documented import joined, returning
 from gradparity.reports.tables.elementary_errors import ELEMENTARY, elementary_table
 from gradparity.reports.tables.every_float32 import exhaustive_sentences
-from gradparity.reports.tables.gradients import (
-    KINDS,
-    LEGEND,
-    R_LEGEND,
-    SPECIAL,
-    gradient_rows,
-    gradient_tables,
-    warnings,
-)
 from gradparity.reports.tables.overview import environment_table, headline, problems
 from gradparity.reports.tables.reference_checks import truth_tables
 from gradparity.reports.tables.table import Table
@@ -55,7 +46,8 @@ def render(results: Results, figures: Sequence[Figure], pages: str = "") -> str:
     dataset = results.environment.dataset
     said = headline(results)
     rows = [
-        row | {"inputs": INPUTS[row["kind"]]} for row in gradient_rows(results.checks)
+        row | {"inputs": INPUTS[row["kind"]]}
+        for row in gradients.gradient_rows(results.checks)
     ]
     failed = [check for check in results.checks if check.verdict == Verdict.FAIL]
     return (
@@ -71,7 +63,7 @@ def render(results: Results, figures: Sequence[Figure], pages: str = "") -> str:
             counts=_counts(results),
             failed=failed,
             parted=problems(results)[len(failed) :],
-            warnings=warnings(results.checks),
+            warnings=gradients.warnings(results.checks),
             rows=rows,
             differences=list(_differences(results)),
             choices={name: _choices(rows, name) for name in FILTERS},
@@ -94,7 +86,7 @@ def render(results: Results, figures: Sequence[Figure], pages: str = "") -> str:
             SPEED_LEGEND=timings.LEGEND,
             pages=pages,
             SYMBOLS=SYMBOLS,
-            R_LEGEND=R_LEGEND,
+            R_LEGEND=gradients.R_LEGEND,
         )
     )
 
@@ -185,9 +177,12 @@ def _versions(results: Results) -> list[str]:
 
 def _differences(results: Results) -> Iterator[ReportSection]:
     """Typical inputs, and special ones: a table for each dtype."""
-    texts = {"typical": ("gradients", LEGEND), "edge": ("special", SPECIAL)}
-    for kind, title in KINDS.items():
-        tables = list(gradient_tables(results.checks, kind))
+    texts = {
+        "typical": ("gradients", gradients.LEGEND),
+        "edge": ("special", gradients.SPECIAL),
+    }
+    for kind, title in gradients.KINDS.items():
+        tables = list(gradients.gradient_tables(results.checks, kind))
         if tables:
             anchor, text = texts[kind]
             yield ReportSection(anchor, title, text, [], tables)

@@ -4,32 +4,13 @@ from collections.abc import Sequence
 
 from gradparity.reports.pages.svg import Figure
 from gradparity.reports.results import Results
-from gradparity.reports.tables import timings
+from gradparity.reports.tables import every_float32, gradients, timings, verdicts
 from gradparity.reports.tables.accuracy import accuracy_table, training_table
 from gradparity.reports.tables.documented import divergence_table, reasons
 from gradparity.reports.tables.elementary_errors import ELEMENTARY, elementary_table
-from gradparity.reports.tables.every_float32 import (
-    EXHAUSTIVE_LEGEND,
-    exhaustive_sentences,
-    exhaustive_table,
-    kind_tables,
-)
-from gradparity.reports.tables.gradients import (
-    KINDS,
-    LEGEND,
-    R_LEGEND,
-    SPECIAL,
-    gradient_tables,
-    warnings,
-)
 from gradparity.reports.tables.overview import environment_table, headline
 from gradparity.reports.tables.reference_checks import truth_tables
 from gradparity.reports.tables.training_sections import sections
-from gradparity.reports.tables.verdicts import (
-    failure_table,
-    missing_reasons,
-    refusal_table,
-)
 
 
 def render(results: Results, figures: Sequence[Figure]) -> str:
@@ -65,7 +46,7 @@ def dataset(results: Results) -> str:
 
 
 def failures(results: Results) -> list[str]:
-    table = failure_table(results.checks)
+    table = verdicts.failure_table(results.checks)
     return [f"## {table.title}", table.markdown()] if table.rows else []
 
 
@@ -75,15 +56,21 @@ def checks(results: Results) -> list[str]:
     """
     about = {
         "typical": [
-            *(LEGEND, R_LEGEND),
-            *(f"Missing: {reason}." for reason in missing_reasons(results.checks)),
-            *(f"Warning: {sentence}." for sentence in warnings(results.checks)),
+            *(gradients.LEGEND, gradients.R_LEGEND),
+            *(
+                f"Missing: {reason}."
+                for reason in verdicts.missing_reasons(results.checks)
+            ),
+            *(
+                f"Warning: {sentence}."
+                for sentence in gradients.warnings(results.checks)
+            ),
         ],
-        "edge": [SPECIAL],
+        "edge": [gradients.SPECIAL],
     }
     parts = []
-    for kind, heading in KINDS.items():
-        tables = list(gradient_tables(results.checks, kind))
+    for kind, heading in gradients.KINDS.items():
+        tables = list(gradients.gradient_tables(results.checks, kind))
         if tables:
             parts += [f"## {heading}", *about[kind]]
         for table in tables:
@@ -148,15 +135,18 @@ def exhaustive(results: Results) -> list[str]:
     rows = results.exhaustive
     if not rows:
         return []
-    table = exhaustive_table(rows)
-    parts = [f"## {table.title}", EXHAUSTIVE_LEGEND, table.markdown()]
-    for table in kind_tables(rows):
+    table = every_float32.exhaustive_table(rows)
+    parts = [f"## {table.title}", every_float32.EXHAUSTIVE_LEGEND, table.markdown()]
+    for table in every_float32.kind_tables(rows):
         parts += [f"### {table.title}", table.markdown()]
-    return [*parts, "\n".join(f"- {s}" for s in exhaustive_sentences(rows))]
+    return [
+        *parts,
+        "\n".join(f"- {s}" for s in every_float32.exhaustive_sentences(rows)),
+    ]
 
 
 def refusals(results: Results) -> list[str]:
-    table = refusal_table(results.checks)
+    table = verdicts.refusal_table(results.checks)
     return [f"## {table.title}", table.markdown()] if table.rows else []
 
 

@@ -3,21 +3,12 @@
 from dataclasses import dataclass
 
 from gradparity.reports.results import Results
-from gradparity.reports.tables.accuracy import (
-    training_sentences,
-    training_table,
-    untrained_table,
-)
+from gradparity.reports.tables import accuracy, predictions
 from gradparity.reports.tables.drift import GROWTH, growth_table
 from gradparity.reports.tables.partings import (
     PARTINGS,
     parting_sentences,
     parting_tables,
-)
-from gradparity.reports.tables.predictions import (
-    OUTCOME,
-    outcome_sentences,
-    outcome_tables,
 )
 from gradparity.reports.tables.several_seeds import PAIRED_LEGEND, seed_tables
 from gradparity.reports.tables.table import Table
@@ -67,23 +58,23 @@ def sections(results: Results) -> list[ReportSection]:
         ReportSection(
             "outcome",
             "Do they know the same?",
-            OUTCOME,
-            outcome_sentences(trainings),
-            list(outcome_tables(trainings)),
+            predictions.OUTCOME,
+            predictions.outcome_sentences(trainings),
+            list(predictions.outcome_tables(trainings)),
         ),
         ReportSection(
             "outsiders",
             "Against outsiders",
             OUTSIDERS,
             outsider_sentences(results),
-            [training_table(results.outsiders)],
+            [accuracy.training_table(results.outsiders)],
         ),
         ReportSection(
             "untrained",
             "Not trained",
             UNTRAINED,
             [],
-            [untrained_table(results.untrained)],
+            [accuracy.untrained_table(results.untrained)],
         ),
         ReportSection(
             "seeds", "From several seeds", PAIRED_LEGEND, [], seed_tables(results)
@@ -93,5 +84,5 @@ def sections(results: Results) -> list[ReportSection]:
 
 
 def outsider_sentences(results: Results) -> list[str]:
-    said = "; ".join(training_sentences(results.outsiders, results.tests))
+    said = "; ".join(accuracy.training_sentences(results.outsiders, results.tests))
     return [f"{said[:1].upper()}{said[1:]}."] if said else []

@@ -198,7 +198,7 @@ def answer(name: str, arguments: Sequence[str], **given: Any) -> Ended:
 def test_costs_come_with_units_and_what_fails_with_a_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(costs, "run", answer)
+    monkeypatch.setattr(commands, "run", answer)
     calls: list[int] = []
     found = costs.measure(3, calls.append)
     assert sum(calls) == costs.count(3)
@@ -305,7 +305,7 @@ def measure_report(
 
     folders: list[Path] = []
     calls: list[int] = []
-    monkeypatch.setattr(whole, "run", answer)
+    monkeypatch.setattr(commands, "run", answer)
     monkeypatch.setattr(whole, "why_not", lambda data_dir: None)
     found = whole.measure("folder", calls.append)
     assert sum(calls) == whole.COUNT
