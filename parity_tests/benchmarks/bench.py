@@ -26,12 +26,12 @@ class Part:
     measure: Callable[[int, Folder | None, Progress], Found]
 
 
-def steps(rounds: int, data_dir: Folder | None, progress: Progress) -> Found:
-    return timing.measure_steps(rounds, progress)
-
-
-def sweep(rounds: int, data_dir: Folder | None, progress: Progress) -> Found:
-    return timing.measure_sweep(rounds, progress)
+def of_steps(plan: Callable[[], timing.Plan]) -> Part:
+    """A part that times training steps."""
+    return Part(
+        lambda rounds: plan().count(rounds),
+        lambda rounds, data_dir, progress: timing.measure(plan(), rounds, progress),
+    )
 
 
 def suite(rounds: int, data_dir: Folder | None, progress: Progress) -> Found:
@@ -48,8 +48,8 @@ def unpacked(measured: Measured) -> Found:
 
 
 PLAN = {
-    "step": Part(timing.count_steps, steps),
-    "sweep": Part(timing.count_sweep, sweep),
+    "step": of_steps(timing.step_plan),
+    "sweep": of_steps(timing.sweep_plan),
     "suite": Part(costs.count, suite),
     "report": Part(lambda rounds: whole.COUNT, report),
 }

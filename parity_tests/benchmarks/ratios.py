@@ -39,19 +39,15 @@ def step(name: str, dtype: str = "float32") -> Named:
 
 
 LIMITS = (
-    Limit(
-        "reference_over_floor_float32",
-        "a training step of the reference ÷ its floor in NumPy, float32",
-        1.6,
-        step("reference"),
-        (step("numpy floor"),),
-    ),
-    Limit(
-        "reference_over_floor_float64",
-        "a training step of the reference ÷ its floor in NumPy, float64",
-        1.4,
-        step("reference", "float64"),
-        (step("numpy floor", "float64"),),
+    *(
+        Limit(
+            f"reference_over_floor_{dtype}",
+            f"a training step of the reference ÷ its floor in NumPy, {dtype}",
+            at_most,
+            step("reference", dtype),
+            (step("numpy floor", dtype),),
+        )
+        for dtype, at_most in (("float32", 1.6), ("float64", 1.4))
     ),
     Limit(
         "reference_over_lecture",

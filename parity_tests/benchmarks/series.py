@@ -24,18 +24,18 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     return median, low, high
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Series:
     """The repeats of one thing, in the order in which they were taken."""
 
     part: str
     name: str
     kind: str
-    framework: str | None
-    dtype: str | None
-    threads: int | None
-    batch_size: int | None
-    hidden: int | None
+    framework: str | None = None
+    dtype: str | None = None
+    threads: int | None = None
+    batch_size: int | None = None
+    hidden: int | None = None
     unit: str
     values: tuple[float, ...]
     note: str | None = None

@@ -27,7 +27,6 @@ from gradparity.parity_tests.processes.settings import WAITING, threads
 from gradparity.reference.data.cleanup import at_end
 
 MICROSECONDS = 1e6
-FEWEST_ROUNDS = 3  # of the sweep, which makes a third of the rounds
 EVERY = tuple(contender.name for contender in CONTENDERS)
 
 Missing = dict[str, str]  # why a loop cannot be started, by its name
@@ -48,7 +47,8 @@ class Plan:
     """What is measured: every contender in every setting with every number of threads.
 
     `steps` are those of the stretches that are not timed and that are; with None they
-    are chosen by each process so that a timed one takes a tenth of a second.
+    are chosen by each process so that a timed one takes a tenth of a second. Of the
+    rounds, `one_in` so many is made, and the `fewest` at least.
     """
 
     part: str
@@ -56,11 +56,16 @@ class Plan:
     settings: tuple[Setting, ...]
     threads: tuple[int, ...]
     steps: tuple[int, int] | None = None
+    one_in: int = 1
+    fewest: int = 1
+
+    def rounds(self, of: int) -> int:
+        return max(self.fewest, of // self.one_in)
 
     def count(self, rounds: int) -> int:
         """How often `measure` calls `progress`: once to prepare, and once a round."""
         loops = len(self.contenders) * len(self.settings) * len(self.threads)
-        return loops * (1 + rounds)
+        return loops * (1 + self.rounds(rounds))
 
 
 def step_plan() -> Plan:
@@ -83,48 +88,21 @@ def sweep_plan() -> Plan:
         contenders=EVERY,
         settings=tuple(Setting("float32", *size) for size in sizes),
         threads=(joblib.cpu_count(),),
+        one_in=3,
+        fewest=3,
     )
-
-
-def measure_steps(
-    rounds: int, progress: Callable[[int], object]
-) -> tuple[list[Series], Missing]:
-    """Every loop on the lecture's network: µs per step, so many repeats of each; and why
-    any cannot be measured.
-
-    `progress` is called with 1, `count_steps(rounds)` times. Raises ChildProcessError if a
-    process is ended that measures.
-    """
-    return measure(step_plan(), rounds, progress)
-
-
-def measure_sweep(
-    rounds: int, progress: Callable[[int], object]
-) -> tuple[list[Series], Missing]:
-    """The loops over batch sizes and hidden sizes, with a third of the rounds; else as
-    `measure_steps`.
-    """
-    return measure(sweep_plan(), _fewer(rounds), progress)
-
-
-def count_steps(rounds: int) -> int:
-    """How often `measure_steps` calls `progress`."""
-    return step_plan().count(rounds)
-
-
-def count_sweep(rounds: int) -> int:
-    """How often `measure_sweep` calls `progress`."""
-    return sweep_plan().count(_fewer(rounds))
-
-
-def _fewer(rounds: int) -> int:
-    return max(FEWEST_ROUNDS, rounds // 3)
 
 
 def measure(
     plan: Plan, rounds: int, progress: Callable[[int], object] = lambda done: None
 ) -> tuple[list[Series], Missing]:
-    """As `measure_steps`, of any plan."""
+    """Every loop of a plan: µs per step, a repeat for each round; and why any cannot be
+    measured.
+
+    `progress` is called with 1, `plan.count(rounds)` times. Raises ChildProcessError if a
+    process is ended that measures.
+    """
+    rounds = plan.rounds(rounds)
     order = random.Random(0)
     found: list[Series] = []
     missing: Missing = {}

@@ -127,14 +127,7 @@ def report(data_dir: str | os.PathLike[str] | None) -> Found:
         given = [f"--data-dir={each}" for each in folder(data_dir)]
         ended = commands.run(
             REPORT,
-            (
-                "-m",
-                "gradparity",
-                "report",
-                "--dataset=mnist",
-                f"--output={output}",
-                *given,
-            ),
+            ("-m", *REPORT.split(), "--dataset=mnist", f"--output={output}", *given),
             statuses=(0, 1),
             memory=True,
         )
@@ -151,7 +144,6 @@ def report(data_dir: str | os.PathLike[str] | None) -> Found:
 
 def row(name: str, kind: str, value: float, unit: str = "s", **more: Any) -> Series:
     """One value of a row of this part."""
-    known: dict[str, Any] = {"framework": None, "dtype": None}
     return Series(
         part="report",
         name=name,
@@ -161,7 +153,7 @@ def row(name: str, kind: str, value: float, unit: str = "s", **more: Any) -> Ser
         hidden=HIDDEN,
         unit=unit,
         values=(value,),
-        **(known | more),
+        **more,
     )
 
 

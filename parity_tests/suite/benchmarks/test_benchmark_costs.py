@@ -377,9 +377,14 @@ def test_the_lectures_script_learns_and_tells_once_an_epoch(
 
 
 def series_of(named: Named, *values: float, threads: int = 2) -> Series:
-    part, name, dtype = named
-    shape = threads, 100, 50
-    return Series(part, name, "ours", "numpy", dtype, *shape, "µs", values)
+    return Series(
+        **named._asdict(),
+        kind="ours",
+        framework="numpy",
+        threads=threads,
+        unit="µs",
+        values=values,
+    )
 
 
 def test_every_ratio_that_is_promised_is_there() -> None:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -258,18 +258,16 @@ def test_progress_comes_to_what_was_counted(
 ) -> None:
     monkeypatch.setattr(timing, "started", Recorder(missing).started)
     told: list[int] = []
-    calls: list[tuple[Callable[..., Any], Callable[[int], int]]] = [
-        (timing.measure_steps, timing.count_steps),
-        (timing.measure_sweep, timing.count_sweep),
-    ]
-    for measure, count in calls:
+    step, sweep = timing.step_plan(), timing.sweep_plan()
+    for plan in (step, sweep):
         told.clear()
-        found, why = measure(12, told.append)
+        found, why = timing.measure(plan, 12, told.append)
         names = {series.name for series in found}
         assert why == ({missing: "gone"} if missing else {})
-        assert sum(told) == len(told) == count(12)
+        assert sum(told) == len(told) == plan.count(12)
         assert ("reference" in names) == (not missing)
-    assert timing.count_sweep(1) == timing.count_sweep(9) < timing.count_sweep(12)
+    assert sweep.count(1) == sweep.count(9) < sweep.count(12)
+    assert step.count(1) < step.count(2)
 
 
 def test_what_is_measured() -> None:
