@@ -3,21 +3,16 @@
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
 
 from gradparity.parity_tests.audit import truth
 from gradparity.parity_tests.benchmarks import ROUNDS
 from gradparity.parity_tests.checking import exhaustive
 from gradparity.parity_tests.checking.products import EveryProduct
-from gradparity.parity_tests.checking.values import EveryCase, Run, try_load
+from gradparity.parity_tests.checking.values import EveryCase, Run, load_all
 from gradparity.parity_tests.implementations.built_in import OUTSIDERS
-from gradparity.parity_tests.implementations.contract import (
-    Implementation,
-    NotInstalled,
-)
 from gradparity.parity_tests.implementations.user_supplied import is_own
 from gradparity.parity_tests.measuring import records
 from gradparity.parity_tests.measuring.elementary import measured
@@ -63,30 +58,6 @@ def sensitivity(
     return found
 
 
-@dataclass
-class TrainingResults:
-    """All trainings, the reference always first; what forensics found of them, if that was
-    asked for; those that there are none of; and the networks, by dtype and name, of those
-    that were trained in this process.
-    """
-
-    trainings: list[records.Training]
-    partings: list[records.Parting] = field(default_factory=list)
-    together: list[records.Together] = field(default_factory=list)
-    untrained: list[records.Untrained] = field(default_factory=list)
-    networks: dict[str, Trained] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, groups: Sequence[parallel.Investigated]) -> Self:
-        """Those of all dtypes."""
-        return cls(
-            [training for group in groups for training in group.trainings],
-            [parting for group in groups for parting in group.partings],
-            [stayed for group in groups for stayed in group.together],
-            [none for group in groups for none in group.untrained],
-        )
-
-
 def train(
     plan: Plan,
     dtypes: Sequence[str],
@@ -94,25 +65,18 @@ def train(
     find_partings: bool = False,
     checkpoints: Checkpoints | None = None,
     jobs: int | None = None,
-) -> TrainingResults:
+) -> parallel.TrainingResults:
     """Train them one after another; and find out where and why they part, if wanted.
 
     In more than one of `jobs`, each dtype has a process of its own, and nothing is known
     of the networks but what the trainings tell.
     """
-    present, missing = parallel.load_trained(trainable(implementations))
-    untrained = [
-        none for dtype in dtypes for none in parallel.absent(missing, dtype, plan.seed)
-    ]
+    present, missing = load_all(trainable(implementations), to_train=True)
+    untrained = parallel.absent(missing, dtypes, plan.seed)
     if jobs is not None and jobs > 1:
         names = [each.name for each in present]
-        kind = parallel.Investigations if find_partings else parallel.Trainings
-        tasks = seeds.tasks(plan, 1, dtypes, names, kind)
-        with (
-            bar("Training", sum(task.total for task in tasks)) as advance,
-            parallel.started(tasks, jobs) as running,
-        ):
-            trained = TrainingResults.of(running.wait(advance))
+        tasks = seeds.tasks(plan, 1, dtypes, names, find_partings)
+        trained = side_by_side("Training", tasks, jobs)
         return replace(trained, untrained=untrained + trained.untrained)
     if find_partings:
         present[0] = forensics.Watch()
@@ -127,7 +91,7 @@ def train(
             inspect=networks.__setitem__,
             failed=untrained.append,
         )
-    trained = TrainingResults(found, untrained=untrained, networks=networks)
+    trained = parallel.TrainingResults(found, untrained=untrained, networks=networks)
     if find_partings:
         total = len(dtypes) * (len(present) - 1)
         with bar("Looking for where they part", total) as advance:
@@ -148,18 +112,22 @@ def train_seeds(
     """The same from so many seeds, side by side in `jobs` processes; and those that there
     are none of. What is missing is missing from the first seed.
     """
-    present, missing = parallel.load_trained(trainable(implementations))
+    present, missing = load_all(trainable(implementations), to_train=True)
     tasks = seeds.tasks(plan, count, dtypes, [each.name for each in present])
-    total = sum(task.total for task in tasks)
+    found = side_by_side(f"Training from {count} seeds", tasks, jobs)
+    lacking = parallel.absent(missing, dtypes, plan.seed)
+    return found.trainings, lacking + found.untrained
+
+
+def side_by_side(
+    title: str, tasks: Sequence[parallel.Trainings], jobs: int | None
+) -> parallel.TrainingResults:
+    """What these trainings come to, with a progress bar of this title."""
     with (
-        bar(f"Training from {count} seeds", total) as advance,
+        bar(title, sum(task.total for task in tasks)) as advance,
         parallel.started(tasks, jobs) as running,
     ):
-        found = TrainingResults.of(running.wait(advance))
-    lacking = [
-        none for dtype in dtypes for none in parallel.absent(missing, dtype, plan.seed)
-    ]
-    return found.trainings, lacking + found.untrained
+        return parallel.TrainingResults.of(running.wait(advance))
 
 
 def trainable(implementations: Sequence[str]) -> list[str]:
@@ -173,18 +141,6 @@ def truth_task(plan: Plan) -> truth.EveryCheck:
     first = slice(truth.IMAGES)
     data = plan.dataset
     return truth.EveryCheck(plan.params, data.x_train[first], data.t_train[first])
-
-
-def load_present(names: Sequence[str]) -> tuple[list[Implementation], list[str]]:
-    """The implementations that there are; and why any of them is missing."""
-    loaded = [try_load(name) for name in names]
-    missing = [str(reason) for reason in loaded if isinstance(reason, NotInstalled)]
-    present: list[Implementation] = [
-        implementation
-        for implementation in loaded
-        if not isinstance(implementation, NotInstalled)
-    ]
-    return present, missing
 
 
 def exhaust(run: exhaustive.Run) -> None:
@@ -239,8 +195,7 @@ def report(
     started, clock = datetime.now(UTC), time.perf_counter()
     outsiders = [name for name in implementations if name in OUTSIDERS]
     layered = [name for name in implementations if name not in OUTSIDERS]
-    kind = parallel.Investigations
-    trainings = seeds.tasks(plan, 1, dtypes, trainable(layered), kind)
+    trainings = seeds.tasks(plan, 1, dtypes, trainable(layered), find_partings=True)
     outside = outside_tasks(plan, dtypes, outsiders)
     cases, products = comparisons(dtypes, layered, jobs)
     # What takes longest comes first.
@@ -252,9 +207,9 @@ def report(
     ):
         environment = describe()  # which imports the frameworks, and others are at work
         found = iter(running.wait(advance))
-    trained = TrainingResults.of([next(found) for _ in trainings])
+    trained = parallel.TrainingResults.of([next(found) for _ in trainings])
     checks, divergences = next(found)
-    tenths = TrainingResults.of([next(found) for _ in outside])
+    tenths = parallel.TrainingResults.of([next(found) for _ in outside])
     twice, confirmed = found
     checks += twice
     untrained = trained.untrained + tenths.untrained
@@ -264,7 +219,7 @@ def report(
         untrained += [none for none in lacking if none.verdict == records.Verdict.FAIL]
     tried: list[records.Exhaustive] = []
     if every_float32:
-        run = exhaustive.Run(exhaustive.LAYERS, load_present(layered)[0])
+        run = exhaustive.Run(exhaustive.LAYERS, load_all(layered)[0])
         exhaust(run)
         tried = run.rows()
     seconds = time.perf_counter() - clock

@@ -59,6 +59,23 @@ def try_load(name: str) -> Loaded:
         return reason
 
 
+def load_all(
+    names: Sequence[str], to_train: bool = False
+) -> tuple[list[Implementation], dict[str, str]]:
+    """The implementations that there are, or that train; and by name why any is missing."""
+    present: list[Implementation] = []
+    missing: dict[str, str] = {}
+    for name in names:
+        found = try_load(name)
+        if isinstance(found, NotInstalled):
+            missing[name] = str(found)
+        elif to_train and found.train is None:
+            missing[name] = f"{name} offers no network to train"
+        else:
+            present.append(found)
+    return present, missing
+
+
 def offers(implementation: Loaded, case: Case | NetworkCase) -> bool:
     """Whether there is anything to compare; what is not installed counts as offered."""
     if isinstance(implementation, NotInstalled):
@@ -197,18 +214,18 @@ def check(
     """The rows of one case in one dtype for one implementation, and its results."""
     case, dtype = prepared.case, prepared.dtype
     row = heading(case, dtype, name)
+
+    def all_alike(verdict: Verdict, note: str) -> tuple[list[Check], Arrays]:
+        alike = row | {"verdict": verdict, "note": note}
+        return [Check(**alike, quantity=q) for q in labels(case)], {}
+
     if isinstance(implementation, NotInstalled):
-        missing: dict[str, Any] = {
-            "verdict": Verdict.MISSING,
-            "note": str(implementation),
-        }
-        return [Check(**row, quantity=q, **missing) for q in labels(case)], {}
+        return all_alike(Verdict.MISSING, str(implementation))
     if not asked(implementation, case):
         return [], {}
     if not offers(implementation, case):
-        absent: dict[str, Any] = {"verdict": Verdict.MISSING, "note": NOT_OFFERED}
-        named = labels(case) if isinstance(implementation, Own) else ()
-        return [Check(**row, quantity=q, **absent) for q in named], {}
+        own = isinstance(implementation, Own)
+        return all_alike(Verdict.MISSING, NOT_OFFERED) if own else ([], {})
     if case.kind == "invalid":
         found = check_refusal(prepared, implementation)
         return [Check(**row, quantity="refusal", **found)], {}
@@ -216,8 +233,7 @@ def check(
     try:
         results = run(given, implementation)
     except Exception as error:  # whatever it is, the other rows are still wanted
-        raised: dict[str, Any] = {"verdict": Verdict.FAIL, "note": raised_by(error)}
-        return [Check(**row, quantity=q, **raised) for q in labels(case)], {}
+        return all_alike(Verdict.FAIL, raised_by(error))
     judged_as = implementation.judged_as(case.layer)
     allowed = prepared.allowed(*judged_as)
     blame = written_into(given, case)

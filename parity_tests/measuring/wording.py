@@ -1,9 +1,26 @@
-"""How a sentence lists things; apart, because it needs nothing and all need it."""
+"""How a sentence lists things and a table groups rows; apart, because it needs nothing and
+all need it.
+"""
 
 from collections.abc import Iterable
+from operator import attrgetter
+from typing import Any, TypeVar
+
+Row = TypeVar("Row")
 
 
 def listed(words: Iterable[str]) -> str:
     """`a`, `a and b`, `a, b and c`; empty if there are none."""
     *others, last = [*words] or [""]
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def grouped(rows: Iterable[Row], *fields: str) -> dict[Any, list[Row]]:
+    """The rows by what they have in these fields, which are in the order in which they
+    first come: by a value, or by a tuple of several.
+    """
+    key = attrgetter(*fields)
+    found: dict[Any, list[Row]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return found

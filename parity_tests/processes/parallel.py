@@ -12,12 +12,12 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import joblib
 import numpy as np
@@ -25,11 +25,7 @@ from joblib.externals.loky import get_reusable_executor, process_executor
 from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from gradparity.parity_tests.checking.values import try_load
-from gradparity.parity_tests.implementations.contract import (
-    Implementation,
-    NotInstalled,
-)
+from gradparity.parity_tests.checking.values import load_all
 from gradparity.parity_tests.measuring import records
 from gradparity.parity_tests.processes import compiling, settings
 from gradparity.parity_tests.training import forensics
@@ -53,10 +49,38 @@ class Task(Protocol):
         """Do it; `progress` is told how many more steps are made."""
 
 
+@dataclass
+class TrainingResults:
+    """All trainings, the reference always first; what forensics found of them, if that was
+    asked for; those that there are none of; and the networks, by dtype and name, of those
+    that were trained in this process.
+    """
+
+    trainings: list[records.Training] = field(default_factory=list)
+    partings: list[records.Parting] = field(default_factory=list)
+    together: list[records.Together] = field(default_factory=list)
+    untrained: list[records.Untrained] = field(default_factory=list)
+    networks: dict[str, Trained] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, groups: Iterable[Self]) -> Self:
+        """Those of all dtypes."""
+        found = cls()
+        for group in groups:
+            found.trainings += group.trainings
+            found.partings += group.partings
+            found.together += group.together
+            found.untrained += group.untrained
+        return found
+
+
 @dataclass(frozen=True)
 class Trainings:
-    """Those of one seed in one dtype, by those implementations that there are; the first is
-    the reference.
+    """Those of one seed in one dtype, by those implementations that there are, the first of
+    which is the reference; and if wanted, where they part and why.
+
+    That is found out in the same process, for steps are taken again: with another number
+    of threads they would not have the same bits.
     """
 
     dataset: Dataset
@@ -66,62 +90,41 @@ class Trainings:
     seed: int
     dtype: str
     implementations: tuple[str, ...]
+    find_partings: bool = False
 
     @property
     def total(self) -> int:
         """The steps of all trainings."""
         return self.steps * len(self.implementations)
 
-    def run(self, progress: Callable[[int], object]) -> "Investigated":
-        found = Investigated()
-        implementations = self.loaded(progress, found.untrained)
-        found.trainings.extend(
-            run_trainings(
-                self.plan(),
-                [self.dtype],
-                implementations,
-                lambda name, dtype, steps: progress(steps),
-                failed=found.untrained.append,
-            )
-        )
-        return found
-
-    def plan(self) -> Plan:
+    def run(self, progress: Callable[[int], object]) -> TrainingResults:
         # From joblib they come as np.memmap, which takes longer to look samples up.
         x_train, x_test = map(np.asarray, (self.dataset.x_train, self.dataset.x_test))
         dataset = replace(self.dataset, x_train=x_train, x_test=x_test)
         given = self.steps, self.batch_size, self.learning_rate, self.seed
-        return Plan.of(dataset, *given)
-
-    def loaded(
-        self, progress: Callable[[int], object], untrained: list[records.Untrained]
-    ) -> list[Implementation]:
-        """Those that train; the others are added to `untrained`, and their steps count as
-        made.
-        """
-        present, missing = load_trained(self.implementations)
-        untrained += absent(missing, self.dtype, self.seed)
+        plan = Plan.of(dataset, *given)
+        present, missing = load_all(self.implementations, to_train=True)
         progress(self.steps * len(missing))
-        return present
-
-
-def load_trained(names: Sequence[str]) -> tuple[list[Implementation], dict[str, str]]:
-    """Those of these implementations that train; and why any other does not, by name."""
-    present: list[Implementation] = []
-    missing: dict[str, str] = {}
-    for name in names:
-        found = try_load(name)
-        if isinstance(found, NotInstalled):
-            missing[name] = str(found)
-        elif found.train is None:
-            missing[name] = f"{name} offers no network to train"
-        else:
-            present.append(found)
-    return present, missing
+        if self.find_partings:
+            present[0] = forensics.Watch()
+        untrained = absent(missing, [self.dtype], self.seed)
+        trained: Trained = {}
+        trainings = run_trainings(
+            plan,
+            [self.dtype],
+            present,
+            lambda name, dtype, steps: progress(steps),
+            inspect=lambda dtype, group: trained.update(group),
+            failed=untrained.append,
+        )
+        found: tuple[list[records.Parting], list[records.Together]] = [], []
+        if self.find_partings:
+            found = forensics.investigate(plan, self.dtype, trained)
+        return TrainingResults(trainings, *found, untrained)
 
 
 def absent(
-    missing: Mapping[str, str], dtype: str, seed: int
+    missing: Mapping[str, str], dtypes: Sequence[str], seed: int
 ) -> list[records.Untrained]:
     """The trainings that there are none of, since these implementations are missing."""
     return [
@@ -132,40 +135,9 @@ def absent(
             verdict=records.Verdict.MISSING,
             note=reason,
         )
+        for dtype in dtypes
         for name, reason in missing.items()
     ]
-
-
-@dataclass(frozen=True)
-class Investigated:
-    """Trainings in one dtype, where they part, and those that there are none of."""
-
-    trainings: list[records.Training] = field(default_factory=list)
-    partings: list[records.Parting] = field(default_factory=list)
-    together: list[records.Together] = field(default_factory=list)
-    untrained: list[records.Untrained] = field(default_factory=list)
-
-
-class Investigations(Trainings):
-    """The same, and then where they part and why.
-
-    In one process, for steps are taken again to find that out: with another number of
-    threads they would not have the same bits.
-    """
-
-    def run(self, progress: Callable[[int], object]) -> Investigated:
-        trained: Trained = {}
-        plan, untrained = self.plan(), list[records.Untrained]()
-        trainings = run_trainings(
-            plan,
-            [self.dtype],
-            [forensics.Watch(), *self.loaded(progress, untrained)[1:]],
-            lambda name, dtype, steps: progress(steps),
-            inspect=lambda dtype, group: trained.update(group),
-            failed=untrained.append,
-        )
-        found = forensics.investigate(plan, self.dtype, trained)
-        return Investigated(trainings, *found, untrained)
 
 
 class Running:

@@ -4,10 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gradparity.parity_tests.measuring.dtypes import record
-from gradparity.parity_tests.measuring.records import (
-    Parting,
-    Training,
-)
+from gradparity.parity_tests.measuring.records import Parting, Training
 
 
 def disagreement(training: Training, reference: Training, tests: int) -> str | None:

@@ -213,10 +213,7 @@ class Replay:
         return self.implementation.run_layer("Affine", inputs, dout)["out"]
 
     def _forced(
-        self,
-        x: np.ndarray,
-        params: Arrays,
-        forced: Sequence[tuple[int, int]],
+        self, x: np.ndarray, params: Arrays, forced: Sequence[tuple[int, int]]
     ) -> tuple[np.ndarray, Arrays]:
         """The batch and the parameters with one pixel more for each of `forced`: it is 1
         in that sample, 0 in all others, and its one weight lifts that unit's

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from gradparity.parity_tests.measuring.records import Band, Paired, Training
+from gradparity.parity_tests.measuring.wording import grouped
 from gradparity.parity_tests.processes.parallel import Trainings
 from gradparity.parity_tests.training.agreement import disagreements
 from gradparity.parity_tests.training.plan import Plan
@@ -21,14 +22,14 @@ def tasks(
     count: int,
     dtypes: Sequence[str],
     implementations: Sequence[str],
-    kind: type[Trainings] = Trainings,
+    find_partings: bool = False,
 ) -> list[Trainings]:
     """The trainings of `plan` from its seed and the count - 1 that follow it.
 
     The first of the implementations is the reference.
     """
     return [
-        kind(
+        Trainings(
             dataset=plan.dataset,
             steps=plan.steps,
             batch_size=plan.batches.shape[1],
@@ -36,6 +37,7 @@ def tasks(
             seed=seed,
             dtype=dtype,
             implementations=tuple(implementations),
+            find_partings=find_partings,
         )
         for dtype in dtypes
         for seed in range(plan.seed, plan.seed + count)
@@ -52,12 +54,11 @@ def paired(trainings: Sequence[Training], tests: int) -> list[Paired]:
     references = {
         (t.dtype, t.seed): t for t in trainings if t.implementation == "reference"
     }
-    groups: dict[tuple[str, str], list[Training]] = {}
-    for t in trainings:
-        if t.implementation != "reference":
-            groups.setdefault((t.implementation, t.dtype), []).append(t)
+    others = [t for t in trainings if t.implementation != "reference"]
     rows = []
-    for (implementation, dtype), group in groups.items():
+    for (implementation, dtype), group in grouped(
+        others, "implementation", "dtype"
+    ).items():
         pairs = [(t, references[dtype, t.seed]) for t in group]
         more_right = [right(t, tests) - right(of, tests) for t, of in pairs]
         some = any(more_right)
@@ -118,11 +119,8 @@ def sign_flip(differences: Sequence[int]) -> float:
 
 def bands(trainings: Sequence[Training]) -> Iterator[Band]:
     """The reference's accuracies over all seeds, for each dtype and row of accuracies."""
-    groups: dict[str, list[Training]] = {}
-    for t in trainings:
-        if t.implementation == "reference":
-            groups.setdefault(t.dtype, []).append(t)
-    for dtype, group in groups.items():
+    reference = [t for t in trainings if t.implementation == "reference"]
+    for dtype, group in grouped(reference, "dtype").items():
         for at in zip(*(t.epochs for t in group), strict=True):
             yield Band(
                 dtype=dtype,

@@ -30,8 +30,7 @@ class Options:
     ] = ROUNDS
     data_dir: DataDir = None
     figure: Annotated[
-        Path | None,
-        Option(metavar="FILE.svg", help="Also draw the part sweep there."),
+        Path | None, Option(metavar="FILE.svg", help="Also draw the part sweep there.")
     ] = None
     as_json: AsJson = False
 

@@ -9,7 +9,12 @@ import typer
 from typer import Argument, Option
 
 from gradparity.parity_tests import DTYPES
-from gradparity.reports.commands.choices import Unusable, choose, choose_implementations
+from gradparity.reports.commands.choices import (
+    Unusable,
+    choose,
+    choose_dtypes,
+    choose_implementations,
+)
 from gradparity.reports.commands.options import (
     AsJson,
     Dtypes,
@@ -59,10 +64,6 @@ class Options:
     ] = 1
     as_json: AsJson = False
 
-    @property
-    def dtypes(self) -> list[str]:
-        return choose("dtype", self.dtype.split(","), DTYPES)
-
 
 @takes(Options)
 def check(options: Options) -> None:
@@ -98,7 +99,7 @@ def selected(options: Options) -> tuple[list[str], list[str], list[str]]:
 
     layers = choose("layer", options.layers or LAYERS_AND_NETWORK, LAYERS_AND_NETWORK)
     names = options.implementations or ("all" if options.edges else None)
-    return layers, options.dtypes, choose_implementations(names)
+    return layers, choose_dtypes(options.dtype), choose_implementations(names)
 
 
 def show(checks: list["Check"], divergences: Sequence["Divergence"]) -> None:
@@ -191,16 +192,17 @@ def check_exhaustively(options: Options) -> int:
     return the exit status.
     """
     from gradparity.parity_tests.checking.exhaustive import LAYERS, Run
+    from gradparity.parity_tests.checking.values import load_all
     from gradparity.reference.data.cleanup import at_end
     from gradparity.reports import runner
     from gradparity.reports.console import note
 
     chosen = choose("element-wise layer", options.layers or LAYERS, LAYERS)
-    if "float32" not in options.dtypes:
+    if "float32" not in choose_dtypes(options.dtype):
         raise Unusable(f"--exhaustive tries every float32, got --dtype {options.dtype}")
     names = choose_implementations(options.implementations or "all")
-    present, missing = runner.load_present(names)
-    for sentence in missing:
+    present, missing = load_all(names)
+    for sentence in missing.values():
         note(f"missing: {sentence}")
     run = Run(chosen, present, options.stride)
     shown = False

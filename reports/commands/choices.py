@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gradparity.parity_tests import DTYPES
 from gradparity.reports.commands.options import THREE
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ def choose(
             expected = ", ".join([*valid, *more])
             raise Unusable(f"unknown {what} {name!r}: expected {expected}")
     return list(dict.fromkeys(names))
+
+
+def choose_dtypes(names: str) -> list[str]:
+    """The dtypes between the commas."""
+    return choose("dtype", names.split(","), DTYPES)
 
 
 def choose_implementations(names: str | None, *, outsiders: bool = False) -> list[str]:

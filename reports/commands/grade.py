@@ -40,8 +40,7 @@ class Options:
         Option(metavar="FILE", help="Also write a row for each submission there."),
     ] = None
     time_limit: Annotated[
-        int,
-        Option(min=1, max=86_400, metavar="SECONDS", help="For each submission."),
+        int, Option(min=1, max=86_400, metavar="SECONDS", help="For each submission.")
     ] = 30
     jobs: Annotated[
         int | None,

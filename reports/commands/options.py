@@ -7,6 +7,7 @@ dataclass is the list of its fields, and `takes` hands it on.
 
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -20,13 +21,6 @@ NAMES = "reference, torch, torch-composed, jax, jax-composed, jax-jit"
 TRAINED_ONLY = "trained only: sklearn, optax, torch-sgd"
 BROUGHT = "of your own: package.module, path/to/file.py; or all."
 
-Implementations = Annotated[
-    str | None,
-    Option(
-        metavar="NAME,...",
-        help=f"{NAMES}; {TRAINED_ONLY}; {BROUGHT}  [default: {THREE}, announced ones]",
-    ),
-]
 Everything = Annotated[
     str, Option(metavar="NAME,...", help=f"{NAMES}; {TRAINED_ONLY}; {BROUGHT}")
 ]
@@ -41,21 +35,8 @@ SomeImplementations = Annotated[
 Dtypes = Annotated[
     str, Option("--dtype", metavar="NAME,...", help=f"{', '.join(DTYPES)}.")
 ]
-DatasetName = Annotated[
-    str,
-    Option(
-        metavar="auto|mnist|digits",
-        help="auto: MNIST where it is present or can be fetched, else digits.",
-    ),
-]
 DataDir = Annotated[
     Path | None, Option(help="A folder with MNIST's four files, raw or .gz.")
-]
-Steps = Annotated[int, Option(min=1, help="Training steps.")]
-BatchSize = Annotated[int, Option(min=1, help="Samples in a mini-batch.")]
-LearningRate = Annotated[float, Option(help="How far a step goes.")]
-Seed = Annotated[
-    int, Option(min=0, help="Of the initial weights and the mini-batches.")
 ]
 Seeds = Annotated[
     int | None,
@@ -83,6 +64,35 @@ TrainJobs = Annotated[
     ),
 ]
 AsJson = Annotated[bool, Option("--json", help="Print one JSON object instead.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """What `train` and `report` ask of a training."""
+
+    implementations: Annotated[
+        str | None,
+        Option(
+            metavar="NAME,...",
+            help=f"{NAMES}; {TRAINED_ONLY}; {BROUGHT}  [default: {THREE}, announced ones]",
+        ),
+    ] = None
+    dtype: Dtypes = "float64,float32"
+    dataset: Annotated[
+        str,
+        Option(
+            metavar="auto|mnist|digits",
+            help="auto: MNIST where it is present or can be fetched, else digits.",
+        ),
+    ] = "auto"
+    data_dir: DataDir = None
+    steps: Annotated[int, Option(min=1, help="Training steps.")] = 10_000
+    batch_size: Annotated[int, Option(min=1, help="Samples in a mini-batch.")] = 100
+    learning_rate: Annotated[float, Option(help="How far a step goes.")] = 0.1
+    seed: Annotated[
+        int, Option(min=0, help="Of the initial weights and the mini-batches.")
+    ] = 0
+
 
 Chosen = TypeVar("Chosen")
 

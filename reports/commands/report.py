@@ -7,40 +7,32 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from gradparity.parity_tests import DTYPES
 from gradparity.reports.commands import choices
 from gradparity.reports.commands.bench import PARTS
 from gradparity.reports.commands.options import (
-    BatchSize,
-    DataDir,
-    DatasetName,
-    Dtypes,
     Everything,
     Jobs,
-    LearningRate,
-    Seed,
     Seeds,
-    Steps,
+    TrainingOptions,
     takes,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """How `report` is called."""
+class Output:
+    """Where it is written: of a dataclass's bases, the fields of the last come first."""
 
     output: Annotated[
         Path,
         Option(help="The directory to write; an earlier report there is replaced."),
     ] = Path("gradparity-report")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(TrainingOptions, Output):
+    """How `report` is called."""
+
     implementations: Everything = "all"
-    dtype: Dtypes = "float64,float32"
-    dataset: DatasetName = "auto"
-    data_dir: DataDir = None
-    steps: Steps = 10_000
-    batch_size: BatchSize = 100
-    learning_rate: LearningRate = 0.1
-    seed: Seed = 0
     seeds: Seeds = None
     exhaustive: Annotated[
         bool,
@@ -70,7 +62,7 @@ def report(options: Options) -> None:
     from gradparity.reports.results import DatasetInfo
     from gradparity.reports.tables.overview import headline, problems
 
-    dtypes = choices.choose("dtype", options.dtype.split(","), DTYPES)
+    dtypes = choices.choose_dtypes(options.dtype)
     names = choices.choose_implementations(options.implementations, outsiders=True)
     choices.check_rate(options.learning_rate)
     target = writing.check_target(options.output)

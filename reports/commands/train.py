@@ -8,42 +8,26 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Option
 
-from gradparity.parity_tests import DTYPES
 from gradparity.reports.commands import choices
 from gradparity.reports.commands.options import (
     AsJson,
-    BatchSize,
-    DataDir,
-    DatasetName,
-    Dtypes,
-    Implementations,
-    LearningRate,
-    Seed,
     Seeds,
-    Steps,
+    TrainingOptions,
     TrainJobs,
     takes,
 )
 
 if TYPE_CHECKING:
     from gradparity.parity_tests.measuring.records import Paired, Training, Untrained
+    from gradparity.parity_tests.processes.parallel import TrainingResults
     from gradparity.parity_tests.training.checkpoints import Checkpoints
     from gradparity.parity_tests.training.plan import Plan, Trained
-    from gradparity.reports.runner import TrainingResults
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(TrainingOptions):
     """How `train` is called."""
 
-    implementations: Implementations = None
-    dtype: Dtypes = "float64,float32"
-    dataset: DatasetName = "auto"
-    data_dir: DataDir = None
-    steps: Steps = 10_000
-    batch_size: BatchSize = 100
-    learning_rate: LearningRate = 0.1
-    seed: Seed = 0
     forensics: Annotated[
         bool,
         Option(
@@ -76,10 +60,6 @@ class Options:
     jobs: TrainJobs = None
     as_json: AsJson = False
 
-    @property
-    def dtypes(self) -> list[str]:
-        return choices.choose("dtype", self.dtype.split(","), DTYPES)
-
 
 @takes(Options)
 def train(options: Options) -> None:
@@ -90,7 +70,7 @@ def train(options: Options) -> None:
     from gradparity.reports.console import print_json
     from gradparity.reports.tables.accuracy import failures_to_train
 
-    dtypes = options.dtypes
+    dtypes = choices.choose_dtypes(options.dtype)
     names = choices.choose_implementations(options.implementations, outsiders=True)
     check_options(options)
     data = choices.load_dataset(options.dataset, options.data_dir)

@@ -14,11 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradparity.parity_tests import DTYPES
-from gradparity.parity_tests.checking.values import try_load
-from gradparity.parity_tests.implementations.contract import (
-    Implementation,
-    NotInstalled,
-)
+from gradparity.parity_tests.checking.values import load_all
 from gradparity.parity_tests.training.agreement import disagreements
 from gradparity.parity_tests.training.plan import Plan, in_dtype
 from gradparity.parity_tests.training.run import run_trainings
@@ -49,19 +45,9 @@ class TrainingRun:
         self.plan = Plan.of(data, STEPS)
         self.data = in_dtype(data, DTYPE)
         self.params = {k: v.astype(DTYPE) for k, v in self.plan.params.items()}
-        self.found = {name: try_load(name) for name in THREE}
-        self.stops = {
-            name: list(self.train(each.train))
-            for name, each in self.found.items()
-            if not isinstance(each, NotInstalled)
-        }
-
-        longer = Plan.of(data, LONGER)
-        self.longer = run_trainings(longer, DTYPES, self.there)
-
-    @property
-    def there(self) -> list[Implementation]:
-        return [f for f in self.found.values() if not isinstance(f, NotInstalled)]
+        there, self.missing = load_all(THREE)
+        self.stops = {each.name: list(self.train(each.train)) for each in there}
+        self.longer = run_trainings(Plan.of(data, LONGER), DTYPES, there)
 
     def train(self, train: Any) -> Iterator[Any]:
         """(step, parameters, losses, None) after each of the steps."""
@@ -115,8 +101,8 @@ def build(run: TrainingRun, lang: str) -> blocks.Page:
             *first_steps(run, said),
         ],
         "hand": [*text.blocks("hand"), *by_hand_blocks(run, said["made"])],
-        "torch": [*text.blocks("torch"), *torch_blocks(run, said)],
-        "jax": [*text.blocks("jax"), *jax_blocks(run, said)],
+        "torch": [*text.blocks("torch"), *loop_of("torch", torch_blocks, run, said)],
+        "jax": [*text.blocks("jax"), *loop_of("jax", jax_blocks, run, said)],
         "aligned": [*text.blocks("aligned"), lines_of_steps(run, said)],
         "agree": [*text.blocks("agree"), *agreement(run, said)],
         "try": [wording.exercise(q, numbers, []) for q in text.questions],
@@ -183,13 +169,16 @@ def source_of(name: str) -> tuple[list[str], int]:
     return inspect.getsourcelines(inspect.unwrap(function))
 
 
+def loop_of(name: str, more: Any, run: TrainingRun, said: Said) -> list[blocks.Block]:
+    """A framework's loop, and what `more` there is to see of it; or why it is not there."""
+    if name in run.missing:
+        return [blocks.Prose(said["missing"].format(run.missing[name]))]
+    source = "".join(source_of(name)[0]).rstrip()
+    return [blocks.Code(source, "python"), *more(run, said)]
+
+
 def torch_blocks(run: TrainingRun, said: Said) -> Iterator[blocks.Block]:
-    """PyTorch's loop, and every operator of its first step."""
-    missing = run.found["torch"]
-    if isinstance(missing, NotInstalled):
-        yield blocks.Prose(said["missing"].format(missing))
-        return
-    yield blocks.Code("".join(source_of("torch")[0]).rstrip(), "python")
+    """Every operator of the first step."""
     found = mini_batch_steps(run)
     for phase, steps in found.items():
         steps = [step for step in steps if step["owner"] != "bookkeeping"]
@@ -209,12 +198,7 @@ def mini_batch_steps(run: TrainingRun) -> dict[str, list[dict[str, Any]]]:
 
 
 def jax_blocks(run: TrainingRun, said: Said) -> Iterator[blocks.Block]:
-    """JAX's loop, and the one program that it becomes."""
-    missing = run.found["jax"]
-    if isinstance(missing, NotInstalled):
-        yield blocks.Prose(said["missing"].format(missing))
-        return
-    yield blocks.Code("".join(source_of("jax")[0]).rstrip(), "python")
+    """The one program that the loop becomes."""
     jax = import_module("jax")
     training = import_module("gradparity.jax_impl.training")
     run_steps = partial(training.run_steps.__wrapped__)

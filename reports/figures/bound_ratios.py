@@ -37,8 +37,7 @@ def bound_ratios(checks: Iterable[Check]) -> Figure | None:
     strip.set(xscale="log", xlim=(LOWEST * 0.7, OVER * 1.4 if over else 1.5))
     ticks = [LOWEST, 1e-4, 1e-3, 1e-2, 1e-1, 1]
     strip.set_xticks(
-        ticks + [OVER] * over,
-        ["≤10⁻⁵", "", "10⁻³", "", "10⁻¹", "1"] + ["over"] * over,
+        ticks + [OVER] * over, ["≤10⁻⁵", "", "10⁻³", "", "10⁻¹", "1"] + ["over"] * over
     )
     strip.minorticks_off()
     strip.tick_params(axis="y", length=0)

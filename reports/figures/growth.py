@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from gradparity.parity_tests.measuring.records import Parting, Training
 from gradparity.reports.figures import styles
 from gradparity.reports.pages.svg import INK, Figure, blank, figure
-from gradparity.reports.tables.drift import by_tensor, same_run
+from gradparity.reports.tables.drift import same_run
 from gradparity.reports.tables.partings import which
 
 FIRST, LEAP = "v", "*"  # marks on a curve
@@ -103,7 +103,7 @@ def _ink(training: Training) -> tuple[str, str]:
 def _curve(
     axes: Axes, training: Training, tensor: str, partings: Sequence[Parting]
 ) -> None:
-    drift = dict(by_tensor(training.drift)).get(tensor, [])
+    drift = [d for d in training.drift if d.quantity == tensor]
     at = {d.step: d.max_abs for d in drift if 0 < d.max_abs < np.inf}
     if not at:
         return

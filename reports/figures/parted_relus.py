@@ -9,6 +9,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
 from gradparity.parity_tests.measuring.records import Parting
+from gradparity.parity_tests.measuring.wording import grouped
 from gradparity.reports.figures import styles
 from gradparity.reports.pages.svg import INK, Figure, blank, figure
 from gradparity.reports.tables.partings import which
@@ -18,10 +19,8 @@ MOST_PARTINGS = 4
 
 def parted(partings: Sequence[Parting], images: styles.Pixels | None) -> Figure | None:
     """For each ReLU that parted any: the image, the pre-activations and the masks."""
-    same: dict[Any, list[Parting]] = {}
-    for p in partings:
-        if p.masks and p.sample is not None:
-            same.setdefault((p.dtype, p.step, p.sample, p.unit), []).append(p)
+    found = [p for p in partings if p.masks and p.sample is not None]
+    same = grouped(found, "dtype", "step", "sample", "unit")
     shown = list(same.values())[:MOST_PARTINGS]
     if images is None or not shown:
         return None

@@ -13,6 +13,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from gradparity.parity_tests.measuring.records import Epoch, Training, Verdict
+from gradparity.parity_tests.measuring.wording import grouped
 from gradparity.reports.figures.styles import unique
 from gradparity.reports.pages.svg import Figure
 from gradparity.reports.pages.templating import environment
@@ -199,8 +200,7 @@ def _choices(rows: Sequence[dict[str, Any]], name: str) -> list[str]:
 def _accuracies(trainings: Sequence[Training], mnist: bool) -> list[dict[str, Any]]:
     """For each dtype: implementations across, epochs down, the lecture beside them."""
     tables = []
-    for dtype in unique(t.dtype for t in trainings):
-        group = [t for t in trainings if t.dtype == dtype]
+    for dtype, group in grouped(trainings, "dtype").items():
         last = max(t.steps for t in group)
         by_step: dict[int, dict[str, Epoch]] = {}
         for t in group:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from gradparity.parity_tests.measuring.records import Training, Untrained, Verdict
+from gradparity.parity_tests.measuring.wording import grouped
 from gradparity.reports.tables.table import Table, number
 
 # Accuracy on the training and on the test set as the lecture's script printed it, once
@@ -83,8 +84,7 @@ def training_sentences(trainings: Sequence[Training], tests: int) -> list[str]:
     """For each dtype, how near the trainings end to the reference's."""
     others = [t for t in trainings if t.implementation != "reference"]
     sentences = []
-    for dtype in dict.fromkeys(t.dtype for t in others):
-        group = [t for t in others if t.dtype == dtype]
+    for dtype, group in grouped(others, "dtype").items():
         drift = max(t.largest_drift for t in group)
         differing = max(t.test_predictions_differing for t in group)
         same = f"all {tests:,} test predictions agree"

@@ -1,10 +1,11 @@
 """How the differences between two trainings grow."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from gradparity.parity_tests.measuring.records import Drift, Parting, Training
+from gradparity.parity_tests.measuring.wording import grouped
 from gradparity.reports.tables.table import Table, number
 
 GROWTH = (
@@ -22,7 +23,7 @@ def growth_table(trainings: Sequence[Training], partings: Sequence[Parting]) -> 
     rows = []
     for t in trainings:
         parted = [p.step for p in partings if same_run(p, t) and p.first]
-        for name, found in by_tensor(t.drift):
+        for name, found in grouped(t.drift, "quantity").items():
             at = {d.step: d.max_abs for d in found}
             exponent = fitted([d for d in found if d.step < min([*parted, np.inf])])
             cells = [number(at.get(step)) for step in shown]
@@ -31,13 +32,6 @@ def growth_table(trainings: Sequence[Training], partings: Sequence[Parting]) -> 
     headers = [f"step {step:,}" for step in shown]
     headers = ["tensor", "implementation", "dtype", *headers, "exponent"]
     return Table("Growth of the differences", headers, rows)
-
-
-def by_tensor(drift: Iterable[Drift]) -> Iterator[tuple[str, list[Drift]]]:
-    found: dict[str, list[Drift]] = {}
-    for d in drift:
-        found.setdefault(d.quantity, []).append(d)
-    yield from found.items()
 
 
 def same_run(parting: Parting, training: Training) -> bool:

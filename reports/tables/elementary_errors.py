@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from gradparity.parity_tests.measuring.elementary import Measured
+from gradparity.parity_tests.measuring.wording import grouped
 from gradparity.reports.tables.table import Table
 
 ELEMENTARY = (
@@ -15,9 +16,7 @@ ELEMENTARY = (
 def elementary_table(measured: Sequence[Measured]) -> Table:
     """The largest errors that were seen, in ulps: what the bounds allow."""
     names = list(dict.fromkeys(row.implementation for row in measured))
-    groups: dict[tuple[str, str, str], list[Measured]] = {}
-    for row in measured:
-        groups.setdefault((row.function, row.layer, row.dtype), []).append(row)
+    groups = grouped(measured, "function", "layer", "dtype")
     rows = []
     for key, group in sorted(groups.items()):
         worst = [max(r.ulps for r in group if r.implementation == n) for n in names]

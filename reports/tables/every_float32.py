@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from gradparity.parity_tests.checking.exhaustive import FLOATS
 from gradparity.parity_tests.measuring.records import Among, Exhaustive
+from gradparity.parity_tests.measuring.wording import grouped
 from gradparity.reports.tables.table import Table
 
 EXHAUSTIVE_LEGEND = (
@@ -46,10 +47,7 @@ def exhaustive_table(rows: Sequence[Exhaustive]) -> Table:
 
 def kind_tables(rows: Sequence[Exhaustive]) -> Iterator[Table]:
     """For each layer and quantity: kinds of input down, implementations across."""
-    groups: dict[tuple[str, str], list[Exhaustive]] = {}
-    for row in rows:
-        groups.setdefault((row.layer, row.quantity), []).append(row)
-    for (layer, quantity), group in groups.items():
+    for (layer, quantity), group in grouped(rows, "layer", "quantity").items():
         cells = [
             [at[0].kind, f"{at[0].inputs:,}", *map(kind_cell, at)]
             for at in zip(*(row.kinds for row in group), strict=True)
@@ -68,8 +66,7 @@ def kind_cell(found: Among) -> str:
 def exhaustive_sentences(rows: Sequence[Exhaustive]) -> list[str]:
     """A sentence for each layer: was it every float32, and do they agree?"""
     sentences = []
-    for layer in dict.fromkeys(row.layer for row in rows):
-        group = [row for row in rows if row.layer == layer]
+    for layer, group in grouped(rows, "layer").items():
         failed = [
             f"nothing explains {row.failed:,} errors in the {row.quantity} of "
             f"{row.implementation}"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from gradparity.parity_tests.measuring.records import Check, Verdict
+from gradparity.parity_tests.measuring.wording import grouped
 from gradparity.reports.tables.table import Table, number
 from gradparity.reports.tables.verdicts import SEVERITY
 
@@ -41,11 +42,10 @@ def gradient_rows(checks: Iterable[Check]) -> list[dict[str, Any]]:
     Documented divergences give a row its verdict but not its numbers, which are those
     of the other cases. Refusals of bad input are left out.
     """
-    groups: dict[tuple[str, ...], list[Check]] = {}
-    for check in checks:
-        if check.kind in KINDS:
-            key = (check.layer, check.quantity, check.dtype, check.implementation)
-            groups.setdefault((*key, check.kind), []).append(check)
+    groups = grouped(
+        (check for check in checks if check.kind in KINDS),
+        *("layer", "quantity", "dtype", "implementation", "kind"),
+    )
     rows = []
     for (layer, quantity, dtype, implementation, kind), group in groups.items():
         plain = [c for c in group if c.verdict != Verdict.DOCUMENTED]

@@ -1,11 +1,11 @@
 """Whether the trained networks know the same."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 
 import numpy as np
 
 from gradparity.parity_tests.measuring.records import Disagreement, Training
+from gradparity.parity_tests.measuring.wording import grouped
 from gradparity.reports.tables.table import Table
 
 OUTCOME = (
@@ -56,8 +56,8 @@ def disagreement_tables(trainings: Sequence[Training]) -> Iterator[Table]:
     """The samples on which some network differs from the reference's, and the
     probabilities that each finds for the two classes it likes best.
     """
-    for dtype in dict.fromkeys(t.dtype for t in trainings):
-        group = [t for t in trainings if t.dtype == dtype and t.disagreements]
+    differing = [t for t in trainings if t.disagreements]
+    for dtype, group in grouped(differing, "dtype").items():
         names = [t.implementation for t in group]
         found: dict[int, dict[str, Disagreement]] = {}
         for t in group:
@@ -70,8 +70,7 @@ def disagreement_tables(trainings: Sequence[Training]) -> Iterator[Table]:
             reference = likeliest(first.reference_probabilities)
             rows.append([f"{index:,}", str(first.label), reference, *cells])
         title = f"Test samples on which they disagree, {dtype}"
-        if rows:
-            yield Table(title, ["sample", "label", "reference", *names], rows)
+        yield Table(title, ["sample", "label", "reference", *names], rows)
 
 
 def likeliest(probabilities: Sequence[float]) -> str:
@@ -82,9 +81,9 @@ def likeliest(probabilities: Sequence[float]) -> str:
 
 def by_dtype(trainings: Iterable[Training]) -> Iterator[tuple[str, list[Training]]]:
     """Those of each dtype, the reference first, if it is there and says what it knows."""
-    for dtype, found in groupby(trainings, lambda t: t.dtype):
-        group = [t for t in found if t.confusion]
-        if group and group[0].implementation == "reference":
+    told = [t for t in trainings if t.confusion]
+    for dtype, group in grouped(told, "dtype").items():
+        if group[0].implementation == "reference":
             yield dtype, group
 
 

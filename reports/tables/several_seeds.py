@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from gradparity.parity_tests.measuring.records import Band, Paired
+from gradparity.parity_tests.measuring.wording import grouped
 from gradparity.reports.results import Results
 from gradparity.reports.tables.accuracy import lecture_accuracy
 from gradparity.reports.tables.table import Table
@@ -39,8 +40,7 @@ def paired_table(rows: Sequence[Paired]) -> Table:
 
 def band_tables(bands: Sequence[Band]) -> Iterator[Table]:
     """The lecture's rows beside the reference's accuracies from several seeds."""
-    for dtype in dict.fromkeys(band.dtype for band in bands):
-        chosen = [band for band in bands if band.dtype == dtype]
+    for dtype, chosen in grouped(bands, "dtype").items():
         rows = [band_row(band, is_end=band is chosen[-1]) for band in chosen]
         headers = [
             *("epoch", "step", "lecture", "train, lowest to highest", "mean"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import mode
 
 from gradparity.parity_tests.measuring.records import BenchRow
+from gradparity.parity_tests.measuring.wording import grouped
 from gradparity.reports.tables.table import Table
 
 OVERHEAD = 1.5  # a step that takes less than so many times the shortest is bound by it
@@ -29,8 +30,7 @@ def sweeps(rows: Iterable[BenchRow]) -> list[Sweep]:
     """Over the batch size and over the hidden size, as far as either was measured."""
     swept = [r for r in rows if r.part == "sweep" and r.batch_size and r.hidden]
     found = []
-    for dtype, threads in dict.fromkeys((row.dtype, row.threads) for row in swept):
-        group = [row for row in swept if (row.dtype, row.threads) == (dtype, threads)]
+    for (dtype, threads), group in grouped(swept, "dtype", "threads").items():
         for size, other in (("batch_size", "hidden"), ("hidden", "batch_size")):
             usual = mode(getattr(row, other) for row in group)
             chosen = [row for row in group if getattr(row, other) == usual]

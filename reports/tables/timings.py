@@ -8,6 +8,7 @@ matplotlib.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gradparity.parity_tests.measuring.records import Bench, BenchRatio, BenchRow
+from gradparity.parity_tests.measuring.wording import grouped
 from gradparity.reports.results import Environment
 from gradparity.reports.tables.sweeps import (
     OVERHEAD,
@@ -92,8 +93,7 @@ def step_tables(rows: Iterable[BenchRow]) -> Iterator[Table]:
     """For each number of threads: contenders down, dtypes across."""
     steps = [row for row in rows if row.part == "step"]
     floors = floors_of(steps)
-    for threads in dict.fromkeys(row.threads for row in steps):
-        group = [row for row in steps if row.threads == threads]
+    for threads, group in grouped(steps, "threads").items():
         dtypes = list(dict.fromkeys(row.dtype for row in group))
         at = {(row.name, row.dtype): row for row in group}
         cells = []

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from gradparity.parity_tests.checking.values import NOT_OFFERED
 from gradparity.parity_tests.measuring.records import Check, Summary, Verdict
+from gradparity.parity_tests.measuring.wording import grouped
 from gradparity.reports.tables.table import Table
 
 SEVERITY = [
@@ -43,13 +44,12 @@ def failure_table(checks: Iterable[Check]) -> Table:
 
 def refusal_table(checks: Iterable[Check]) -> Table:
     """How bad input is refused: the sentence, and by how many implementations."""
-    sentences: dict[str, list[Check]] = {}
-    for check in checks:
-        if check.kind == "invalid" and check.verdict != Verdict.MISSING:
-            sentences.setdefault(check.case, []).append(check)
+    refused = [
+        c for c in checks if c.kind == "invalid" and c.verdict != Verdict.MISSING
+    ]
     rows = [
         [case, f"{sum(c.verdict != Verdict.FAIL for c in group)} of {len(group)}", note]
-        for case, group in sentences.items()
+        for case, group in grouped(refused, "case").items()
         if (note := max((c.note or "" for c in group), key=len))
     ]
     return Table("Bad input is refused", ["case", "refused alike", "sentence"], rows)

@@ -21,10 +21,7 @@ from gradparity.parity_tests.measuring.records import Training, Verdict
 from gradparity.parity_tests.processes import parallel
 from gradparity.parity_tests.suite.structure import graph, imports
 from gradparity.parity_tests.suite.support import load_or_skip
-from gradparity.parity_tests.training.agreement import (
-    disagreements,
-    gaps,
-)
+from gradparity.parity_tests.training.agreement import disagreements, gaps
 from gradparity.parity_tests.training.plan import Plan, Trajectory
 from gradparity.parity_tests.training.run import train
 from gradparity.reference.datasets import load as load_dataset
@@ -183,7 +180,7 @@ def test_train_has_a_row_for_each_and_says_which_is_missing(tmp_path: Path) -> N
 class Refusing(parallel.Trainings):
     """With a setting that scikit-learn refuses."""
 
-    def run(self, progress: Any) -> parallel.Investigated:
+    def run(self, progress: Any) -> parallel.TrainingResults:
         with pytest.MonkeyPatch.context() as patched:
             patched.setitem(outsiders.PLAIN_DESCENT, "momentum", -1.0)
             return super().run(progress)

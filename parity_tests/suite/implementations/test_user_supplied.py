@@ -194,11 +194,7 @@ def test_flushing_is_allowed_to_those_who_are_written_in_jax_only() -> None:
     pytest.importorskip("jax")
     mine = Own("mine", {"relu": jax_relu, "Sigmoid": layers.Sigmoid})
     assert mine.judged_as("Relu") == of_framework("jax")
-    assert mine.judged_as("Sigmoid") == (
-        UNKNOWN,
-        Backend("unknown", "composed"),
-        NUMPY,
-    )
+    assert mine.judged_as("Sigmoid") == (UNKNOWN, Backend("unknown", "composed"), NUMPY)
     found = rows(mine, "Relu", kind="edge")
     assert Verdict.FAIL not in verdicts(found)
     assert Verdict.DOCUMENTED in verdicts(found)

@@ -18,7 +18,7 @@ from gradparity.parity_tests.measuring.records import Bench, BenchRatio, BenchRo
 from gradparity.parity_tests.suite.reports.test_page import BAD, Reader, sample
 from gradparity.reference.datasets import load
 from gradparity.reports import environment, runner
-from gradparity.reports.commands import application, bench, report
+from gradparity.reports.commands import application, bench, choices
 from gradparity.reports.commands.choices import Unusable
 from gradparity.reports.figures.gallery import draw
 from gradparity.reports.figures.step_times import speed, styles
@@ -238,7 +238,7 @@ def test_report_asks_for_what_can_be_measured(
         raise Unusable("that is enough")
 
     data = replace(load("digits"), name=name)
-    monkeypatch.setattr(report, "load_dataset", lambda *_: data)
+    monkeypatch.setattr(choices, "load_dataset", lambda *_: data)
     monkeypatch.setattr(runner, "report", refuse)
     done = call("report", "--implementations", "reference", *arguments)
     assert (done.status, done.stderr) == (2, "gradparity: that is enough\n")

@@ -404,10 +404,7 @@ train(plan, "float32", load("reference"), None, progress, checkpoints)
 
 
 def test_a_full_disk_leaves_what_was_saved(
-    tmp_path: Path,
-    plan: Plan,
-    saved: tuple[Path, Any],
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, plan: Plan, saved: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[int] = []
 

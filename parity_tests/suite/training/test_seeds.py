@@ -112,9 +112,9 @@ def test_what_is_not_waited_for_is_ended_without_a_word(
 class Fatal(parallel.Trainings):
     """Ends the process it is in."""
 
-    def run(self, progress: Any) -> parallel.Investigated:
+    def run(self, progress: Any) -> parallel.TrainingResults:
         os.kill(os.getpid(), signal.SIGTERM)
-        return parallel.Investigated()
+        return parallel.TrainingResults()
 
 
 def test_a_process_that_is_ended_gets_one_sentence() -> None:
