@@ -96,6 +96,11 @@ class Results(records.Record):
         dataset = self.environment.dataset
         return dataset.test or 0 if dataset else 0
 
+    @property
+    def is_mnist(self) -> bool:
+        dataset = self.environment.dataset
+        return dataset is not None and dataset.name == "mnist"
+
     def text(self) -> str:
         """As it stands in results.json, one record a line."""
         return "".join(lines(json.loads(self.model_dump_json()))) + "\n"

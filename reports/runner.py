@@ -26,16 +26,9 @@ from gradparity.reports.environment import describe
 from gradparity.reports.results import DatasetInfo, Results
 
 
-def check(
-    layers: Sequence[str],
-    dtypes: Sequence[str],
-    implementations: Sequence[str],
-    edges_only: bool = False,
-    threads: int | None = None,
-) -> tuple[list[records.Check], list[records.Divergence]]:
-    """All checks of these layers, and the divergences documented for them."""
+def check(run: Run) -> tuple[list[records.Check], list[records.Divergence]]:
+    """All checks of some layers, and the divergences documented for them."""
     checks: list[records.Check] = []
-    run = Run(layers, dtypes, implementations, edges_only, threads)
     with bar("Comparing layers", len(run.cases)) as advance:
         for found in run:
             checks += found

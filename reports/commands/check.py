@@ -1,9 +1,7 @@
 """`gradparity check`: layer by layer, and the network."""
 
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from typer import Argument, Option
@@ -21,14 +19,6 @@ from gradparity.reports.commands.options import (
     SomeImplementations,
     takes,
 )
-
-if TYPE_CHECKING:
-    from gradparity.parity_tests.checking.exhaustive import Run
-    from gradparity.parity_tests.measuring.records import (
-        Check,
-        Divergence,
-        MutantResult,
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,22 +64,23 @@ def check(options: Options) -> None:
         raise Unusable("--stride goes with --exhaustive")
     if options.sensitivity:
         raise typer.Exit(check_sensitivity(options))
+    from gradparity.parity_tests.checking import values
     from gradparity.parity_tests.measuring.records import Summary
-    from gradparity.reports import runner
+    from gradparity.reports import printing, runner
     from gradparity.reports.console import note, print_json
     from gradparity.reports.tables.verdicts import missing_reasons
 
-    layers, dtypes, names = selected(options)
-    checks, divergences = runner.check(layers, dtypes, names, edges_only=options.edges)
+    run = values.Run(*selected(options), edges_only=options.edges)
+    checks, divergences = runner.check(run)
     summary = Summary.of(checks)
     for reason in missing_reasons(checks):
         note(f"missing: {reason}")
     if options.as_json:
         print_json(checks=checks, divergences=divergences, summary=summary)
     elif options.edges:
-        show_edges(checks, divergences)
+        printing.edges(checks, divergences)
     else:
-        show(checks, divergences)
+        printing.checks(checks, divergences)
     raise typer.Exit(1 if summary.failed else 0)
 
 
@@ -102,60 +93,12 @@ def selected(options: Options) -> tuple[list[str], list[str], list[str]]:
     return layers, choose_dtypes(options.dtype), choose_implementations(names)
 
 
-def show(checks: list["Check"], divergences: Sequence["Divergence"]) -> None:
-    """Print typical inputs first, then special ones, and then what is no number."""
-    from gradparity.parity_tests.measuring.records import Summary
-    from gradparity.reports.console import output, say
-    from gradparity.reports.tables import gradients
-    from gradparity.reports.tables.documented import divergence_table, gone
-    from gradparity.reports.tables.verdicts import (
-        checks_sentence,
-        failure_table,
-        refusal_table,
-    )
-
-    for kind in gradients.KINDS:
-        for table in gradients.gradient_tables(checks, kind):
-            table.print(output)
-    for table in (
-        divergence_table(divergences),
-        refusal_table(checks),
-        failure_table(checks),
-    ):
-        if table.rows:
-            table.print(output)
-    say(gradients.LEGEND)
-    if any(check.kind == "edge" for check in checks):
-        say(f"Special inputs: {gradients.SPECIAL}")
-    for sentence in gradients.warnings(checks):
-        say(f"warning: {sentence}")
-    for sentence in gone(checks):
-        say(sentence)
-    say(checks_sentence(Summary.of(checks)) + ".")
-
-
-def show_edges(checks: list["Check"], divergences: Sequence["Divergence"]) -> None:
-    """Print where implementations differ on special inputs, and why."""
-    from gradparity.parity_tests.measuring.records import Summary
-    from gradparity.reports.console import output, say
-    from gradparity.reports.tables.documented import divergence_table, gone, reasons
-    from gradparity.reports.tables.verdicts import checks_sentence, failure_table
-
-    divergence_table(divergences).print(output)
-    for sentence in [*reasons(divergences), *gone(checks)]:
-        say(sentence)
-    failures = failure_table(checks)
-    if failures.rows:
-        failures.print(output)
-    say(checks_sentence(Summary.of(checks)) + ".")
-
-
 def check_sensitivity(options: Options) -> int:
     """Plant every mistake, print which are caught, and return the exit status: 1 if one
     survives.
     """
     from gradparity.parity_tests.measuring.records import MutantSummary
-    from gradparity.reports import runner
+    from gradparity.reports import printing, runner
     from gradparity.reports.console import print_json
 
     layers, dtypes, names = selected(options)
@@ -170,21 +113,8 @@ def check_sensitivity(options: Options) -> int:
     if options.as_json:
         print_json(mutants=mutants, summary=summary)
     else:
-        show_mutants(mutants)
+        printing.mutants(mutants)
     return 1 if summary.survived else 0
-
-
-def show_mutants(mutants: list["MutantResult"]) -> None:
-    """Print every planted mistake, and those that are not caught in a sentence each."""
-    from gradparity.parity_tests.measuring.records import MutantSummary
-    from gradparity.reports.console import output, say
-    from gradparity.reports.tables.planted import mutant_table, mutants_sentence
-
-    mutant_table(mutants).print(output)
-    for mutant in mutants:
-        if mutant.caught is False:
-            say(f"Not caught: {mutant.name}. {mutant.sentence}")
-    say(mutants_sentence(MutantSummary.of(mutants)))
 
 
 def check_exhaustively(options: Options) -> int:
@@ -194,7 +124,7 @@ def check_exhaustively(options: Options) -> int:
     from gradparity.parity_tests.checking.exhaustive import LAYERS, Run
     from gradparity.parity_tests.checking.values import load_all
     from gradparity.reference.data.cleanup import at_end
-    from gradparity.reports import runner
+    from gradparity.reports import printing, runner
     from gradparity.reports.console import note
 
     chosen = choose("element-wise layer", options.layers or LAYERS, LAYERS)
@@ -211,28 +141,8 @@ def check_exhaustively(options: Options) -> int:
         nonlocal shown
         if not shown:
             shown = True
-            show_exhaustive(run, chosen, options.as_json)
+            printing.every_number(run, chosen, options.as_json)
 
     with at_end(show_once):
         runner.exhaust(run)
     return 1 if any(row.failed for row in run.rows()) else 0
-
-
-def show_exhaustive(run: "Run", chosen: Sequence[str], as_json: bool) -> None:
-    """Print what is known by now of these layers."""
-    from gradparity.reports.console import output, print_json, say
-    from gradparity.reports.tables import every_float32
-
-    rows = run.rows()
-    if as_json:
-        print_json(exhaustive=rows)
-    else:
-        every_float32.exhaustive_table(rows).print(output)
-        for table in every_float32.kind_tables(rows):
-            table.print(output)
-        say(every_float32.EXHAUSTIVE_LEGEND)
-        for sentence in every_float32.exhaustive_sentences(rows):
-            say(sentence)
-        for layer in chosen[len({row.layer for row in rows}) :]:
-            say(f"{layer}: not tried")
-    sys.stdout.flush()  # a signal ends the program without doing so

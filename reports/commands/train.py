@@ -1,6 +1,5 @@
 """`gradparity train`: every implementation side by side, on the same mini-batches."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,8 +17,6 @@ from gradparity.reports.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from gradparity.parity_tests.measuring.records import Paired, Training, Untrained
-    from gradparity.parity_tests.processes.parallel import TrainingResults
     from gradparity.parity_tests.training.checkpoints import Checkpoints
     from gradparity.parity_tests.training.plan import Plan, Trained
 
@@ -66,7 +63,7 @@ def train(options: Options) -> None:
     """Train every implementation side by side, on the same mini-batches."""
     from gradparity.parity_tests.training.agreement import disagreements, unexplained
     from gradparity.parity_tests.training.plan import Plan
-    from gradparity.reports import runner
+    from gradparity.reports import printing, runner
     from gradparity.reports.console import print_json
     from gradparity.reports.tables.accuracy import failures_to_train
 
@@ -94,7 +91,7 @@ def train(options: Options) -> None:
         fields = found if options.forensics else {}
         print_json(training=trained.trainings, untrained=trained.untrained, **fields)
     else:
-        show(trained, plan, wrong)
+        printing.trainings(trained, plan, wrong)
     raise typer.Exit(1 if wrong else 0)
 
 
@@ -122,55 +119,6 @@ def check_options(options: Options) -> None:
             check_writable(option, folder)
 
 
-def show(trained: "TrainingResults", plan: "Plan", wrong: Sequence[str]) -> None:
-    """Print accuracies, how the trainings end and where they part, and whether they
-    agree.
-    """
-    from gradparity.reports.console import output, say
-    from gradparity.reports.tables import accuracy, partings
-    from gradparity.reports.tables.predictions import outcome_tables
-
-    trainings = trained.trainings
-    for name in dict.fromkeys(t.dtype for t in trainings):
-        is_mnist = plan.dataset.name == "mnist"
-        accuracy.accuracy_table(trainings, name, is_mnist).print(output)
-    accuracy.training_table(trainings).print(output)
-    for table in (
-        *outcome_tables(trainings),
-        *partings.parting_tables(trained.partings),
-    ):
-        table.print(output)
-    for sentence in partings.parting_sentences(trained.partings, trained.together):
-        say(sentence)
-    show_untrained(trained.untrained)
-    say_verdict(trainings, plan, wrong)
-
-
-def show_untrained(untrained: "Sequence[Untrained]") -> None:
-    """Print the trainings that there are none of; on standard error each reason once."""
-    from gradparity.parity_tests.measuring.records import Verdict
-    from gradparity.reports.console import note, output
-    from gradparity.reports.tables.accuracy import untrained_table
-
-    reasons = (u.note for u in untrained if u.verdict == Verdict.MISSING)
-    for reason in dict.fromkeys(reasons):
-        note(f"missing: {reason}")
-    if untrained:
-        untrained_table(untrained).print(output)
-
-
-def say_verdict(
-    trainings: Sequence["Training"], plan: "Plan", wrong: Sequence[str]
-) -> None:
-    """Print what disagrees; or where nothing does, how closely they agree."""
-    from gradparity.reports.console import say
-    from gradparity.reports.tables.accuracy import training_sentences
-
-    agreed = "; ".join(training_sentences(trainings, len(plan.dataset.t_test)))
-    for sentence in filter(None, wrong or [agreed]):
-        say(sentence)
-
-
 def train_seeds(
     options: Options, count: int, plan: "Plan", dtypes: list[str], names: list[str]
 ) -> int:
@@ -178,7 +126,7 @@ def train_seeds(
     status.
     """
     from gradparity.parity_tests.training.seeds import paired
-    from gradparity.reports import runner
+    from gradparity.reports import printing, runner
     from gradparity.reports.console import print_json
     from gradparity.reports.tables.accuracy import failures_to_train
 
@@ -191,26 +139,9 @@ def train_seeds(
     if options.as_json:
         print_json(training=trainings, untrained=untrained, seeds=pairs)
     else:
-        show_seeds(trainings, pairs, plan)
-        show_untrained(untrained)
-        say_verdict(trainings, plan, wrong)
+        printing.seeds(trainings, pairs, plan)
+        printing.agreement(trainings, untrained, plan, wrong)
     return 1 if wrong else 0
-
-
-def show_seeds(
-    trainings: Sequence["Training"], pairs: Sequence["Paired"], plan: "Plan"
-) -> None:
-    """Print the lecture's rows among those of the seeds, and the seeds in pairs."""
-    from gradparity.parity_tests.training.seeds import bands
-    from gradparity.reports.console import output, say
-    from gradparity.reports.tables import several_seeds
-
-    if plan.dataset.name == "mnist":
-        for table in several_seeds.band_tables(list(bands(trainings))):
-            table.print(output)
-    if pairs:
-        several_seeds.paired_table(pairs).print(output)
-        say(several_seeds.PAIRED_LEGEND)
 
 
 def open_checkpoints(options: Options, plan: "Plan") -> "Checkpoints | None":

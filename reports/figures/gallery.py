@@ -31,15 +31,14 @@ def draw(
             if they are not at hand.
         train_images: the same of those that were trained on, for `Parting.sample`.
     """
-    dataset = results.environment.dataset
-    mnist = dataset is not None and dataset.name == "mnist"
     training = results.training
+    lecture = LECTURE_ACCURACY if results.is_mnist else []
     with matplotlib.rc_context(STYLE):
         drawn = [
             bound_ratios(results.checks),
             loss(training),
-            accuracy(training, LECTURE_ACCURACY if mnist else []),
-            seeds(results.bands, LECTURE_ACCURACY if mnist else []),
+            accuracy(training, lecture),
+            seeds(results.bands, lecture),
             growth(training, results.partings),
             parted(results.partings, train_images),
             disagreements(training, images),

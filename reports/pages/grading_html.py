@@ -40,11 +40,8 @@ def render(graded: GradedFile) -> str:
         ("worth knowing", len(graded.warnings), None),
         ("not offered", len(graded.missing), "missing"),
     ]
-    return (
-        templates()
-        .get_template("grade.html.j2")
-        .render(graded=graded, counts=counts, verdict=verdict, **common())
-    )
+    template = templates().get_template("grade.html.j2")
+    return template.render(graded=graded, counts=counts, verdict=verdict, **common())
 
 
 def render_index(
@@ -55,18 +52,15 @@ def render_index(
         (word, sum(graded.status == status for graded in files), status)
         for status, word in WORDS.items()
     ]
-    return (
-        templates()
-        .get_template("grade_index.html.j2")
-        .render(
-            rows=list(zip(files, addresses, strict=True)),
-            name=name,
-            sentence=grades.class_sentence(files),
-            commonest=grades.commonest(files),
-            counts=counts,
-            WORDS=WORDS,
-            **common(),
-        )
+    template = templates().get_template("grade_index.html.j2")
+    return template.render(
+        rows=list(zip(files, addresses, strict=True)),
+        name=name,
+        sentence=grades.class_sentence(files),
+        commonest=grades.commonest(files),
+        counts=counts,
+        WORDS=WORDS,
+        **common(),
     )
 
 

@@ -44,51 +44,45 @@ def render(results: Results, figures: Sequence[Figure], pages: str = "") -> str:
     """The page, as the text of an HTML file. `pages` is the address of the site about
     what happens under the hood, where there is one.
     """
-    dataset = results.environment.dataset
     said = headline(results)
     rows = [
         row | {"inputs": INPUTS[row["kind"]]}
         for row in gradients.gradient_rows(results.checks)
     ]
     failed = [check for check in results.checks if check.verdict == Verdict.FAIL]
-    return (
-        _templates()
-        .get_template("report.html.j2")
-        .render(
-            results=results,
-            environment=results.environment,
-            dataset=dataset,
-            sentence=said.verdict + ".",
-            evidence=[part[:1].upper() + part[1:] for part in said.evidence],
-            versions=_versions(results),
-            counts=_counts(results),
-            failed=failed,
-            parted=problems(results)[len(failed) :],
-            warnings=gradients.warnings(results.checks),
-            rows=rows,
-            differences=list(_differences(results)),
-            choices={name: _choices(rows, name) for name in FILTERS},
-            divergences=joined(results.divergences),
-            returned=returning(results.divergences),
-            truths=list(truth_tables(results.truth)),
-            accuracies=_accuracies(
-                results.training, bool(dataset and dataset.name == "mnist")
-            ),
-            sections=sections(results),
-            tried=exhaustive_sentences(results.exhaustive),
-            refusals=refusal_table(results.checks).rows,
-            elementary=elementary_table(results.elementary),
-            about_elementary=ELEMENTARY,
-            settings=environment_table(results.environment).rows,
-            figures=[(f, Markup(f.svg)) for f in figures if f.name != timings.SPEED],
-            speed=[(f, Markup(f.svg)) for f in figures if f.name == timings.SPEED],
-            timed=list(timings.parts(results.bench)) if results.bench else [],
-            about_speed=timings.sentences(results.bench) if results.bench else [],
-            SPEED_LEGEND=timings.LEGEND,
-            pages=pages,
-            SYMBOLS=SYMBOLS,
-            R_LEGEND=gradients.R_LEGEND,
-        )
+    template = _templates().get_template("report.html.j2")
+    return template.render(
+        results=results,
+        environment=results.environment,
+        dataset=results.environment.dataset,
+        sentence=said.verdict + ".",
+        evidence=[part[:1].upper() + part[1:] for part in said.evidence],
+        versions=_versions(results),
+        counts=_counts(results),
+        failed=failed,
+        parted=problems(results)[len(failed) :],
+        warnings=gradients.warnings(results.checks),
+        rows=rows,
+        differences=list(_differences(results)),
+        choices={name: _choices(rows, name) for name in FILTERS},
+        divergences=joined(results.divergences),
+        returned=returning(results.divergences),
+        truths=list(truth_tables(results.truth)),
+        accuracies=_accuracies(results.training, results.is_mnist),
+        sections=sections(results),
+        tried=exhaustive_sentences(results.exhaustive),
+        refusals=refusal_table(results.checks).rows,
+        elementary=elementary_table(results.elementary),
+        about_elementary=ELEMENTARY,
+        settings=environment_table(results.environment).rows,
+        figures=[(f, Markup(f.svg)) for f in figures if f.name != timings.SPEED],
+        speed=[(f, Markup(f.svg)) for f in figures if f.name == timings.SPEED],
+        timed=list(timings.parts(results.bench)) if results.bench else [],
+        about_speed=timings.sentences(results.bench) if results.bench else [],
+        SPEED_LEGEND=timings.LEGEND,
+        pages=pages,
+        SYMBOLS=SYMBOLS,
+        R_LEGEND=gradients.R_LEGEND,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from gradparity.reports.pages.svg import Figure
 from gradparity.reports.results import Results
 from gradparity.reports.tables import every_float32, gradients, timings, verdicts
-from gradparity.reports.tables.accuracy import accuracy_table, training_table
+from gradparity.reports.tables.accuracy import accuracy_tables, training_table
 from gradparity.reports.tables.documented import divergence_table, reasons
 from gradparity.reports.tables.elementary_errors import ELEMENTARY, elementary_table
 from gradparity.reports.tables.overview import environment_table, headline
@@ -88,11 +88,8 @@ def truth(results: Results) -> list[str]:
 def training(results: Results) -> list[str]:
     if not results.training:
         return []
-    info = results.environment.dataset
     parts = ["## Training", training_table(results.training).markdown()]
-    for dtype in dict.fromkeys(t.dtype for t in results.training):
-        mnist = info is not None and info.name == "mnist"
-        table = accuracy_table(results.training, dtype, mnist)
+    for table in accuracy_tables(results.training, results.is_mnist):
         parts += [f"### {table.title}", table.markdown()]
     return parts
 

@@ -1,6 +1,6 @@
 """How trainings end: accuracies beside the lecture's, and the distance to the reference."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from gradparity.parity_tests.measuring.records import Training, Untrained, Verdict
 from gradparity.parity_tests.measuring.wording import grouped
@@ -36,22 +36,23 @@ def lecture_accuracy(epoch: int, is_end: bool) -> tuple[float, float] | None:
     return LECTURE_ACCURACY[epoch]
 
 
-def accuracy_table(trainings: Sequence[Training], dtype: str, mnist: bool) -> Table:
-    """Train/test accuracy: epochs down, implementations across, the lecture's last."""
-    chosen = [t for t in trainings if t.dtype == dtype]
-    headers = ["epoch", "step", *(t.implementation for t in chosen)]
-    rows = []
-    for at in zip(*(t.epochs for t in chosen), strict=True):
-        name = "end" if at[0].step == chosen[0].steps else str(at[0].epoch)
-        row = [name, str(at[0].step)]
-        row += [f"{e.train_accuracy:.4f}/{e.test_accuracy:.4f}" for e in at]
-        if mnist:
-            pair = lecture_accuracy(at[0].epoch, name == "end")
-            row.append(f"{pair[0]:.4f}/{pair[1]:.4f}" if pair else "")
-        rows.append(row)
-    if mnist:
-        headers.append("lecture")
-    return Table(f"Accuracy on train/test, {dtype}", headers, rows)
+def accuracy_tables(trainings: Sequence[Training], mnist: bool) -> Iterator[Table]:
+    """Train/test accuracy in each dtype: epochs down, implementations across, the
+    lecture's last.
+    """
+    for dtype, group in grouped(trainings, "dtype").items():
+        headers = ["epoch", "step", *(t.implementation for t in group)]
+        rows = []
+        for at in zip(*(t.epochs for t in group), strict=True):
+            name = "end" if at[0].step == group[0].steps else str(at[0].epoch)
+            row = [name, str(at[0].step)]
+            row += [f"{e.train_accuracy:.4f}/{e.test_accuracy:.4f}" for e in at]
+            if mnist:
+                pair = lecture_accuracy(at[0].epoch, name == "end")
+                row.append(f"{pair[0]:.4f}/{pair[1]:.4f}" if pair else "")
+            rows.append(row)
+        headers += ["lecture"] * mnist
+        yield Table(f"Accuracy on train/test, {dtype}", headers, rows)
 
 
 def training_table(trainings: Sequence[Training]) -> Table:
@@ -62,15 +63,12 @@ def training_table(trainings: Sequence[Training]) -> Table:
     for t in trainings:
         is_reference = t.implementation == "reference"
         end = t.epochs[-1]
+        ends = (end.loss, end.train_accuracy, end.test_accuracy)
+        apart = number(t.largest_drift), str(t.test_predictions_differing)
         rows.append(
             [
-                t.implementation,
-                t.dtype,
-                f"{end.loss:.4f}",
-                f"{end.train_accuracy:.4f}",
-                f"{end.test_accuracy:.4f}",
-                "" if is_reference else number(t.largest_drift),
-                "" if is_reference else str(t.test_predictions_differing),
+                *(t.implementation, t.dtype, *(f"{value:.4f}" for value in ends)),
+                *(("", "") if is_reference else apart),
             ]
         )
     headers = [

@@ -52,9 +52,7 @@ def band_tables(bands: Sequence[Band]) -> Iterator[Table]:
 
 def seed_tables(results: Results) -> list[Table]:
     """What there is to say of trainings from several seeds."""
-    dataset = results.environment.dataset
-    mnist = dataset is not None and dataset.name == "mnist"
-    found = [*band_tables(results.bands)] if mnist else []
+    found = [*band_tables(results.bands)] if results.is_mnist else []
     return found + ([paired_table(results.seeds)] if results.seeds else [])
 
 
