@@ -25,9 +25,9 @@ from gradparity.parity_tests.checking.values import REFERENCE, error_bounds, run
 from gradparity.parity_tests.implementations.backends import NUMPY
 from gradparity.parity_tests.implementations.contract import Arrays
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
-from gradparity.parity_tests.measuring.comparison import share
+from gradparity.parity_tests.measuring.comparison import share, worst
 from gradparity.parity_tests.measuring.dtypes import truth_dtype
-from gradparity.parity_tests.measuring.records import TruthCheck, Verdict, Worst
+from gradparity.parity_tests.measuring.records import TruthCheck, Verdict
 from gradparity.reference.gradient import complex_step_gradient, numerical_gradient
 from gradparity.reference.networks import TwoLayerNet
 from gradparity.reference.rounding import RULES, Bounded, Bounds, network_bounds
@@ -47,7 +47,6 @@ def judge(value: Any, other: Any, allowed: Any) -> dict[str, Any]:
         error = np.asarray(apart, np.float64)
     with np.errstate(all="ignore"):
         ratio = share(error, allowed)
-        worst = np.unravel_index(np.argmax(ratio), ratio.shape)
         ulp = np.spacing(np.abs(np.asarray(other).astype(value.dtype)))
         ulps = share(error, ulp)
     return {
@@ -56,11 +55,7 @@ def judge(value: Any, other: Any, allowed: Any) -> dict[str, Any]:
         "max_abs": float(error.max()),
         "max_ulp": float(ulps.max()),
         "bound_ratio": float(ratio.max()),
-        "worst": Worst(
-            index=[int(i) for i in worst],
-            value=float(value[worst]),
-            truth=float(np.asarray(other)[worst]),
-        ),
+        "worst": worst(ratio, value, np.asarray(other)),
         "verdict": Verdict.WITHIN_BOUND if ratio.max() <= 1 else Verdict.FAIL,
     }
 
@@ -146,10 +141,6 @@ def bound_node(layer: str, **inputs: Any) -> Bounds:
     return RULES[layer](**inputs)
 
 
-def from_sigmoid_graph(node: Node, x: Any, dout: Any) -> dict[str, Any]:
-    return node("SigmoidGraph", x=x, dout=dout)
-
-
 def from_fruit_nodes(
     node: Node,
     apple: Any,
@@ -185,7 +176,7 @@ def from_softmax_then_cross_entropy(
 
 COMPOSED: dict[str, Callable[..., dict[str, Any]]] = {
     "BuyFruit": from_fruit_nodes,
-    "Sigmoid": from_sigmoid_graph,
+    "Sigmoid": lambda node, x, dout: node("SigmoidGraph", x=x, dout=dout),
     "SoftmaxWithLoss": from_softmax_then_cross_entropy,
 }
 

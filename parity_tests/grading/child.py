@@ -178,8 +178,7 @@ def _prepared(
         except BaseException as error:
             reserve.clear()
             break_off(
-                error,
-                broken(error, limits) or f"raised {type(error).__name__[:40]}",
+                error, broken(error, limits) or f"raised {type(error).__name__[:40]}"
             )
         finish("end")
 

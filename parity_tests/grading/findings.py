@@ -29,7 +29,7 @@ from gradparity.parity_tests.grading.truths import (
     Right,
     expected,
 )
-from gradparity.parity_tests.measuring.comparison import distance, share
+from gradparity.parity_tests.measuring.comparison import distance, share, worst
 from gradparity.parity_tests.measuring.records import Worst
 
 NUMBERS = "fiub"  # the kinds of dtypes that can be measured
@@ -223,16 +223,11 @@ def compare(asked: Expected, outcome: Outcome | None, epsilon: float) -> Found:
         if of_exact.max() <= 1:
             about |= {"truth": exact.truth, "exact": True}
             right, ratio = exact, of_exact
-    worst = np.unravel_index(np.argmax(ratio), ratio.shape)
     return Found(
         **about,
-        right=bool(ratio[worst] <= 1),
-        ratio=float(ratio[worst]),
-        worst=Worst(
-            index=[int(i) for i in worst],
-            value=float(value[worst]),
-            truth=float(right.truth[worst]),
-        ),
+        right=bool(ratio.max() <= 1),
+        ratio=float(ratio.max()),
+        worst=worst(ratio, value, right.truth),
     )
 
 

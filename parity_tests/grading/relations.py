@@ -7,8 +7,20 @@ first that holds is taken, so the narrower ones come before the wider ones.
 from gradparity.parity_tests.grading import relations_of_cases as cases
 from gradparity.parity_tests.grading import relations_of_formulas as formulas
 from gradparity.parity_tests.grading import relations_of_values as values
+from gradparity.parity_tests.grading.exercise import PARAMS
 from gradparity.parity_tests.grading.findings import Findings
+from gradparity.parity_tests.grading.outcomes import NETWORK
 from gradparity.parity_tests.grading.wrong import Relation, Test, Wrong
+
+
+def shaped(test: Test, *names: str) -> Test:
+    """The test of what came in the right shape, of these classes and functions alone if
+    there are any names.
+    """
+    return lambda wrong: (
+        test(wrong) if wrong.shaped and (not names or wrong.name in names) else None
+    )
+
 
 PRECISE: dict[str, Test] = {
     "two-objects": cases.beside_another,
@@ -16,40 +28,44 @@ PRECISE: dict[str, Test] = {
     "another-quantity": values.another_quantity,
     "reshaped": values.reshaped,
     "another-shape": values.of_another_shape,
-    "zeros": values.all_zeros,
-    "not-finite": values.not_finite,
-    "factor": values.multiplied,
-    "without-dout": values.without_dout,
-    "one-sided-difference": values.of_forward_differences,
-    "large-step": values.of_a_large_step,
-    "wrong-at-zero": values.wrong_at_zero,
+    "zeros": shaped(values.all_zeros),
+    "not-finite": shaped(values.not_finite),
+    "factor": shaped(values.multiplied),
+    "without-dout": shaped(values.without_dout),
+    "one-sided-difference": shaped(values.of_forward_differences, "numerical_gradient"),
+    "large-step": shaped(values.of_a_large_step, "numerical_gradient"),
+    "wrong-at-zero": shaped(values.wrong_at_zero),
 }
 # What says as much as the sentence of a known mistake, and is not put before one.
 EXPLAINING: dict[str, Test] = {
-    "formula": formulas.of_a_known_formula,
-    "by-the-sign": formulas.by_the_sign,
-    "more-added": formulas.with_more_added,
-    "more-in-the-logarithm": formulas.of_more_in_the_logarithm,
-    "row-sums": formulas.of_other_row_sums,
-    "one-sample": formulas.of_one_sample,
-    "without-params": formulas.without_params,
-    "reordered": values.reordered,
-    "whole-numbers": formulas.of_whole_numbers,
+    "formula": shaped(formulas.of_a_known_formula),
+    "by-the-sign": shaped(formulas.by_the_sign, "Relu"),
+    "more-added": shaped(formulas.with_more_added),
+    "more-in-the-logarithm": shaped(
+        formulas.of_more_in_the_logarithm, "cross_entropy_error", "SoftmaxWithLoss"
+    ),
+    "row-sums": shaped(formulas.of_other_row_sums, "softmax"),
+    "one-sample": shaped(formulas.of_one_sample, "Affine"),
+    "without-params": shaped(formulas.without_params, NETWORK),
+    "reordered": shaped(values.reordered),
+    "whole-numbers": shaped(formulas.of_whole_numbers),
 }
 VAGUE: dict[str, Test] = {
     "unanswered": cases.unanswered,
     "raises": cases.raises,
     "no-numbers": cases.of_no_numbers,
     "missing": cases.missing,
-    "parameters-overwritten": cases.after_writing_parameters,
+    "parameters-overwritten": lambda wrong: cases.after_writing(
+        wrong, "W", "b", *PARAMS
+    ),
     "first-call": cases.right_on_the_first_call,
     "not-repeatable": cases.different_each_time,
     "right-for-one-sample": cases.right_for_one_sample,
     "wrong-for-one-sample": cases.wrong_for_one_sample,
-    "zero-in-places": cases.zero_in_places,
-    "input-overwritten": cases.after_writing,
+    "zero-in-places": shaped(cases.zero_in_places),
+    "input-overwritten": lambda wrong: cases.after_writing(wrong, "x", "y"),
     "float64-only": cases.right_in_float64,
-    "few-digits": cases.few_digits,
+    "few-digits": shaped(cases.few_digits),
     "one-kind-of-labels": cases.right_for_one_kind_of_labels,
     "some-cases": cases.in_some_cases,
 }

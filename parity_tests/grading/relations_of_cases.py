@@ -3,7 +3,6 @@ call, with which dtype; or that there is nothing to be wrong.
 """
 
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -103,8 +102,6 @@ def missing(wrong: Wrong) -> str | None:
 
 def zero_in_places(wrong: Wrong) -> str | None:
     """Right, or 0 where it should be something else."""
-    if not wrong.shaped:
-        return None
     for f in wrong.found:
         came = value(f)
         if not close(came, np.where(came == 0, came, f.truth), CLOSE[f.dtype]):
@@ -175,16 +172,8 @@ def different_each_time(wrong: Wrong) -> str | None:
     return None
 
 
-def after_writing(wrong: Wrong) -> str | None:
-    """Wrong in those calls in which it had written into what it was given."""
-    return written(wrong, ("x", "y"))
-
-
-def after_writing_parameters(wrong: Wrong) -> str | None:
-    return written(wrong, ("W", "b", *PARAMS))
-
-
-def written(wrong: Wrong, names: Sequence[str]) -> str | None:
+def after_writing(wrong: Wrong, *names: str) -> str | None:
+    """Wrong in those calls in which it had written into one of these arguments."""
     for name in names:
         wrote = {
             asked
@@ -208,8 +197,6 @@ def right_in_float64(wrong: Wrong) -> str | None:
 
 def few_digits(wrong: Wrong) -> str | None:
     """Near the right one, but not within rounding of it."""
-    if not wrong.shaped:
-        return None
     off = 0.0
     for f in wrong.found:
         with np.errstate(all="ignore"):

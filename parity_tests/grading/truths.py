@@ -15,7 +15,7 @@ import numpy as np
 from gradparity.parity_tests.catalogue.case import Case, NetworkCase
 from gradparity.parity_tests.catalogue.layers import LAYERS
 from gradparity.parity_tests.catalogue.spec import LOSS
-from gradparity.parity_tests.checking.values import Prepared
+from gradparity.parity_tests.checking.values import Prepared, error_bounds
 from gradparity.parity_tests.grading.outcomes import NETWORK, Arrays, Call, Task
 from gradparity.parity_tests.grading.tasks import tasks_of
 from gradparity.parity_tests.implementations.backends import NUMPY
@@ -29,7 +29,6 @@ from gradparity.reference.rounding import (
     Bounds,
     bounds,
     gamma,
-    network_bounds,
     picked,
 )
 from gradparity.reference.rounding import shifted as shifted_rows
@@ -159,7 +158,7 @@ def quantities(name: str, prepared: Prepared) -> dict[str, str]:
 
 def allowances(case: Case | NetworkCase, own: Arithmetic) -> Bounds:
     """The largest bound of all ways to compute a case, as long as nothing overflows."""
-    ways = [fully_bounded(case, a) for a in (own, replace(own, composed=True))]
+    ways = [error_bounds(case, a) for a in (own, replace(own, composed=True))]
     if isinstance(case, Case):
         moving = LAYERS[case.layer].differentiable
         given = {name: Bounded.exact(case.inputs[name], own) for name in moving}
@@ -187,12 +186,6 @@ def allowances(case: Case | NetworkCase, own: Arithmetic) -> Bounds:
                     first[quantity].exactly(other.value, error)
                 )
     return first
-
-
-def fully_bounded(case: Case | NetworkCase, own: Arithmetic) -> Bounds:
-    if isinstance(case, NetworkCase):
-        return network_bounds(case.params, case.x, case.t, own.unlimited)
-    return bounds(case.layer, case.inputs, case.dout, own.unlimited)
 
 
 def sigmoid_by_tanh(x: Bounded, dout: Bounded) -> Bounds:

@@ -98,7 +98,6 @@ def compare(
         below = np.clip(np.abs(rounded), 0, np.nextafter(largest, 0))
         ulp = np.spacing(below).astype(truth.dtype)
         ratio, probable = share(error, allowed.certain), share(error, allowed.probable)
-        worst = np.unravel_index(np.argmax(ratio), ratio.shape)
         result: dict[str, Any] = {
             "shape": list(value.shape),
             "max_abs": float(error.max()),
@@ -106,12 +105,7 @@ def compare(
             "max_ulp": float(share(error, ulp).max()),
             "bound_ratio": float(ratio.max()),
             "probable_ratio": float(probable.max()),
-            "worst": Worst(
-                index=[int(i) for i in worst],
-                value=float(value[worst]),
-                truth=float(truth[worst]),
-                bound=float(allowed.certain[worst]),
-            ),
+            "worst": worst(ratio, value, truth, allowed.certain),
         }
         if reference is not None:
             result["max_abs_reference"] = float(distance(value, reference).max())
@@ -122,6 +116,22 @@ def compare(
     else:
         verdict = Verdict.WITHIN_BOUND
     return result | {"verdict": verdict}
+
+
+def worst(
+    ratio: np.ndarray,
+    value: np.ndarray,
+    truth: np.ndarray,
+    bound: np.ndarray | None = None,
+) -> Worst:
+    """The element in which the ratio is largest."""
+    at = np.unravel_index(np.argmax(ratio), ratio.shape)
+    return Worst(
+        index=[int(i) for i in at],
+        value=float(value[at]),
+        truth=float(truth[at]),
+        bound=None if bound is None else float(bound[at]),
+    )
 
 
 def distance(value: np.ndarray, truth: np.ndarray) -> np.ndarray:

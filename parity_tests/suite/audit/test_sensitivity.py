@@ -66,10 +66,7 @@ def nothing_wrong() -> list[Mutant]:
         return kind(name, scope, layer, implementation, "", "", definition)
 
     layers = {m.layer: None for m in chosen() if m.scope == "layer"}
-    known = {
-        **vars(functions),
-        **vars(gradient),
-    }
+    known = {**vars(functions), **vars(gradient)}
     loops = {"reference": NumpyLoop, "torch": TorchLoop, "jax": JaxLoop}
     return [
         *(right(Unchanged, "layer", layer, "reference", None) for layer in layers),

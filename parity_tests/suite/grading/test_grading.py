@@ -75,12 +75,7 @@ def warned(found: GradedFile) -> set[tuple[str | None, str]]:
 
 
 def the_reference() -> dict[str, Any]:
-    return {
-        **vars(functions),
-        **vars(gradient),
-        **vars(layers),
-        **vars(networks),
-    }
+    return {**vars(functions), **vars(gradient), **vars(layers), **vars(networks)}
 
 
 def test_the_reference_passes() -> None:
@@ -467,12 +462,7 @@ def test_what_offers_nothing() -> None:
 
 
 def test_what_broke_a_rule_fails_with_what_it_had_answered() -> None:
-    whole = ran(
-        {
-            "AddLayer": layers.AddLayer,
-            "Relu": layers.Relu,
-        }
-    )
+    whole = ran({"AddLayer": layers.AddLayer, "Relu": layers.Relu})
     part = whole.outcomes[: len(whole.outcomes) - 2]
     found = judge("a.py", replace(whole, outcomes=part, broke="ran for over 30 s"))
     assert found.status == "fail"
