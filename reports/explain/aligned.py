@@ -193,12 +193,12 @@ def _remember(seen: Seen, rows: Sequence[Row]) -> None:
         row.keeps.setdefault(seen.name, []).append(saved)
 
 
-def totals(seen: Mapping[str, Seen]) -> dict[str, tuple[Total, Total | None]]:
+def totals(there: Sequence[Seen]) -> dict[str, tuple[Total, Total | None]]:
     """By implementation: for the example, and at MNIST's size."""
     return {
-        name: (
-            Total.of(found.kept),
-            None if found.scaled is None else Total.of(found.scaled),
+        seen.name: (
+            Total.of(seen.kept),
+            None if seen.scaled is None else Total.of(seen.scaled),
         )
-        for name, found in seen.items()
+        for seen in there
     }

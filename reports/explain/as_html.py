@@ -12,7 +12,6 @@ from typing import Any
 
 from jinja2 import Environment
 from latex2mathml.converter import convert
-from markdown_it.token import Token
 from markupsafe import Markup
 
 from gradparity.reports.explain import drawing, walk
@@ -40,20 +39,14 @@ def render(page: Page, links: dict[str, str], produced: str) -> str:
     `other` language, of the `notebook` and of the `report`, where there are any.
     `produced` says what made it.
     """
-    return (
-        templates()
-        .get_template("explain.html.j2")
-        .render(page=page, ui=ui(page.lang), links=links, produced=produced)
-    )
+    template = templates().get_template("explain.html.j2")
+    return template.render(page=page, ui=ui(page.lang), links=links, produced=produced)
 
 
 def render_index(lang: str, entries: Sequence[Any], links: dict[str, str]) -> str:
     """The first page of the site: a card for each topic."""
-    return (
-        templates()
-        .get_template("explain_index.html.j2")
-        .render(lang=lang, ui=ui(lang), entries=entries, links=links)
-    )
+    template = templates().get_template("explain_index.html.j2")
+    return template.render(lang=lang, ui=ui(lang), entries=entries, links=links)
 
 
 @cache
@@ -103,27 +96,22 @@ def _(block: Loop, lang: str) -> Markup:
 
 def prose(markdown: str) -> Markup:
     """Paragraphs and lists."""
-    return Markup(_rendered(parse(markdown)))
+    return Markup(renderer().render(parse(markdown), parser().options, {}))
 
 
 def line(markdown: str) -> Markup:
     """A line of prose, without a paragraph around it."""
-    return Markup(
-        "".join(_inline(t.children or ()) for t in parse(markdown) if t.children)
-    )
+    parts = (token.children for token in parse(markdown) if token.children)
+    options = parser().options
+    return Markup("".join(renderer().renderInline(p, options, {}) for p in parts))
 
 
-def _rendered(tokens: Sequence[Token]) -> str:
+@cache
+def renderer() -> Any:
     """As markdown-it renders it, with mathematics as MathML."""
-    renderer: Any = parser().renderer
-    renderer.rules["math"] = lambda tokens, i, *_: inline_math(tokens[i].content)
-    return str(renderer.render(tokens, parser().options, {}))
-
-
-def _inline(tokens: Sequence[Token]) -> str:
-    renderer: Any = parser().renderer
-    renderer.rules["math"] = lambda tokens, i, *_: inline_math(tokens[i].content)
-    return str(renderer.renderInline(tokens, parser().options, {}))
+    found: Any = parser().renderer
+    found.rules["math"] = lambda tokens, i, *_: inline_math(tokens[i].content)
+    return found
 
 
 def inline_math(text: str) -> str:

@@ -7,23 +7,16 @@ side.
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gradparity.parity_tests.implementations.contract import NotInstalled, framework
 from gradparity.parity_tests.implementations.user_supplied import import_target
-from gradparity.reports.explain import UnusableFunction, aligned
-from gradparity.reports.explain.blocks import (
-    Aligned,
-    Block,
-    Page,
-    Picture,
-    Prose,
-    Section,
-)
-from gradparity.reports.explain.layer_page import jax_blocks, torch_blocks
-from gradparity.reports.explain.observing import Look, Seen, generic, see
+from gradparity.reports.explain import UnusableFunction, blocks
+from gradparity.reports.explain.layer_page import alignment, jax_blocks, torch_blocks
+from gradparity.reports.explain.observing import Look, Seen, facts, generic, see, there
 from gradparity.reports.explain.wording import ui
 
 Arrays = dict[str, np.ndarray]
@@ -136,47 +129,38 @@ class FunctionRun:
 
     def facts(self) -> dict[str, Any]:
         """What was seen, for machines."""
-        found = {
-            name: seen.facts() if isinstance(seen, Seen) else seen
-            for name, seen in self.seen.items()
-        }
+        found = facts(self.seen)
         return {"topic": self.targets, "inputs": self.given, "implementations": found}
 
-    @property
-    def there(self) -> list[Seen]:
-        return [found for found in self.seen.values() if isinstance(found, Seen)]
 
-
-def build(run: FunctionRun, lang: str) -> Page:
+def build(run: FunctionRun, lang: str) -> blocks.Page:
     """The page in one language."""
     said = ui(lang)
     title = said["graph_of"].format(run.name)
-    parts: dict[str, list[Block]] = {
-        "graph": [Picture("own", title, run.there[0].graph)],
+    parts: dict[str, list[blocks.Block]] = {
+        "graph": [blocks.Picture("own", title, there(run.seen)[0].graph)],
         "torch": shown(run.seen["torch"], torch_blocks, said),
         "jax": shown(run.seen["jax"], jax_blocks, said),
-        "aligned": [side_by_side(run.there, run.given, said)],
+        "aligned": [side_by_side(run, said)],
     }
-    sections = [Section(k, said["sections"][k], v) for k, v in parts.items()]
+    sections = [blocks.Section(k, said["sections"][k], v) for k, v in parts.items()]
     summary = said["own_summary"]
-    return Page(run.name, lang, run.targets, summary, sections, run.facts)
+    return blocks.Page(run.name, lang, run.targets, summary, sections, run.facts)
 
 
-def shown(seen: Seen | str, blocks: Any, said: Mapping[str, Any]) -> list[Block]:
+def shown(seen: Seen | str, drawn: Any, said: Mapping[str, Any]) -> list[blocks.Block]:
     if isinstance(seen, Seen):
-        return list(blocks(seen, said))
-    return [Prose(said["missing"].format(seen.replace("*", r"\*").replace("_", r"\_")))]
+        return list(drawn(seen, said))
+    return [
+        blocks.Prose(
+            said["missing"].format(seen.replace("*", r"\*").replace("_", r"\_"))
+        )
+    ]
 
 
-def side_by_side(
-    there: list[Seen], given: Mapping[str, np.ndarray], said: Mapping[str, Any]
-) -> Aligned:
+def side_by_side(run: FunctionRun, said: Mapping[str, Any]) -> blocks.Aligned:
     """Both, step by step; the steps are those of the first."""
-    base, *others = there
-    rows = aligned.align(base, others)
-    rows[0].title = ", ".join(given)
-    for number, row in enumerate(rows[1:], 1):
+    table = alignment(run.seen, list(run.given), {}, said)
+    for number, row in enumerate(table.rows[1:], 1):
         row.title = str(number)
-    totals = aligned.totals({found.name: found for found in there})
-    names = [found.name for found in there]
-    return Aligned(said["aligned"]["title"], sorted(names, reverse=True), rows, totals)
+    return replace(table, names=sorted(table.names, reverse=True))

@@ -19,21 +19,16 @@ from gradparity.parity_tests import DTYPES
 from gradparity.parity_tests.checking.values import Run
 from gradparity.parity_tests.measuring.records import Check, Divergence, Summary
 from gradparity.parity_tests.mutants import MUTANTS, Mutant
-from gradparity.reports.explain import aligned, wording
-from gradparity.reports.explain.blocks import (
-    Aligned,
-    Block,
-    Code,
-    Folded,
-    Grid,
-    Heading,
-    Listing,
-    Page,
-    Picture,
-    Prose,
-    Section,
+from gradparity.reports.explain import aligned, blocks, wording
+from gradparity.reports.explain.observing import (
+    Given,
+    Look,
+    Seen,
+    drawn,
+    facts,
+    look,
+    there,
 )
-from gradparity.reports.explain.observing import Given, Look, Seen, drawn, look
 from gradparity.reports.explain.topics import Example, Topic
 from gradparity.reports.explain.walk import tidy
 from gradparity.reports.explain.wording import Words, ui
@@ -88,10 +83,7 @@ class LayerRun:
                 "name": example.name,
                 "inputs": inputs,
                 "dout": dout,
-                "implementations": {
-                    name: found.facts() if isinstance(found, Seen) else str(found)
-                    for name, found in seen.items()
-                },
+                "implementations": facts(seen),
             }
             for (example, inputs, dout), seen in zip(
                 self.given, self.looks, strict=True
@@ -102,9 +94,8 @@ class LayerRun:
     def numbers(self) -> dict[str, Any]:
         """The names that the words may use."""
         _, inputs, dout = self.given[self.main]
-        seen = {n: s for n, s in self.looks[self.main].items() if isinstance(s, Seen)}
         reference = self.reference(self.main)
-        found = aligned.totals(seen)
+        found = aligned.totals(there(self.looks[self.main]))
         kept = {n: found[n][0].extra if n in found else None for n in THREE}
         scaled: dict[str, int | None] = dict.fromkeys(THREE)
         scaled |= {n: t.extra for n, (_, t) in found.items() if t is not None}
@@ -118,48 +109,46 @@ class LayerRun:
         }
 
 
-def build(run: LayerRun, lang: str) -> Page:
+def build(run: LayerRun, lang: str) -> blocks.Page:
     """The page of a topic in one language."""
     numbers, said = run.numbers(), ui(lang)
     text = wording.read(run.topic.name, lang, numbers)
-    parts: Mapping[str, list[Block]] = {
+    parts: Mapping[str, list[blocks.Block]] = {
         "idea": [
             *text.blocks("idea"),
-            Heading(said["derivation"]),
+            blocks.Heading(said["derivation"]),
             *text.blocks("derivation"),
         ],
         "graph": [*text.blocks("graph"), *graphs(run, said)],
         "hand": [*text.blocks("hand"), *listings(run, said)],
         "torch": [*text.blocks("torch"), *each(run, said, "torch", torch_blocks)],
         "jax": [*text.blocks("jax"), *each(run, said, "jax", jax_blocks)],
-        "aligned": [
-            *text.blocks("aligned"),
-            *alignments(run, said),
-            *tape(run, said),
-        ],
+        "aligned": [*text.blocks("aligned"), *alignments(run, said), *tape(run, said)],
         "agree": [*text.blocks("agree"), *parity(run, lang)],
         "try": exercises(run, said, text, numbers),
     }
-    sections = [Section(k, said["sections"][k], v) for k, v in parts.items()]
-    return Page(run.topic.name, lang, text.title, text.summary, sections, run.facts)
+    sections = [blocks.Section(k, said["sections"][k], v) for k, v in parts.items()]
+    return blocks.Page(
+        run.topic.name, lang, text.title, text.summary, sections, run.facts
+    )
 
 
-def headed(run: LayerRun, said: Said, index: int) -> list[Block]:
+def headed(run: LayerRun, said: Said, index: int) -> list[blocks.Block]:
     """The example's heading, where there are several."""
     if len(run.given) == 1:
         return []
-    return [Heading(said["examples"][run.given[index][0].name])]
+    return [blocks.Heading(said["examples"][run.given[index][0].name])]
 
 
-def graphs(run: LayerRun, said: Said) -> Iterator[Block]:
+def graphs(run: LayerRun, said: Said) -> Iterator[blocks.Block]:
     for index, (example, inputs, dout) in enumerate(run.given):
         yield from headed(run, said, index)
         title = said["graph_of"].format(said["names"][example.name])
         name = example.name.replace("_", "-")
-        yield Picture(name, title, drawn(example, inputs, dout))
+        yield blocks.Picture(name, title, drawn(example, inputs, dout))
 
 
-def listings(run: LayerRun, said: Said) -> Iterator[Block]:
+def listings(run: LayerRun, said: Said) -> Iterator[blocks.Block]:
     """The source of each layer that ran; that of two examples of one layer once, with
     the numbers of the main one.
     """
@@ -171,7 +160,7 @@ def listings(run: LayerRun, said: Said) -> Iterator[Block]:
             yield from listing(seen, said)
 
 
-def listing(seen: Seen, said: Said) -> Iterator[Block]:
+def listing(seen: Seen, said: Said) -> Iterator[blocks.Block]:
     """Source as it stands, with what each line made beside it."""
     made: dict[str, list[str]] = {}
     for step in [*seen.steps["forward"], *seen.steps["backward"]]:
@@ -186,7 +175,7 @@ def listing(seen: Seen, said: Said) -> Iterator[Block]:
             (number, line, made.get(f"{part['file']}:{number}", []))
             for number, line in enumerate(part["text"].splitlines(), part["start"])
         ]
-        yield Listing(f"{part['owner']} ({part['file']})", lines)
+        yield blocks.Listing(f"{part['owner']} ({part['file']})", lines)
 
 
 def written(value: Any) -> str:
@@ -200,21 +189,21 @@ def shaped(dtype: Any, shape: Sequence[int]) -> str:
     return f"{np.dtype(dtype).name}{list(shape) if shape else ''}"
 
 
-def each(run: LayerRun, said: Said, name: str, blocks: Any) -> Iterator[Block]:
+def each(run: LayerRun, said: Said, name: str, shown: Any) -> Iterator[blocks.Block]:
     """The same blocks for every example; once the reason, where a framework is missing."""
     for index, seen in enumerate(run.looks):
         found = seen[name]
         if not isinstance(found, Seen):
-            yield Prose(said["missing"].format(found))
+            yield blocks.Prose(said["missing"].format(found))
             return
         yield from headed(run, said, index)
-        yield from blocks(found, said)
+        yield from shown(found, said)
 
 
-def torch_blocks(seen: Seen, said: Said) -> Iterator[Block]:
+def torch_blocks(seen: Seen, said: Said) -> Iterator[blocks.Block]:
     """The autograd graph, what it keeps, and the operators that ran."""
     nodes = seen.more["nodes"]
-    yield Grid(
+    yield blocks.Grid(
         said["torch"]["nodes"],
         said["torch"]["node_heads"],
         [
@@ -240,13 +229,13 @@ def torch_blocks(seen: Seen, said: Said) -> Iterator[Block]:
         yield steps_grid(said["torch"][phase], steps, said["torch"]["step_heads"])
         left_out = len(seen.steps[phase]) - len(steps)
         if left_out:
-            yield Prose(said["torch"]["bookkeeping"].format(left_out))
+            yield blocks.Prose(said["torch"]["bookkeeping"].format(left_out))
 
 
 def steps_grid(
     title: str, steps: Sequence[dict[str, Any]], heads: Sequence[str]
-) -> Grid:
-    return Grid(
+) -> blocks.Grid:
+    return blocks.Grid(
         title,
         heads,
         [
@@ -262,7 +251,7 @@ def first(step: dict[str, Any]) -> str:
     return written(found[0]) if found else ""
 
 
-def saved_grid(seen: Seen, said: Said) -> Grid:
+def saved_grid(seen: Seen, said: Said) -> blocks.Grid:
     """What is kept between forward and backward."""
     total = aligned.Total.of(seen.kept)
     rows = [
@@ -279,20 +268,20 @@ def saved_grid(seen: Seen, said: Said) -> Grid:
     ]
     totals = [said["total"], "", "", str(total.kept), said["extra"].format(total.extra)]
     rows.append([*totals, "", ""])
-    return Grid(said["kept"], said["kept_heads"], rows, code=(0, 1, 2))
+    return blocks.Grid(said["kept"], said["kept_heads"], rows, code=(0, 1, 2))
 
 
-def jax_blocks(seen: Seen, said: Said) -> Iterator[Block]:
+def jax_blocks(seen: Seen, said: Said) -> Iterator[blocks.Block]:
     """The jaxprs, the residuals, and what XLA makes of both."""
     for phase in aligned.PHASES:
-        yield Heading(said["jax"][phase])
-        yield Code(seen.more["jaxprs"][phase], "text")
+        yield blocks.Heading(said["jax"][phase])
+        yield blocks.Code(seen.more["jaxprs"][phase], "text")
     yield saved_grid(seen, said)
     for phase in aligned.PHASES:
         steps = seen.steps[phase]
         titles = said["jax"]["flat"]
         grid = steps_grid(titles[phase], steps, said["jax"]["step_heads"])
-        yield Folded(titles[phase], [grid])
+        yield blocks.Folded(titles[phase], [grid])
     programs = seen.more["compiled"]
     yield compiled_grid(programs, said["jax"])
     fusions = [
@@ -301,14 +290,16 @@ def jax_blocks(seen: Seen, said: Said) -> Iterator[Block]:
         for fusion in program["fusions"] or ()
     ]
     if fusions:
-        yield Grid(said["jax"]["fusions"], said["jax"]["fusion_heads"], fusions, (1, 2))
+        yield blocks.Grid(
+            said["jax"]["fusions"], said["jax"]["fusion_heads"], fusions, (1, 2)
+        )
     for name, program in programs.items():
         if program["text"]:
             title = said["jax"]["hlo"].format(said["jax"]["programs"][name])
-            yield Folded(title, [Code(program["text"], "text")])
+            yield blocks.Folded(title, [blocks.Code(program["text"], "text")])
 
 
-def compiled_grid(programs: Mapping[str, Any], said: Said) -> Grid:
+def compiled_grid(programs: Mapping[str, Any], said: Said) -> blocks.Grid:
     """What goes into XLA, what comes out, and what it costs."""
 
     def counted(found: Mapping[str, int] | None) -> str:
@@ -331,10 +322,10 @@ def compiled_grid(programs: Mapping[str, Any], said: Said) -> Grid:
         ]
         for name, program in programs.items()
     ]
-    return Grid(said["compiled"], said["compiled_heads"], rows, code=(1, 2))
+    return blocks.Grid(said["compiled"], said["compiled_heads"], rows, code=(1, 2))
 
 
-def alignments(run: LayerRun, said: Said) -> Iterator[Block]:
+def alignments(run: LayerRun, said: Said) -> Iterator[blocks.Block]:
     for index, (seen, (_, inputs, _)) in enumerate(
         zip(run.looks, run.given, strict=True)
     ):
@@ -344,14 +335,13 @@ def alignments(run: LayerRun, said: Said) -> Iterator[Block]:
 
 def alignment(
     seen: Look, given: Sequence[str], titles: Mapping[str, str], said: Said
-) -> Aligned:
+) -> blocks.Aligned:
     """The three in one table, of those that are there."""
-    there = [found for found in seen.values() if isinstance(found, Seen)]
-    base, *others = there
+    base, *others = found = there(seen)
     rows = aligned.align(base, others, titles)
     rows[0].title = ", ".join(given)
-    shown = aligned.totals({found.name: found for found in there})
-    return Aligned(said["aligned"]["title"], [f.name for f in there], rows, shown)
+    names = [each.name for each in found]
+    return blocks.Aligned(said["aligned"]["title"], names, rows, aligned.totals(found))
 
 
 def at_scale(example: Example, inputs: Arrays, dout: np.ndarray) -> Given:
@@ -366,7 +356,7 @@ def at_scale(example: Example, inputs: Arrays, dout: np.ndarray) -> Given:
     return example, large, dout
 
 
-def tape(run: LayerRun, said: Said) -> Iterator[Block]:
+def tape(run: LayerRun, said: Said) -> Iterator[blocks.Block]:
     """Of a network, every array of one mini-batch at MNIST's size, and who keeps it."""
     if run.large is None or run.look_large is None:
         return
@@ -383,26 +373,26 @@ def tape(run: LayerRun, said: Said) -> Iterator[Block]:
             shape = "×".join(map(str, value.shape))
             rows.append([row.title, shape, f"{size:,}", *keeps])
     heads = [*said["tape"]["heads"], *(said["columns"][name] for name in THREE)]
-    yield Grid(said["tape"]["title"], heads, rows, code=(3, 4, 5))
+    yield blocks.Grid(said["tape"]["title"], heads, rows, code=(3, 4, 5))
 
 
-def parity(run: LayerRun, lang: str) -> Iterator[Block]:
+def parity(run: LayerRun, lang: str) -> Iterator[blocks.Block]:
     """The rows of `check` for these layers, and their documented divergences."""
     said = ui(lang)
     for kind in KINDS:
         for table in gradient_tables(run.checks, kind, said["kinds"][kind]):
-            yield Grid(table.title, table.headers, table.rows)
-    yield Prose(said["legend"])
+            yield blocks.Grid(table.title, table.headers, table.rows)
+    yield blocks.Prose(said["legend"])
     summary = Summary.of(run.checks)
-    yield Prose(said["verdicts"].format(**summary.model_dump()))
+    yield blocks.Prose(said["verdicts"].format(**summary.model_dump()))
     found = joined(run.divergences)
     if found:
-        yield Heading(said["divergences"])
+        yield blocks.Heading(said["divergences"])
         for row in found:
             yield divergence(row, lang)
 
 
-def divergence(row: Divergence, lang: str) -> Prose:
+def divergence(row: Divergence, lang: str) -> blocks.Prose:
     """A documented divergence in a paragraph."""
     said, known = ui(lang), wording.divergences(lang).get(row.id, {})
     returned = ", ".join(
@@ -413,7 +403,7 @@ def divergence(row: Divergence, lang: str) -> Prose:
     source = said["measured"]
     if row.source.startswith("http"):
         source = f"[{row.source.removeprefix('https://')}]({row.source})"
-    return Prose(
+    return blocks.Prose(
         said["divergence"].format(
             layer=row.layer,
             where=known.get("where", row.where),
@@ -427,14 +417,14 @@ def divergence(row: Divergence, lang: str) -> Prose:
 
 def exercises(
     run: LayerRun, said: Said, text: Words, numbers: Mapping[str, Any]
-) -> list[Block]:
+) -> list[blocks.Block]:
     return [
         wording.exercise(question, numbers, list(broken(question.mistake, run, said)))
         for question in text.questions
     ]
 
 
-def broken(mistake: str, run: LayerRun, said: Said) -> Iterator[Block]:
+def broken(mistake: str, run: LayerRun, said: Said) -> Iterator[blocks.Block]:
     """A layer with a mistake: its source, and its numbers beside the right ones."""
     if not mistake:
         return
@@ -450,13 +440,13 @@ def broken(mistake: str, run: LayerRun, said: Said) -> Iterator[Block]:
         wrong = planted.run_network(given, x, t)
     else:
         wrong = planted.run_layer(mutant.layer, inputs, dout)
-    yield Code(anonymous(mutant), "python")
+    yield blocks.Code(anonymous(mutant), "python")
     rows = [
         [name, written(value), written(expected[name])]
         for name, value in wrong.items()
         if name in expected
     ]
-    yield Grid(said["wrong"], said["wrong_heads"], rows)
+    yield blocks.Grid(said["wrong"], said["wrong_heads"], rows)
 
 
 def anonymous(mutant: Mutant) -> str:

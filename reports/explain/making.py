@@ -108,10 +108,7 @@ def forward(example: Example, inputs: Mapping[str, np.ndarray]) -> Any:
 
 
 def run(
-    name: str,
-    inputs: Mapping[str, np.ndarray],
-    dtype: str,
-    data: Dataset | None = None,
+    name: str, inputs: Mapping[str, np.ndarray], dtype: str, data: Dataset | None = None
 ) -> Callable[[str], Page]:
     """Run a topic or `module:function`; what comes back makes its page in a language.
 

@@ -79,6 +79,19 @@ Look = dict[str, Seen | Missing]
 Given = tuple[Example, Arrays, np.ndarray]  # an example, its inputs and dout
 
 
+def there(look: Look) -> list[Seen]:
+    """Those that were seen."""
+    return [seen for seen in look.values() if isinstance(seen, Seen)]
+
+
+def facts(look: Look) -> dict[str, Any]:
+    """What was seen of each, for machines; or the reason why not."""
+    return {
+        name: seen.facts() if isinstance(seen, Seen) else seen
+        for name, seen in look.items()
+    }
+
+
 def look(
     given: Sequence[Given],
     large: Sequence[Given] = (),
@@ -113,12 +126,7 @@ def look(
 
 
 def see_example(
-    name: str,
-    example: Example,
-    inputs: Arrays,
-    dout: np.ndarray,
-    *,
-    whole: bool = True,
+    name: str, example: Example, inputs: Arrays, dout: np.ndarray, *, whole: bool = True
 ) -> Seen | Missing:
     """One implementation of an example, if it is there; the whole of it, or its steps."""
     dtype = next(v.dtype.name for v in inputs.values() if v.dtype.kind == "f")

@@ -347,7 +347,7 @@ def test_what_relu_remembers() -> None:
     assert result["same_as"] == "out"
     kept = {saved["name"]: saved for saved in look["jax"].kept}
     assert (kept["gt"]["dtype"], kept["gt"]["bytes"]) == ("bool", 4)
-    totals = aligned.totals(look)
+    totals = aligned.totals([*look.values()])
     assert totals["reference"][0] == aligned.Total(4, 4)
     assert totals["torch"][0] == aligned.Total(16, 0)
     assert totals["reference"][1] == aligned.Total(5_000, 5_000)
