@@ -23,7 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests.benchmarks.work import CLASSES, PIXELS, Work
+from gradparity.parity_tests.benchmarks.work import CLASSES, Work
+from gradparity.parity_tests.implementations import outsiders
 from gradparity.parity_tests.implementations.contract import Arrays, framework
 from gradparity.parity_tests.implementations.registry import load
 
@@ -123,9 +124,10 @@ def ours(name: str) -> Callable[[Work], Loop]:
 
 
 def torch_nn(work: Work, with_loader: bool = False) -> Loop:
-    torch = framework("torch")
+    """The model is the one that trainings are compared with (`TorchSgd`)."""
+    torch, outsider = framework("torch"), outsiders.TorchSgd()
     images, labels = torch.from_numpy(work.images), torch.from_numpy(work.labels)
-    model = _sequential(work)
+    model = outsider.model(work.params)
     criterion = torch.nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=work.rate)
     if with_loader:  # of which the order is that of our mini-batches
@@ -144,27 +146,7 @@ def torch_nn(work: Work, with_loader: bool = False) -> Loop:
             losses.append(loss.detach())
         torch.stack(losses).numpy()
         losses.clear()
-        yield partial(_from_sequential, model)
-
-
-def _sequential(work: Work) -> Any:
-    """The network in PyTorch's own layers, with the parameters to start from."""
-    torch = framework("torch")
-    nn, params = torch.nn, {k: torch.tensor(v) for k, v in work.params.items()}
-    hidden = len(params["b1"])
-    layers = nn.Linear(PIXELS, hidden), nn.ReLU(), nn.Linear(hidden, CLASSES)
-    model = nn.Sequential(*layers).to(params["b1"].dtype)
-    weights = {"0.weight": params["W1"].T, "0.bias": params["b1"]}
-    weights |= {"2.weight": params["W2"].T, "2.bias": params["b2"]}
-    model.load_state_dict(weights)
-    return model
-
-
-def _from_sequential(model: Any) -> Arrays:
-    first, _, last = model
-    reached = {"W1": first.weight.T, "b1": first.bias}
-    reached |= {"W2": last.weight.T, "b2": last.bias}
-    return {name: value.detach().numpy().copy() for name, value in reached.items()}
+        yield partial(outsider.reached, model)
 
 
 def jax_a_call_a_step(work: Work) -> Loop:

@@ -42,8 +42,7 @@ def training_name(implementation: str) -> str:
 
 
 def measure(
-    data_dir: str | os.PathLike[str] | None,
-    progress: Callable[[int], object],
+    data_dir: str | os.PathLike[str] | None, progress: Callable[[int], object]
 ) -> commands.Measured:
     """All of it, once: the report in between the trainings of one dtype and those
     of the other, so that a machine that grows slower meanwhile is slower for both.
@@ -96,11 +95,8 @@ def training(name: str, dtype: str, data_dir: str | os.PathLike[str] | None) -> 
     ended = commands.run(
         f"{training_name(name)} in {dtype}",
         (
-            "-m",
-            "gradparity.parity_tests.benchmarks.whole",
-            name,
-            dtype,
-            *folder(data_dir),
+            *("-m", "gradparity.parity_tests.benchmarks.whole"),
+            *(name, dtype, *folder(data_dir)),
         ),
         environment={**WAITING, **os.environ},
     )

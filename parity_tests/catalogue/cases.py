@@ -39,7 +39,7 @@ def _few_sided(name: str, kind: Kind, *refusal: str, **changed: Any) -> NetworkC
     return NetworkCase(name, arrays, x, t, kind, refusal)
 
 
-def _refused(name: str, *refusal: str, **changed: Any) -> NetworkCase:
+def refused(name: str, *refusal: str, **changed: Any) -> NetworkCase:
     return _few_sided(name, "invalid", *refusal, **changed)
 
 
@@ -49,7 +49,6 @@ def network_cases() -> list[NetworkCase]:
     """
     start = _lecture_sized("start", 0.01)
     steep = _lecture_sized("steep", 0.2)
-    refused = _refused
     return [
         start,
         steep,

@@ -4,12 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from gradparity.parity_tests.catalogue import (
-    activations,
-    arithmetic,
-    linear,
-    losses,
-)
+from gradparity.parity_tests.catalogue import activations, arithmetic, linear, losses
 from gradparity.parity_tests.catalogue.case import Case, NetworkCase
 from gradparity.parity_tests.catalogue.spec import Layer
 from gradparity.reference import layers

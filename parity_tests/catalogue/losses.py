@@ -1,6 +1,6 @@
 """The specs of the losses."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from gradparity.parity_tests.catalogue.edges import (
 from gradparity.parity_tests.catalogue.exact import Exact, log
 from gradparity.parity_tests.catalogue.spec import (
     LOSS,
+    Domain,
     Generator,
     Input,
     Layer,
@@ -52,16 +53,25 @@ def _refused(layer: str, scores: str) -> Iterator[Case]:
     yield refused("rank 3", scores, "rank 1 or 2", "rank 3", x=cube, t=[0, 1])
 
 
-def _cross_entropy(rng: Generator) -> Iterator[Case]:
+def _edges(
+    layer: str, scores: str, domain: Domain, rng: Generator
+) -> Callable[..., Case]:
+    """Of a layer that ends in a loss: a function of what stands in its first rows."""
+
     def loss(
         name: str, *rows: list[float], dout: float = 1.0, hot: bool = False
     ) -> Case:
         """With the label 0 in the first rows."""
-        y, t = probabilities.draw(rng, BATCH), rng.integers(10, size=100)
+        drawn, t = domain.draw(rng, BATCH), rng.integers(10, size=100)
         t[: len(rows)] = 0
-        inputs: Any = {"y": with_rows(y, *rows), "t": one_hot(t) if hot else t}
-        return edge("CrossEntropy", name, dout, **inputs)
+        inputs: Any = {scores: with_rows(drawn, *rows), "t": one_hot(t) if hot else t}
+        return edge(layer, name, dout, **inputs)
 
+    return loss
+
+
+def _cross_entropy(rng: Generator) -> Iterator[Case]:
+    loss = _edges("CrossEntropy", "y", probabilities, rng)
     y, t = probabilities.draw(rng, BATCH), rng.integers(10, size=100)
     yield case("CrossEntropy", "scaled dout", -2.5, y=y, t=t)
     yield from _refused("CrossEntropy", "y")
@@ -87,15 +97,7 @@ def _cross_entropy(rng: Generator) -> Iterator[Case]:
 
 
 def _softmax_with_loss(rng: Generator) -> Iterator[Case]:
-    def loss(
-        name: str, *rows: list[float], dout: float = 1.0, hot: bool = False
-    ) -> Case:
-        """With the label 0 in the first rows."""
-        x, t = anywhere.draw(rng, BATCH), rng.integers(10, size=100)
-        t[: len(rows)] = 0
-        inputs: Any = {"x": with_rows(x, *rows), "t": one_hot(t) if hot else t}
-        return edge("SoftmaxWithLoss", name, dout, **inputs)
-
+    loss = _edges("SoftmaxWithLoss", "x", anywhere, rng)
     x, t = anywhere.draw(rng, BATCH), rng.integers(10, size=100)
     yield case("SoftmaxWithLoss", "scaled dout", -2.5, x=x, t=t)
     yield from _refused("SoftmaxWithLoss", "x")

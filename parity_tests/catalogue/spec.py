@@ -6,7 +6,7 @@ layers' families; `layers.py` lists them.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -133,15 +133,10 @@ ROWS = Form(
     large={"many classes": (3, MANY)},
 )
 # Scores or probabilities, and a label for each row, to a number.
-LOSS = Form(
-    lambda size, inputs: [size, size[:-1], ()],
-    batch=(100, 10),
-    small=(3, 4),
-    shared=((4,), (3, 4), (2, 1)),
-    ranks=(1, 2),
+LOSS = replace(
+    ROWS,
+    shapes=lambda size, inputs: [size, size[:-1], ()],
     empty=(0, 4),
-    misfit=(3,),
-    others=((5,), (1, 5), (6, 1), (1, 1), (5, 5), (1,)),
     large={"a huge batch": (MANY, 3), "many classes": (3, MANY)},
 )
 

@@ -112,6 +112,13 @@ def another_batch(inputs: list[np.ndarray]) -> list[np.ndarray]:
     return [np.stack([value, value]) for value in inputs]
 
 
+def no_floats(layer: str, name: str, value: np.ndarray) -> TypeError:
+    """The reference's refusal of an array that no framework takes."""
+    return TypeError(
+        f"{layer}: {name} must be a floating-point array, got dtype {value.dtype}"
+    )
+
+
 def check_dout(layer: str, dout: Any, out: Any) -> None:
     """Refuse, in the reference's words, a dout that the framework would refuse in its
     own. Of several outputs, both are tuples.

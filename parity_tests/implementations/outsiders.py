@@ -22,6 +22,7 @@ they are given, `optax` in 64-bit mode, which is on while it runs, and only then
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -243,7 +244,7 @@ class TorchSgd(Outsider):
         self, params: Arrays, train_set: Data, batches: np.ndarray, learning_rate: float
     ) -> tuple[Advance, Look]:
         x, t, samples = map(self.torch.from_numpy, (*train_set, batches))
-        model, loss = self._model(params), self.torch.nn.CrossEntropyLoss()
+        model, loss = self.model(params), self.torch.nn.CrossEntropyLoss()
         optimizer = self.torch.optim.SGD(model.parameters(), lr=learning_rate)
 
         def step(batch: Any) -> Any:
@@ -256,19 +257,21 @@ class TorchSgd(Outsider):
         def advance(start: int, stop: int) -> np.ndarray:
             return self.torch.stack([step(b) for b in samples[start:stop]]).numpy()
 
-        def look() -> Arrays:
-            first, _, second = model
-            reached = {"W1": first.weight.T, "b1": first.bias}
-            reached |= {"W2": second.weight.T, "b2": second.bias}
-            return {k: v.detach().numpy().copy() for k, v in reached.items()}
-
-        return advance, look
+        return advance, partial(self.reached, model)
 
     def predict(self, params: Arrays, x: np.ndarray) -> np.ndarray:
         with self.torch.no_grad():
-            return self._model(params)(self.torch.from_numpy(x)).numpy()
+            return self.model(params)(self.torch.from_numpy(x)).numpy()
 
-    def _model(self, params: Arrays) -> Any:
+    def reached(self, model: Any) -> Arrays:
+        """Copies of its parameters."""
+        first, _, second = model
+        found = {"W1": first.weight.T, "b1": first.bias}
+        found |= {"W2": second.weight.T, "b2": second.bias}
+        return {name: value.detach().numpy().copy() for name, value in found.items()}
+
+    def model(self, params: Arrays) -> Any:
+        """One with these parameters."""
         nn = self.torch.nn
         (pixels, hidden), classes = params["W1"].shape, len(params["b2"])
         layers = nn.Linear(pixels, hidden), nn.ReLU(), nn.Linear(hidden, classes)

@@ -6,15 +6,8 @@ from typing import Any
 import numpy as np
 
 from gradparity.parity_tests.catalogue.layers import LAYERS, settings_of
+from gradparity.parity_tests.implementations import contract
 from gradparity.parity_tests.implementations.backends import Backend
-from gradparity.parity_tests.implementations.contract import (
-    Arrays,
-    as_tuple,
-    check_dout,
-    framework,
-    function_name,
-    products,
-)
 from gradparity.parity_tests.implementations.functions import FunctionStyle, converted
 
 
@@ -22,7 +15,7 @@ class TorchStyle(FunctionStyle):
     """Functions of tensors, differentiated by autograd."""
 
     def __init__(self, name: str, backend: Backend) -> None:
-        torch = framework("torch")
+        torch = contract.framework("torch")
         super().__init__(
             name, backend, import_module("gradparity.torch_impl.layers"), torch
         )
@@ -42,13 +35,12 @@ class TorchStyle(FunctionStyle):
             value = value.copy()
         try:
             return self.torch.from_numpy(value)
-        except TypeError:  # object arrays: refused in the reference's words
-            raise TypeError(
-                f"{layer}: {name} must be a floating-point array, "
-                f"got dtype {value.dtype}"
-            ) from None
+        except TypeError:  # object arrays
+            raise contract.no_floats(layer, name, value) from None
 
-    def run_layer(self, layer: str, inputs: Arrays, dout: Any) -> Arrays:
+    def run_layer(
+        self, layer: str, inputs: contract.Arrays, dout: Any
+    ) -> contract.Arrays:
         spec = LAYERS[layer]
         tensors = {k: self._tensor(layer, k, v) for k, v in inputs.items()}
         sources = [tensors[name] for name in spec.differentiable]
@@ -56,10 +48,10 @@ class TorchStyle(FunctionStyle):
             if source.is_floating_point():
                 source.requires_grad_()
         out = self.function(layer)(**tensors, **spec.settings)
-        check_dout(layer, dout, out)
+        contract.check_dout(layer, dout, out)
         # The derivative of this sum with respect to out is dout, bit for bit. To be given
         # dout itself, as grad_outputs, would have torch import sympy to check its shape.
-        outputs, douts = as_tuple(out), as_tuple(dout)
+        outputs, douts = contract.as_tuple(out), contract.as_tuple(dout)
         weighted = [
             (each * self._tensor(layer, "dout", d)).sum()
             for each, d in zip(outputs, douts, strict=True)
@@ -69,28 +61,30 @@ class TorchStyle(FunctionStyle):
         names = [*spec.outputs, *spec.gradients]
         return {n: value.numpy() for n, value in zip(names, results, strict=True)}
 
-    def _network(self, params: Arrays) -> Any:
+    def _network(self, params: contract.Arrays) -> Any:
         net = import_module("gradparity.torch_impl.networks").TwoLayerNet
         return net.from_params(
             {k: self._tensor("TwoLayerNet", k, v) for k, v in params.items()}
         )
 
-    def _run_network(self, params: Arrays, x: np.ndarray, t: np.ndarray) -> Arrays:
+    def _run_network(
+        self, params: contract.Arrays, x: np.ndarray, t: np.ndarray
+    ) -> contract.Arrays:
         network = self._network(params)
         flow = network.trace(
             self._tensor("Affine", "x", x), self._tensor("SoftmaxWithLoss", "t", t)
         )
         return {name: value.numpy() for name, value in flow.items()}
 
-    def _predict(self, params: Arrays, x: np.ndarray) -> np.ndarray:
+    def _predict(self, params: contract.Arrays, x: np.ndarray) -> np.ndarray:
         scores = self._network(params).predict(self._tensor("Affine", "x", x))
         return scores.detach().numpy()
 
-    def _products(self, layer: str, *arguments: Any) -> Arrays:
+    def _products(self, layer: str, *arguments: Any) -> contract.Arrays:
         room = import_module("gradparity.torch_impl.second_order")
-        function = getattr(self.layers, function_name(layer), None)
+        function = getattr(self.layers, contract.function_name(layer), None)
         given = converted(
             arguments, lambda array: self.torch.from_numpy(np.array(array))
         )
-        found = products(room, function, *given, **settings_of(layer))
+        found = contract.products(room, function, *given, **settings_of(layer))
         return {name: value.numpy() for name, value in found.items()}

@@ -13,11 +13,7 @@ from packaging.version import Version
 
 from gradparity.parity_tests import DTYPES
 from gradparity.parity_tests.catalogue.case import Case
-from gradparity.parity_tests.implementations.backends import (
-    BACKENDS,
-    UNKNOWN,
-    Backend,
-)
+from gradparity.parity_tests.implementations.backends import BACKENDS, UNKNOWN, Backend
 from gradparity.parity_tests.implementations.contract import Arrays
 from gradparity.parity_tests.measuring.comparison import alike
 

@@ -162,8 +162,7 @@ NAMES = ["rows", "total", "dx", "db"]
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["reference", "torch", "jax", "jax-jit", "a class", "a function"],
+    "name", ["reference", "torch", "jax", "jax-jit", "a class", "a function"]
 )
 def test_settings_integers_and_several_outputs(
     registered: Case, name: str, dtype: str, monkeypatch: pytest.MonkeyPatch
