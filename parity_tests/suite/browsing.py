@@ -143,6 +143,13 @@ def luminance(colour: list[float]) -> float:
     return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
+def ground(page: Page, is_light: bool) -> list[float]:
+    """The colour behind everything, after it has been seen to be a light or a dark one."""
+    found = colour(page, "html", "backgroundColor")
+    assert (luminance(found) > 0.5) == is_light
+    return found
+
+
 def contrast(one: list[float], other: list[float]) -> float:
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)

@@ -313,6 +313,14 @@ def serve(gz: dict[str, bytes]) -> Iterator[Callable[[type[Mirror]], Server]]:
 Serve = Callable[[type[Mirror]], Server]
 
 
+@pytest.fixture
+def mirror(serve: Serve, bare_machine: pytest.MonkeyPatch) -> Server:
+    """A good mirror, and the only one that is asked by default."""
+    server = serve(Mirror)
+    bare_machine.setattr(mirrors, "MNIST_MIRRORS", (server.url,))
+    return server
+
+
 # --- Fetching -------------------------------------------------------------------------
 
 
@@ -771,12 +779,10 @@ def test_damaged_file_in_a_named_folder_is_refused(
     how: str,
     raw: dict[str, bytes],
     gz: dict[str, bytes],
-    serve: Serve,
+    mirror: Server,
     tmp_path: Path,
     bare_machine: pytest.MonkeyPatch,
 ) -> None:
-    server = serve(Mirror)
-    bare_machine.setattr(mirrors, "MNIST_MIRRORS", (server.url,))
     folder = put(tmp_path / "mnist", gz)
     (folder / FIRST).write_bytes(damage(raw["train-images-idx3-ubyte"]))
     data_dir = folder if how == "--data-dir" else None
@@ -785,7 +791,7 @@ def test_damaged_file_in_a_named_folder_is_refused(
         load(name, data_dir=data_dir)
     assert str(caught.value).startswith(f"{folder / FIRST} must ")
     assert DAMAGE[damage] in str(caught.value)
-    assert server.asked == []
+    assert mirror.asked == []
 
 
 def test_wrong_content_is_reported_with_both_sums(
@@ -804,19 +810,16 @@ def test_damaged_file_in_the_cache_is_fetched_again(
     name: str,
     raw: dict[str, bytes],
     gz: dict[str, bytes],
-    serve: Serve,
+    mirror: Server,
     tmp_path: Path,
-    bare_machine: pytest.MonkeyPatch,
 ) -> None:
-    server = serve(Mirror)
-    bare_machine.setattr(mirrors, "MNIST_MIRRORS", (server.url,))
     cache = put(tmp_path / "cache", gz)
     (cache / FIRST).unlink()
     (cache / name).write_bytes(b"damaged")
     data = load("auto")
     assert data.name == "mnist"
     assert "user cache is damaged" in data.why
-    assert server.asked == [FIRST]
+    assert mirror.asked == [FIRST]
     assert (cache / FIRST).read_bytes() == gz[FIRST]
 
 
@@ -867,10 +870,8 @@ def test_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
         load(name)
 
 
-def test_auto_fetches_mnist_where_it_can(
-    serve: Serve, tmp_path: Path, bare_machine: pytest.MonkeyPatch
-) -> None:
-    bare_machine.setattr(mirrors, "MNIST_MIRRORS", (serve(Mirror).url,))
+@pytest.mark.usefixtures("mirror")
+def test_auto_fetches_mnist_where_it_can(tmp_path: Path) -> None:
     told: list[str] = []
     data = load(progress=lambda file, done, total: told.append(file))
     assert (data.name, data.source) == ("mnist", str(tmp_path / "cache"))
@@ -898,11 +899,7 @@ def test_mnist_by_name_is_an_error_where_it_cannot_be_had() -> None:
             assert what_to_do in str(caught.value)
 
 
-def test_nothing_is_downloaded_that_was_not_to_be(
-    serve: Serve, bare_machine: pytest.MonkeyPatch
-) -> None:
-    server = serve(Mirror)
-    bare_machine.setattr(mirrors, "MNIST_MIRRORS", (server.url,))
+def test_nothing_is_downloaded_that_was_not_to_be(mirror: Server) -> None:
     assert "not to be downloaded" in load(download=False).why
     for get in (
         lambda: load("mnist", download=False),
@@ -911,7 +908,7 @@ def test_nothing_is_downloaded_that_was_not_to_be(
         with pytest.raises(MnistUnavailable, match="not to be downloaded"):
             get()
     assert load("digits").why == "The digits were asked for by name."
-    assert server.asked == []
+    assert mirror.asked == []
 
 
 # --- The arrays -----------------------------------------------------------------------

@@ -12,19 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from gradparity.parity_tests.suite.browsing import (
-    DESKTOP,
-    PHONE,
-    Open,
-    colour,
-    contrast,
-    cut_off,
-    luminance,
-    overflows,
-    overlapping,
-    rgb,
-    visits,
-)
+from gradparity.parity_tests.suite import browsing
 from gradparity.parity_tests.suite.reports.test_page import BAD, make, sample
 from gradparity.reports.pages.report_html import INPUTS, SYMBOLS
 from gradparity.reports.tables.gradients import gradient_rows
@@ -52,8 +40,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def visit(browser: Browser, address: str) -> Iterator[Open]:
-    with visits(browser) as open_page:
+def visit(browser: Browser, address: str) -> Iterator[browsing.Open]:
+    with browsing.visits(browser) as open_page:
         yield partial(open_page, address)
 
 
@@ -88,9 +76,9 @@ def in_order(column: str, descending: bool) -> list[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("column", ["layer", "max_abs", "bound_ratio", "verdict"])
-@pytest.mark.parametrize("size", [PHONE, DESKTOP])
+@pytest.mark.parametrize("size", [browsing.PHONE, browsing.DESKTOP])
 def test_a_header_sorts_up_and_down(
-    visit: Open, column: str, size: tuple[int, int]
+    visit: browsing.Open, column: str, size: tuple[int, int]
 ) -> None:
     page = visit(size)
     head = page.locator("#gradient-table thead th").nth(COLUMNS.index(column))
@@ -111,8 +99,10 @@ def test_a_header_sorts_up_and_down(
 @pytest.mark.parametrize(
     "name", ["layer", "dtype", "implementation", "inputs", "verdict"]
 )
-@pytest.mark.parametrize("size", [PHONE, DESKTOP])
-def test_each_choice_filters(visit: Open, name: str, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [browsing.PHONE, browsing.DESKTOP])
+def test_each_choice_filters(
+    visit: browsing.Open, name: str, size: tuple[int, int]
+) -> None:
     page = visit(size)
     choice = page.get_by_role("combobox", name=name, exact=True)
     options = choice.locator("option").all_inner_texts()
@@ -132,7 +122,7 @@ def test_each_choice_filters(visit: Open, name: str, size: tuple[int, int]) -> N
     assert keys(page) == [key(row) for row in ROWS]
 
 
-def test_choices_words_and_order_combine(visit: Open) -> None:
+def test_choices_words_and_order_combine(visit: browsing.Open) -> None:
     page = visit()
     page.get_by_role("combobox", name="dtype").select_option("float32")
     page.get_by_role("combobox", name="implementation").select_option("torch")
@@ -145,7 +135,7 @@ def test_choices_words_and_order_combine(visit: Open) -> None:
     assert page.locator("#count").inner_text() == f"0 of {len(ROWS)} rows"
 
 
-def test_a_verdict_is_a_word_and_a_symbol(visit: Open) -> None:
+def test_a_verdict_is_a_word_and_a_symbol(visit: browsing.Open) -> None:
     said = {
         tuple(text.split(maxsplit=1))
         for text in cells(visit(), COLUMNS.index("verdict"))
@@ -154,22 +144,22 @@ def test_a_verdict_is_a_word_and_a_symbol(visit: Open) -> None:
     assert said == {(SYMBOLS[verdict], str(verdict)) for verdict in present}
 
 
-@pytest.mark.parametrize("size", [PHONE, DESKTOP])
+@pytest.mark.parametrize("size", [browsing.PHONE, browsing.DESKTOP])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_cut_off_or_overlaps(
-    visit: Open, size: tuple[int, int], scheme: str
+    visit: browsing.Open, size: tuple[int, int], scheme: str
 ) -> None:
     page = visit(size, scheme)
-    assert not overflows(page)
+    assert not browsing.overflows(page)
     words = "h1, h2, h3, p, li, dt, dd, th, td, label, button, figcaption"
-    assert cut_off(page, words) == []
+    assert browsing.cut_off(page, words) == []
     # Headings, key numbers and controls.
     apart = "h1, header p, header li, .counts div, h2, h3, #filters label, figure > svg"
-    assert overlapping(page, apart) == []
+    assert browsing.overlapping(page, apart) == []
 
 
-@pytest.mark.parametrize("size", [PHONE, DESKTOP])
-def test_headers_stay_in_sight(visit: Open, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [browsing.PHONE, browsing.DESKTOP])
+def test_headers_stay_in_sight(visit: browsing.Open, size: tuple[int, int]) -> None:
     page = visit(size)
     table = page.locator("#gradient-table")
     box = page.get_by_role("region", name="Differences in detail")
@@ -183,16 +173,17 @@ def test_headers_stay_in_sight(visit: Open, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_can_be_told_from_its_ground(visit: Open, scheme: str) -> None:
+def test_text_can_be_told_from_its_ground(visit: browsing.Open, scheme: str) -> None:
     """WCAG's contrast of 4.5 for words, 3 for what figures draw with."""
-    page = visit(DESKTOP, scheme)
-    ground = colour(page, "html", "backgroundColor")
-    assert (luminance(ground) > 0.5) == (scheme == "light")
+    page = visit(browsing.DESKTOP, scheme)
+    ground = browsing.ground(page, scheme == "light")
     words = ["h1", "p.quiet", "a[href='#reading']", "td", "figure text", "dl .v0 dt"]
     words += [f".terms .v{n}" for n in range(len(SEVERITY))]
     for selector in words:
         field = "fill" if "text" in selector else "color"
-        assert contrast(colour(page, selector, field), ground) >= 4.5, selector
+        assert (
+            browsing.contrast(browsing.colour(page, selector, field), ground) >= 4.5
+        ), selector
     drawn = page.evaluate(
         """[...new Set([...document.querySelectorAll("figure svg")]
         .flatMap((svg) => [...svg.querySelectorAll("path, use, text")])
@@ -203,4 +194,4 @@ def test_text_can_be_told_from_its_ground(visit: Open, scheme: str) -> None:
     )
     assert len(drawn) > 3
     for found in drawn:
-        assert contrast(rgb(found), ground) >= 3, found
+        assert browsing.contrast(browsing.rgb(found), ground) >= 3, found

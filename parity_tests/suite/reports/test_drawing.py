@@ -570,7 +570,7 @@ def test_the_bill_in_plain_text() -> None:
 def test_a_lane_goes_on_to_where_it_is_used_again() -> None:
     lanes = [line[:4].rstrip() for line in text_graph(BRANCH).splitlines()]
     assert [lane for lane in lanes if lane.strip("│ ")] == [
-        *("●", "○", "├─○", "○─╯", "│ ●", "○─╯"),
+        *("●", "○", "├─○", "○─╯", "│ ●", "○─╯")
     ]
 
 

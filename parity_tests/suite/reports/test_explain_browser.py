@@ -15,20 +15,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page
 
-from gradparity.parity_tests.suite.browsing import (
-    DESKTOP,
-    PHONE,
-    Open,
-    colour,
-    contrast,
-    cut_off,
-    luminance,
-    overflows,
-    overlapping,
-    rgb,
-    violations,
-    visits,
-)
+from gradparity.parity_tests.suite import browsing
 from gradparity.reference.datasets import load
 from gradparity.reference.layers import Affine, BuyFruit, Relu, Sigmoid, SoftmaxWithLoss
 from gradparity.reference.networks import TwoLayerNet
@@ -47,7 +34,12 @@ PAGES = [(name, lang) for name in ("index", *TOPICS) for lang in LANGUAGES]
 IN_TURN = [(name, LANGUAGES[k % 2]) for k, name in enumerate(TOPICS)]
 DRAWN = [name for name, topic in TOPICS.items() if topic.examples]
 SEEN_AS: list[tuple[tuple[int, int], Any]] = [
-    *((PHONE, "light"), (PHONE, "dark"), (DESKTOP, "light"), (DESKTOP, "dark"))
+    *(
+        (browsing.PHONE, "light"),
+        (browsing.PHONE, "dark"),
+        (browsing.DESKTOP, "light"),
+        (browsing.DESKTOP, "dark"),
+    )
 ]
 PAPER = (718, 1047)  # A4 within margins of a centimetre
 # Three digits of the number that each topic's first exercise asks for.
@@ -115,8 +107,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Open]:
-    with visits(browser) as open_page:
+def visit(browser: Browser) -> Iterator[browsing.Open]:
+    with browsing.visits(browser) as open_page:
         yield open_page
 
 
@@ -195,7 +187,7 @@ def expected(graph: walk.Graph, step: int) -> dict[str, list[str]]:
     ],
 )
 def test_a_graph_is_walked_forward_and_backward(
-    visit: Open,
+    visit: browsing.Open,
     site: Path,
     topic: str,
     lang: str,
@@ -232,7 +224,7 @@ def test_a_graph_is_walked_forward_and_backward(
             assert page.evaluate("scrollY") == place  # the keys are not the page's
 
 
-def test_other_keys_are_the_browsers(visit: Open, site: Path) -> None:
+def test_other_keys_are_the_browsers(visit: browsing.Open, site: Path) -> None:
     page = visit(at(site, "relu"))
     figure = page.locator("figure.walk")
     press = by_keys(figure, "en")
@@ -242,7 +234,7 @@ def test_other_keys_are_the_browsers(visit: Open, site: Path) -> None:
         assert max(figure.evaluate(SHOWN)["shown"]) == 0
 
 
-def test_all_is_reached_by_tab(visit: Open, site: Path) -> None:
+def test_all_is_reached_by_tab(visit: browsing.Open, site: Path) -> None:
     """The skip link first; figure, buttons and words; nothing that only might scroll."""
     page = visit(at(site, "relu"))
     page.keyboard.press("Tab")
@@ -269,9 +261,11 @@ def test_all_is_reached_by_tab(visit: Open, site: Path) -> None:
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_on_a_phone_the_picture_follows(visit: Open, site: Path, lang: str) -> None:
+def test_on_a_phone_the_picture_follows(
+    visit: browsing.Open, site: Path, lang: str
+) -> None:
     """It is wider than the phone: the node of a step is brought into sight."""
-    page = visit(at(site, "two_layer_net", lang), PHONE)
+    page = visit(at(site, "two_layer_net", lang), browsing.PHONE)
     figure = page.locator("figure.walk")
     picture = figure.locator(".picture")
     assert picture.get_attribute("role") == "region"
@@ -345,7 +339,7 @@ BY_HAND: dict[str, Callable[[Arrays, Any], Arrays]] = {
     ],
 )
 def test_the_numbers_in_the_picture_are_the_references(
-    visit: Open, site: Path, tmp_path: Path, topic: str, given: Sequence[str]
+    visit: browsing.Open, site: Path, tmp_path: Path, topic: str, given: Sequence[str]
 ) -> None:
     """Also if they are the reader's own, given with --input."""
     own = making.parse_inputs(given, "float32")
@@ -376,7 +370,7 @@ def assert_written(picture: Locator, name: str, kind: str, value: Any) -> None:
     )
 
 
-def test_the_bill_is_the_lectures(visit: Open, site: Path) -> None:
+def test_the_bill_is_the_lectures(visit: browsing.Open, site: Path) -> None:
     picture = visit(at(site, "buy_fruit")).locator("svg.graph")
     wanted = {"apple": "2.2", "apple_num": "110", "orange": "3.3", "orange_num": "165"}
     for name, text in {**wanted, "tax": "650"}.items():
@@ -394,7 +388,7 @@ def wide(text: str) -> str:
 
 @pytest.mark.parametrize(("topic", "lang"), IN_TURN)
 def test_a_number_is_right_or_not_yet_or_no_number(
-    visit: Open, site: Path, topic: str, lang: str
+    visit: browsing.Open, site: Path, topic: str, lang: str
 ) -> None:
     page = visit(at(site, topic, lang))
     exercise = page.locator(".exercise").filter(has=page.get_by_role("textbox"))
@@ -425,7 +419,7 @@ def test_a_number_is_right_or_not_yet_or_no_number(
 
 @pytest.mark.parametrize(("topic", "lang"), IN_TURN)
 def test_a_choice_is_right_or_not_yet_and_the_answer_opens(
-    visit: Open, site: Path, topic: str, lang: str
+    visit: browsing.Open, site: Path, topic: str, lang: str
 ) -> None:
     page = visit(at(site, topic, lang))
     exercises = page.locator(".exercise")
@@ -461,23 +455,22 @@ def test_a_choice_is_right_or_not_yet_and_the_answer_opens(
 
 @pytest.mark.parametrize(("name", "lang"), PAGES)
 def test_nothing_is_cut_off_or_overlaps(
-    visit: Open, site: Path, name: str, lang: str
+    visit: browsing.Open, site: Path, name: str, lang: str
 ) -> None:
-    page = visit(at(site, name, lang), PHONE)
-    assert not overflows(page)
+    page = visit(at(site, name, lang), browsing.PHONE)
+    assert not browsing.overflows(page)
     unfold(page)
     words = "h1, h2, h3, p, li, th, td, caption span, label, button, figcaption, "
     words += "summary, legend"
     for (width, height), scheme in SEEN_AS:
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=scheme)
-        ground = colour(page, "html", "backgroundColor")
-        assert (luminance(ground) > 0.5) == (scheme == "light")
-        assert not overflows(page)
+        browsing.ground(page, scheme == "light")
+        assert not browsing.overflows(page)
         # Fractions reach a little above and below their line.
-        assert cut_off(page, words, above=4) == []
-        assert overlapping(page, "header > *, section > *") == []
-        assert overlapping(page, ".walk > *, .exercise > *, .cards > li") == []
+        assert browsing.cut_off(page, words, above=4) == []
+        assert browsing.overlapping(page, "header > *, section > *") == []
+        assert browsing.overlapping(page, ".walk > *, .exercise > *, .cards > li") == []
         assert lying_on_one_another(page) == []
 
 
@@ -514,35 +507,43 @@ def lying_on_one_another(page: Page) -> list[str]:
     ],
 )
 def test_axe_finds_nothing(
-    visit: Open, site: Path, name: str, lang: str, size: tuple[int, int], scheme: str
+    visit: browsing.Open,
+    site: Path,
+    name: str,
+    lang: str,
+    size: tuple[int, int],
+    scheme: str,
 ) -> None:
     page = visit(at(site, name, lang), size, scheme)
     assert page.locator("html").get_attribute("lang") == lang
     unfold(page)
     for choice in page.get_by_role("radio").all():  # so that verdicts are there
         choice.check()
-    assert violations(page) == []
+    assert browsing.violations(page) == []
 
 
 @pytest.mark.parametrize("media", ["screen", "print"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_what_is_drawn_and_said_in_colour_can_be_read(
-    visit: Open, site: Path, scheme: str, media: Any
+    visit: browsing.Open, site: Path, scheme: str, media: Any
 ) -> None:
     """WCAG's contrast of 4.5 for words, 3 for lines; axe does not look into pictures."""
-    page = visit(at(site, "two_layer_net"), DESKTOP, scheme)
+    page = visit(at(site, "two_layer_net"), browsing.DESKTOP, scheme)
     page.locator(".exercise input[type=text]").fill(ANSWERS["two_layer_net"])
     page.locator(".exercise .ask button").click()
     page.locator(".exercise input[type=radio]:not([data-right])").first.check()
     page.emulate_media(media=media)
-    ground = colour(page, "html", "backgroundColor")
-    assert (luminance(ground) > 0.5) == (scheme == "light" or media == "print")
+    ground = browsing.ground(page, scheme == "light" or media == "print")
     words = ["h1", "a", ".key .forward", ".key .backward", ".keeps"]
     for selector in [*words, ".said.right", ".said.wrong"]:
-        assert contrast(colour(page, selector, "color"), ground) >= 4.5, selector
-    raised = colour(page, ".listing .made td", "backgroundColor")
+        assert (
+            browsing.contrast(browsing.colour(page, selector, "color"), ground) >= 4.5
+        ), selector
+    raised = browsing.colour(page, ".listing .made td", "backgroundColor")
     for selector in (".listing .made td:last-child", ".aligned .phase th"):
-        assert contrast(colour(page, selector, "color"), raised) >= 4.5, selector
+        assert (
+            browsing.contrast(browsing.colour(page, selector, "color"), raised) >= 4.5
+        ), selector
     drawn = page.locator("svg.graph").evaluate(
         """svg => [...svg.querySelectorAll("text, path, rect, circle")].map((e) => {
             const style = getComputedStyle(e);
@@ -558,17 +559,17 @@ def test_what_is_drawn_and_said_in_colour_can_be_read(
     for tag, opacity, ink in drawn:
         mixed = [
             opacity * part + (1 - opacity) * behind
-            for part, behind in zip(rgb(ink), ground, strict=True)
+            for part, behind in zip(browsing.rgb(ink), ground, strict=True)
         ]
         needed = 4.5 if tag == "text" else 3
-        assert contrast(mixed, ground) >= needed, (tag, opacity, ink)
+        assert browsing.contrast(mixed, ground) >= needed, (tag, opacity, ink)
         seen.add(ink)
     assert len(seen) == (3 if media == "screen" else 1)  # words, forward and backward
 
 
 @pytest.mark.parametrize(("topic", "lang"), IN_TURN)
 def test_paper_shows_all_of_the_graph(
-    visit: Open, site: Path, topic: str, lang: str
+    visit: browsing.Open, site: Path, topic: str, lang: str
 ) -> None:
     """Whatever step it is at; nothing to press is printed, and nothing is cut off."""
     page = visit(at(site, topic, lang), PAPER)
@@ -585,7 +586,7 @@ def test_paper_shows_all_of_the_graph(
     for control in page.locator("button, input, summary, .said").all():
         assert not control.is_visible()
     unfold(page)
-    assert not overflows(page)
+    assert not browsing.overflows(page)
     scrolling = page.evaluate(
         """[...document.querySelectorAll(".wide, pre, .formula, .picture")].filter((e) =>
             e.clientWidth && /auto|scroll/.test(getComputedStyle(e).overflow)).length"""

@@ -12,19 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from gradparity.parity_tests.grading.records import GradedFile
-from gradparity.parity_tests.suite.browsing import (
-    DESKTOP,
-    PHONE,
-    Open,
-    colour,
-    contrast,
-    cut_off,
-    luminance,
-    overflows,
-    overlapping,
-    violations,
-    visits,
-)
+from gradparity.parity_tests.suite import browsing
 from gradparity.parity_tests.suite.reports.test_grades import (
     ALL_HOSTILE,
     failing,
@@ -36,7 +24,11 @@ from gradparity.reports.pages import grading_html
 
 pytestmark = pytest.mark.browser
 
-SEEN_AS = [(size, scheme) for size in (PHONE, DESKTOP) for scheme in ("light", "dark")]
+SEEN_AS = [
+    (size, scheme)
+    for size in (browsing.PHONE, browsing.DESKTOP)
+    for scheme in ("light", "dark")
+]
 BODY = "#gradient-table tbody tr"
 
 
@@ -57,11 +49,7 @@ CLASS = [
     unloadable("class/mori.py"),
     *ALL_HOSTILE,
 ]
-PAGES = {
-    "everything": everything(),
-    "right": passing(),
-    "broken": unloadable(),
-}
+PAGES = {"everything": everything(), "right": passing(), "broken": unloadable()}
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +63,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def visit(browser: Browser, folder: Path) -> Iterator[Open]:
+def visit(browser: Browser, folder: Path) -> Iterator[browsing.Open]:
     """Opens a page by its name, and finds out at the end whether all were quiet."""
-    with visits(browser) as open_page:
+    with browsing.visits(browser) as open_page:
         yield lambda name, *seen_as: open_page(
             (folder / f"{name}.html").as_uri(), *seen_as
         )
@@ -99,33 +87,32 @@ def visit(browser: Browser, folder: Path) -> Iterator[Open]:
     ],
 )
 def test_a_page_can_be_read(
-    visit: Open, name: str, size: tuple[int, int], scheme: str
+    visit: browsing.Open, name: str, size: tuple[int, int], scheme: str
 ) -> None:
     page = visit(name, size, scheme)
-    assert not overflows(page)
+    assert not browsing.overflows(page)
     words = "h1, h2, h3, p, li, dt, dd, th, td, label, button, figcaption"
-    assert cut_off(page, words) == []
+    assert browsing.cut_off(page, words) == []
     apart = "h1, header > p, .counts div, h2, .findings li, .warned li, #filters label"
-    assert overlapping(page, apart) == []
-    ground = colour(page, "html", "backgroundColor")
-    assert (luminance(ground) > 0.5) == (scheme == "light")
-    assert violations(page) == []
+    assert browsing.overlapping(page, apart) == []
+    browsing.ground(page, scheme == "light")
+    assert browsing.violations(page) == []
 
 
-def test_the_verdict_is_seen_first_and_in_words(visit: Open) -> None:
+def test_the_verdict_is_seen_first_and_in_words(visit: browsing.Open) -> None:
     for name, said in {
         "everything": "✗ 4 of 7 classes and functions are wrong",
         "right": "✓ All 2 classes and functions are right",
         "broken": "✗ It cannot be loaded",
     }.items():
-        line = visit(name, PHONE).locator(".verdict-line")
+        line = visit(name, browsing.PHONE).locator(".verdict-line")
         assert line.inner_text() == said
         box = line.bounding_box()
         assert box is not None
-        assert box["y"] + box["height"] < PHONE[1]
+        assert box["y"] + box["height"] < browsing.PHONE[1]
 
 
-def test_every_class_is_a_section_with_its_verdict(visit: Open) -> None:
+def test_every_class_is_a_section_with_its_verdict(visit: browsing.Open) -> None:
     page = visit("everything")
     for one in everything().classes[:6]:
         section = page.get_by_role("region", name=f"{one.name} {one.verdict}")
@@ -138,8 +125,8 @@ def test_every_class_is_a_section_with_its_verdict(visit: Open) -> None:
     assert page.locator("h3:target, section:target").is_visible()
 
 
-def test_what_is_wrong_says_what_to_reread(visit: Open) -> None:
-    page = visit("everything", PHONE)
+def test_what_is_wrong_says_what_to_reread(visit: browsing.Open) -> None:
+    page = visit("everything", browsing.PHONE)
     first = page.locator(".findings li").first
     assert first.locator(".finding code").all_inner_texts() == [
         *("dx", "SoftmaxWithLoss.backward", "batch_size")
@@ -147,12 +134,15 @@ def test_what_is_wrong_says_what_to_reread(visit: Open) -> None:
     assert "slide 46, SoftmaxWithLoss" in first.locator(".reread").inner_text()
 
 
-def test_on_paper_it_is_black_and_all_there(visit: Open) -> None:
+def test_on_paper_it_is_black_and_all_there(visit: browsing.Open) -> None:
     page = visit("everything", (720, 1000), "dark")
     page.emulate_media(media="print")
-    assert not overflows(page)
+    assert not browsing.overflows(page)
     for selector in (".verdict-line", ".finding", ".verdict", "td", "p.quiet"):
-        assert contrast(colour(page, selector, "color"), [1, 1, 1]) >= 4.5
+        assert (
+            browsing.contrast(browsing.colour(page, selector, "color"), [1, 1, 1])
+            >= 4.5
+        )
     for table in page.locator("section.class .wide").all():
         assert table.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
     assert page.locator(".source code").evaluate(
@@ -168,8 +158,8 @@ def column(page: Page, number: int) -> list[str]:
     return page.locator(f"{BODY}:visible > :nth-child({number})").all_inner_texts()
 
 
-@pytest.mark.parametrize("size", [PHONE, DESKTOP])
-def test_the_class_sorts(visit: Open, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [browsing.PHONE, browsing.DESKTOP])
+def test_the_class_sorts(visit: browsing.Open, size: tuple[int, int]) -> None:
     page = visit("class/index", size)
     names = column(page, 1)
     assert names[:3] == ["ueda.py", "aoki", "mori.py"]
@@ -188,7 +178,7 @@ def test_the_class_sorts(visit: Open, size: tuple[int, int]) -> None:
 
 
 def test_the_class_is_filtered_and_leads_to_its_pages(
-    visit: Open, folder: Path
+    visit: browsing.Open, folder: Path
 ) -> None:
     page = visit("class/index")
     page.get_by_role("searchbox", name="any text").fill("mean-forgotten")

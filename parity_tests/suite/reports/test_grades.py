@@ -628,9 +628,7 @@ def test_a_class_is_whole_and_replaces_only_a_class(tmp_path: Path) -> None:
 
 @pytest.fixture
 def command(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Any]:
     """`gradparity grade` in an empty folder, with gradings that are made up."""
     monkeypatch.chdir(tmp_path)

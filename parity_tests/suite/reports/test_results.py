@@ -112,9 +112,7 @@ def test_fields_of_a_later_version_are_let_pass(tmp_path: Path) -> None:
 def test_compare_tells_what_changed() -> None:
     before = results(check())
     after = results(
-        check(max_abs=2e-3, verdict=Verdict.FAIL),
-        torch="2.14.0",
-        threads={"blas": 1},
+        check(max_abs=2e-3, verdict=Verdict.FAIL), torch="2.14.0", threads={"blas": 1}
     )
     found = compare(before, after)
     assert found["environment"] == [
