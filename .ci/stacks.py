@@ -69,15 +69,8 @@ def install(name: str, python: str, which: str) -> Path:
         uv("venv", "--python", python, str(place))
     versions = f"{place}.txt"
     uv(
-        *(
-            "pip",
-            "compile",
-            "--python",
-            str(inside),
-            "--extra=all",
-            "--extra=test",
-            which,
-        ),
+        *("pip", "compile", "--python", str(inside)),
+        *("--extra=all", "--extra=test", which),
         *("--no-header", "pyproject.toml", "--output-file", versions),
     )
     uv("pip", "sync", "--python", str(inside), versions)

@@ -38,10 +38,7 @@ SHORT, LONG = 40, 500  # characters: a name or a cell, a message
 UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 # What makes a cell a formula, in whatever width it is typed.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-COLUMNS = (
-    *("who", "status", "passed", "wrong"),
-    *("mistakes", "warnings", "problem"),
-)
+COLUMNS = (*("who", "status", "passed", "wrong"), *("mistakes", "warnings", "problem"))
 STATUS = {"pass": "pass", "fail": "FAIL", "unloadable": "not loaded"}
 COMMONEST = 5
 FOLLOWS = "follows-from-its-parts"  # of other mistakes, and none of its own
