@@ -28,12 +28,8 @@ from gradparity.reports.results import DatasetInfo, Results
 
 def check(run: Run) -> tuple[list[records.Check], list[records.Divergence]]:
     """All checks of some layers, and the divergences documented for them."""
-    checks: list[records.Check] = []
     with bar("Comparing layers", len(run.cases)) as advance:
-        for found in run:
-            checks += found
-            advance()
-    return checks, run.divergences()
+        return run.whole(advance)
 
 
 def sensitivity(

@@ -2,7 +2,7 @@
 
 `make bench-layers` runs it under pytest-benchmark; its name keeps it out of the suite,
 which must not wait for it. The layers are called themselves, without the adaptors of
-`implementations.py`, and without the run-time checking of shapes. What is timed must also
+`implementations`, and without the run-time checking of shapes. What is timed must also
 compute what the reference does, or its time says nothing.
 """
 

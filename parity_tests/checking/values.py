@@ -430,6 +430,18 @@ class Run:
         ]
         self._seen: list[Seen] = []
 
+    def whole(
+        self, progress: Callable[[], object] = lambda: None
+    ) -> tuple[list[Check], list[Divergence]]:
+        """All checks, and the divergences documented for them; `progress` is called after
+        each case.
+        """
+        checks: list[Check] = []
+        for found in self:
+            checks += found
+            progress()
+        return checks, self.divergences()
+
     def __iter__(self) -> Iterator[list[Check]]:
         pool = ThreadPoolExecutor(self.threads)
         try:
@@ -488,12 +500,9 @@ class EveryCase:
     def run(
         self, progress: Callable[[int], object]
     ) -> tuple[list[Check], list[Divergence]]:
-        checks: list[Check] = []
         run = Run(
             LAYERS_AND_NETWORK, self.dtypes, self.implementations, threads=self.threads
         )
-        for found in run:
-            checks += found
-            progress(AS_LONG)
+        found = run.whole(lambda: progress(AS_LONG))
         forget_programs()
-        return checks, run.divergences()
+        return found

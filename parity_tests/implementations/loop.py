@@ -1,7 +1,7 @@
 """A training loop of which every part is a method, so that one can be another.
 
 Mistakes are made in it (`mutants/training.py`), and somebody's own implementation is
-trained by it (`own.py`).
+trained by it (`user_supplied.py`).
 """
 
 from collections.abc import Callable, Collection, Iterator

@@ -84,16 +84,8 @@ def is_refusal(error: Exception) -> bool:
     from gradparity.reports.writing import UnusableTarget
 
     refusals = (
-        Unusable,
-        UnusableFunction,
-        UnusableImplementation,
-        UnusableInput,
-        CheckpointError,
-        DatasetError,
-        TrainingDiverged,
-        UnreadableResults,
-        UnusableTarget,
-        OSError,
-        MemoryError,
+        *(Unusable, UnusableFunction, UnusableImplementation, UnusableInput),
+        *(CheckpointError, DatasetError, TrainingDiverged, UnreadableResults),
+        *(UnusableTarget, OSError, MemoryError),
     )
     return isinstance(error, refusals)
