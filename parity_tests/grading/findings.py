@@ -11,24 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.grading import tasks, truths
 from gradparity.parity_tests.grading.exercise import CLOSURE, UNFIT
 from gradparity.parity_tests.grading.outcomes import Outcome, Raised
-from gradparity.parity_tests.grading.tasks import (
-    DECLINABLE,
-    LABELS,
-    MATRIX,
-    ONE_HOT,
-    OPTIONAL,
-    group,
-    tasks_of,
-)
-from gradparity.parity_tests.grading.truths import (
-    EPSILONS,
-    LOSSES,
-    Expected,
-    Right,
-    expected,
-)
 from gradparity.parity_tests.measuring.comparison import distance, share, worst
 from gradparity.parity_tests.measuring.records import Worst
 
@@ -46,7 +31,7 @@ class Found:
     `dtype` is the one that it is judged in; `note` says why there is nothing to measure.
     """
 
-    expected: Expected
+    expected: truths.Expected
     value: np.ndarray | None
     raised: Raised | None
     dtype: str
@@ -69,7 +54,7 @@ class Found:
 
     @property
     def group(self) -> str:
-        return group(self.case)
+        return tasks.group(self.case)
 
     @property
     def asked(self) -> Asked:
@@ -118,24 +103,24 @@ class Findings:
         declined = frozenset(declined_groups(name, by_call))
         found = look(name, by_call, 0.0)
         epsilon = 0.0
-        if name in LOSSES and not all(f.right for f in found):
-            tried = {e: look(name, by_call, e) for e in EPSILONS}
+        if name in truths.LOSSES and not all(f.right for f in found):
+            tried = {e: look(name, by_call, e) for e in truths.EPSILONS}
             # The cases that count first; among equals, the exact loss.
             epsilon = max(
-                EPSILONS,
+                truths.EPSILONS,
                 key=lambda e: (
-                    sum(f.right for f in tried[e] if f.group not in OPTIONAL),
+                    sum(f.right for f in tried[e] if f.group not in tasks.OPTIONAL),
                     sum(f.right for f in tried[e]),
                 ),
             )
             found = tried[epsilon]
         if gives_a_part(found):
-            declined |= {MATRIX}
+            declined |= {tasks.MATRIX}
         return cls(name, by_call, found, declined, epsilon)
 
     def counts(self, found: Found) -> bool:
         """Whether it must be right."""
-        return found.group not in OPTIONAL and found.group not in self.declined
+        return found.group not in tasks.OPTIONAL and found.group not in self.declined
 
     def of_quantity(self, quantity: str) -> list[Found]:
         return [f for f in self.found if f.quantity == quantity]
@@ -154,17 +139,17 @@ class Findings:
 def declined_groups(name: str, outcomes: Mapping[Asked, Outcome]) -> list[str]:
     """The groups that may be refused in which every call has raised an exception."""
     declined = []
-    for kind in DECLINABLE:
+    for kind in tasks.DECLINABLE:
         asked = [
             outcomes.get((task.case, task.dtype, number))
-            for task in tasks_of(name)
-            if group(task.case) == kind
+            for task in tasks.tasks_of(name)
+            if tasks.group(task.case) == kind
             for number in range(len(task.calls))
         ]
         if asked and all(o is not None and o.raised is not None for o in asked):
             declined.append(kind)
-    if LABELS in declined and ONE_HOT in declined:
-        return [kind for kind in declined if kind not in (LABELS, ONE_HOT)]
+    if tasks.LABELS in declined and tasks.ONE_HOT in declined:
+        return [kind for kind in declined if kind not in (tasks.LABELS, tasks.ONE_HOT)]
     return declined
 
 
@@ -176,7 +161,9 @@ def gives_a_part(found: Iterable[Found]) -> bool:
     for f in found:
         right.setdefault(f.group, set()).add(f.right)
     wrong = {kind for kind, all_right in right.items() if False in all_right}
-    return CLOSURE in right and wrong == {MATRIX} and right[MATRIX] == {False}
+    return (
+        CLOSURE in right and wrong == {tasks.MATRIX} and right[tasks.MATRIX] == {False}
+    )
 
 
 def look(
@@ -184,13 +171,13 @@ def look(
 ) -> tuple[Found, ...]:
     """All that is expected of a name against what came."""
     found = []
-    for each in expected(name):
+    for each in truths.expected(name):
         asked = each.task.case, each.task.dtype, each.number
         found.append(compare(each, outcomes.get(asked), epsilon))
     return tuple(found)
 
 
-def compare(asked: Expected, outcome: Outcome | None, epsilon: float) -> Found:
+def compare(asked: truths.Expected, outcome: Outcome | None, epsilon: float) -> Found:
     """One quantity against the truth.
 
     It is judged in the dtype that was asked, or in float32, where the call returned that.
@@ -232,7 +219,7 @@ def compare(asked: Expected, outcome: Outcome | None, epsilon: float) -> Found:
 
 
 def unmeasurable(
-    asked: Expected,
+    asked: truths.Expected,
     outcome: Outcome | None,
     value: np.ndarray | None,
     truth: np.ndarray,
@@ -272,7 +259,7 @@ def place(raised: Raised) -> str:
     return f" ({os.path.basename(raised.file)}, line {raised.line})"
 
 
-def ratios(value: np.ndarray, right: Right, dtype: str) -> np.ndarray:
+def ratios(value: np.ndarray, right: truths.Right, dtype: str) -> np.ndarray:
     """The share of what is allowed that every element is off.
 
     Where nothing can be said of what is allowed, the truth rounded once is right.
