@@ -32,14 +32,9 @@ def reshaped(wrong: Wrong) -> str | None:
     if not wrong.came or wrong.shaped:
         return None
     for f in wrong.found:
-        if f.truth.size != value(f).size or not near_flat(f):
+        if not close(value(f).ravel(), f.truth.ravel(), CLOSE[f.dtype]):
             return None
     return "{has} the right numbers in another shape: " + shapes(wrong)
-
-
-def near_flat(found: Found) -> bool:
-    flat = value(found).ravel()
-    return close(flat, found.truth.ravel(), CLOSE[found.dtype])
 
 
 def of_another_shape(wrong: Wrong) -> str | None:

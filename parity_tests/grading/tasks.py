@@ -14,7 +14,7 @@ import numpy as np
 
 from gradparity.parity_tests import DTYPES
 from gradparity.parity_tests.grading.exercise import BESIDE, CLOSURE
-from gradparity.parity_tests.grading.outcomes import NETWORK, Arrays, Call, Task
+from gradparity.parity_tests.grading.outcomes import NETWORK, Call, Task
 
 EXTREME, SCALED, TENSORS = "extreme", "scaled dout", "tensors"
 LABELS, ONE_HOT, MATRIX = "labels", "one-hot", "matrix"
@@ -68,11 +68,6 @@ def call(dout: Any = None, **inputs: Any) -> Call:
     return Call(arrays, None if dout is None else np.asarray(dout, np.float64))
 
 
-def cast(arrays: Arrays, dtype: str) -> Arrays:
-    """In a dtype, but for labels: one-hot rows are float64, as the data set's are."""
-    return {k: v if k == "t" else v.astype(dtype) for k, v in arrays.items()}
-
-
 def in_both(name: str, case: str, *calls: Call) -> Iterator[Task]:
     """The task in both dtypes."""
     for dtype in DTYPES:
@@ -80,8 +75,9 @@ def in_both(name: str, case: str, *calls: Call) -> Iterator[Task]:
 
 
 def in_dtype(call: Call, dtype: str) -> Call:
-    dout = None if call.dout is None else call.dout.astype(dtype)
-    return Call(cast(call.inputs, dtype), dout)
+    """But for labels: one-hot rows are float64, as the data set's are."""
+    inputs = {k: v if k == "t" else v.astype(dtype) for k, v in call.inputs.items()}
+    return Call(inputs, None if call.dout is None else call.dout.astype(dtype))
 
 
 def nodes() -> Iterator[Task]:
