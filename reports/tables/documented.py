@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from gradparity.parity_tests.catalogue.divergences import gone_in
 from gradparity.parity_tests.measuring.records import Check, Divergence, Verdict
+from gradparity.parity_tests.measuring.wording import grouped
 from gradparity.reports.tables.table import Table
 
 
@@ -51,12 +52,11 @@ def gone(checks: Iterable[Check]) -> list[str]:
 
 def reasons(results: Sequence[Divergence]) -> list[str]:
     """Why they are, and from where that is known, by the numbers of the table."""
-    number, groups = numbers_of(results), dict[tuple[str, str], list[str]]()
-    for row in {row.id: row for row in results}.values():
-        groups.setdefault((row.why, row.source), []).append(str(number[row.id]))
+    number = numbers_of(results)
+    groups = grouped({row.id: row for row in results}.values(), "why", "source")
     return [
-        f"{', '.join(numbers)}. {why} ({source})"
-        for (why, source), numbers in groups.items()
+        f"{', '.join(str(number[row.id]) for row in group)}. {why} ({source})"
+        for (why, source), group in groups.items()
     ]
 
 

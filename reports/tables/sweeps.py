@@ -94,10 +94,7 @@ def overhead_end(times: Mapping[int, float]) -> int:
 
 def first_of_each(rows: Iterable[BenchRow]) -> dict[str, BenchRow]:
     """By name, in the order of their first appearance."""
-    found: dict[str, BenchRow] = {}
-    for row in rows:
-        found.setdefault(row.name, row)
-    return found
+    return {name: group[0] for name, group in grouped(rows, "name").items()}
 
 
 def counted(threads: int | None) -> str:

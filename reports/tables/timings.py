@@ -115,11 +115,9 @@ def step_cells(row: BenchRow, floors: Mapping[tuple[object, ...], float]) -> lis
 
 def floors_of(rows: Iterable[BenchRow]) -> dict[tuple[object, ...], float]:
     """The median of the first floor in each setting."""
-    found: dict[tuple[object, ...], float] = {}
-    for row in rows:
-        if row.kind == "floor":
-            found.setdefault(setting(row), row.median)
-    return found
+    floors = [row for row in rows if row.kind == "floor"]
+    groups = grouped(floors, "framework", "dtype", "threads")
+    return {key: group[0].median for key, group in groups.items()}
 
 
 def setting(row: BenchRow) -> tuple[object, ...]:
