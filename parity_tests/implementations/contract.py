@@ -8,6 +8,7 @@ import this.
 import re
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from threading import RLock
 from typing import Any, Protocol
 
 import numpy as np
@@ -69,6 +70,7 @@ class Implementation(Protocol):
 
 
 _broken: dict[str, str] = {}  # frameworks that are there and cannot be imported: why
+_importing = RLock()  # of two threads, the second is told what the first was
 
 
 def framework(name: str) -> Any:
@@ -78,16 +80,17 @@ def framework(name: str) -> Any:
     missing below it, for instance, is an OSError. What failed half-way is not tried again,
     for the second time it would fail for another reason.
     """
-    if name in _broken:
-        raise NotInstalled(_broken[name])
-    try:
-        module = import_module(name)
-    except ModuleNotFoundError as error:
-        raise NotInstalled(f"{name} cannot be imported: {error}") from error
-    except (Exception, SystemExit) as error:
-        said = f"{type(error).__name__}: {error}".rstrip(": ")
-        _broken[name] = f"{name} cannot be imported: {said}"
-        raise NotInstalled(_broken[name]) from error
+    with _importing:
+        if name in _broken:
+            raise NotInstalled(_broken[name])
+        try:
+            module = import_module(name)
+        except ModuleNotFoundError as error:
+            raise NotInstalled(f"{name} cannot be imported: {error}") from error
+        except (Exception, SystemExit) as error:
+            said = f"{type(error).__name__}: {error}".rstrip(": ")
+            _broken[name] = f"{name} cannot be imported: {said}"
+            raise NotInstalled(_broken[name]) from error
     if name == "jax":
         compiling.watch(module)
     return module

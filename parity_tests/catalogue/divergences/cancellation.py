@@ -28,8 +28,7 @@ CANCELLATION = [
     ),
     Documented(
         id="tanh-derivative-where-it-is-1",
-        layer="Tanh",
-        quantity="dx",
+        of="Tanh.dx",
         where="derivative for dout = inf, if y has come to 1 or -1",
         when=lambda x, out, dout: np.isfinite(x) & (abs(out) == 1) & np.isinf(dout),
         returns={ALL: NAN},
@@ -37,8 +36,7 @@ CANCELLATION = [
     ),
     Documented(
         id="tanh-derivative-below-0",
-        layer="Tanh",
-        quantity="dx",
+        of="Tanh.dx",
         where="derivative if y <= 0 and dout (1 - y) is infinite",
         when=lambda out, dout: (flushed(out) <= 0) & np.isinf(dout * (1 - out)),
         returns={("jax", "jax-jit"): NAN},

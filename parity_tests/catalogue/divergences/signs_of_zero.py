@@ -18,8 +18,7 @@ SIGNS_OF_ZERO = [
     ),
     Documented(
         id="leaky-relu-derivative-minus-zero",
-        layer="LeakyRelu",
-        quantity="dx",
+        of="LeakyRelu.dx",
         where="derivative for dout = -0.0",
         when=lambda dout: flushed(dout) == 0,
         returns={("jax", "jax-jit"): 0.0},
@@ -28,8 +27,7 @@ SIGNS_OF_ZERO = [
     ),
     Documented(
         id="tanh-derivative-minus-zero",
-        layer="Tanh",
-        quantity="dx",
+        of="Tanh.dx",
         where="derivative if y is -1, or if dout is 0 and y negative or -0.0",
         when=lambda out, dout: (
             np.isfinite(dout * (1 - out))

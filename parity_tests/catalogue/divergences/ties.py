@@ -31,8 +31,7 @@ TIES = [
     ),
     Documented(
         id="leaky-relu-derivative-at-0",
-        layer="LeakyRelu",
-        quantity="dx",
+        of="LeakyRelu.dx",
         where="derivative at 0",
         when=lambda x, dout: (flushed(x) == 0) & (flushed(dout) != 0),
         returns={("jax", "jax-jit"): lambda dout: dout},

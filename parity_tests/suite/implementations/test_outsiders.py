@@ -5,6 +5,7 @@ import inspect
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,11 @@ import pytest
 
 from gradparity.parity_tests.implementations import outsiders
 from gradparity.parity_tests.implementations.built_in import IMPLEMENTATIONS, OUTSIDERS
-from gradparity.parity_tests.implementations.contract import Implementation
+from gradparity.parity_tests.implementations.contract import (
+    Implementation,
+    NotInstalled,
+    framework,
+)
 from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.dtypes import FLOAT64_DRIFT
 from gradparity.parity_tests.measuring.records import Training, Verdict
@@ -213,3 +218,26 @@ def test_one_that_raises_is_a_row_of_the_report_and_the_others_go_on(
         assert "Not trained" in shown
         assert "raised InvalidParameterError" in shown
     assert Results.model_validate_json(results.text()) == results
+
+
+def test_two_threads_are_told_the_same_of_what_cannot_be_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As PyTorch does, this raises something else when it is tried again."""
+    (tmp_path / "breaks_once.py").write_text(
+        "import sys, time\n"
+        "time.sleep(0.2)\n"
+        "again = getattr(sys, 'breaks_once', False)\n"
+        "sys.breaks_once = True\n"
+        "raise OSError('tried twice' if again else 'no libcudart')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def reason(_: int) -> str:
+        with pytest.raises(NotInstalled) as caught:
+            framework("breaks_once")
+        return str(caught.value)
+
+    with ThreadPoolExecutor(2) as pool:
+        said = {*pool.map(reason, range(2))}
+    assert said == {"breaks_once cannot be imported: OSError: no libcudart"}
