@@ -103,13 +103,14 @@ def _bound_of_sigmoid(quantity: str, inputs: Arrays, unit: Any) -> Any:
 
 def _bound_of_tanh(quantity: str, inputs: Arrays, unit: Any) -> Any:
     """1 - y**2 takes over the roundings of y and of its square, and may be much smaller;
-    so may e + e y, whose terms have 2 roundings and 3.
+    so may e + e y, whose terms have 2 roundings and 3. dout (1 + y) (1 - y) has 4.
     """
     y, k = np.tanh(inputs["x"]), unit.roundings("tanh")
     if quantity == "out":
         return k
     share = y * y / (1 - y * y)
-    return 2 * k * share + np.maximum(2 + share, 1 + (2 + 3 * np.abs(y)) / (1 + y))
+    of_sum = 1 + (2 + 3 * np.abs(y)) / (1 + y)
+    return 2 * k * share + np.maximum(4, np.maximum(2 + share, of_sum))
 
 
 SPECS = (

@@ -240,10 +240,13 @@ def flatness(e: Bounded) -> Values:
 
 
 def through_tanh(y: Bounded, dout: Bounded) -> Bounded:
-    """dout (1 - y**2) of a y = tanh(x); or e + e y with e = dout (1 - y), as in JAX."""
+    """dout (1 - y**2) of a y = tanh(x); or dout (1 + y) (1 - y), as in JAX, which up to
+    0.11.1 had e + e y with e = dout (1 - y).
+    """
     one = y.constant(1.0)
     e = dout * (one - y)
-    return (dout * (one - y * y)).either(e + e * y)
+    of_factors = dout * ((one + y) * (one - y))
+    return (dout * (one - y * y)).either(of_factors).either(e + e * y)
 
 
 Bounds = dict[str, Bounded]

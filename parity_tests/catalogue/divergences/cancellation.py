@@ -40,9 +40,11 @@ CANCELLATION = [
         where="derivative if y <= 0 and dout (1 - y) is infinite",
         when=lambda out, dout: (flushed(out) <= 0) & np.isinf(dout * (1 - out)),
         returns={("jax", "jax-jit"): NAN},
-        why="JAX's derivative is e + e y with e = dout (1 - y), here infinite: where y < 0 "
-        "that is inf - inf, and where y is 0, or so small that it counts as 0, inf * 0.",
+        why="Up to 0.11.1, JAX's derivative is e + e y with e = dout (1 - y), here "
+        "infinite: where y < 0 that is inf - inf, and where y is 0, or so small that it "
+        "counts as 0, inf * 0. From 0.11.2 on it is dout ((1 + y) (1 - y)).",
         source=RULE_OF_JAX,
+        versions={"jax": "<0.11.2"},
     ),
     Documented(
         id="loss-with-a-little-added",

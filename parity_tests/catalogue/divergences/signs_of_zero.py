@@ -36,6 +36,7 @@ SIGNS_OF_ZERO = [
         returns={("jax", "jax-jit"): 0.0},
         why="e + e y with e = dout (1 - y) is there a sum of zeros of both signs, or of a "
         "number and its opposite, and that is 0.0, for a negative dout as well.",
+        versions={"jax": "<0.11.2"},
     ),
     Documented(
         id="loss-with-a-little-added-minus-zero",
