@@ -268,10 +268,10 @@ def test_the_table_tells_of_every_divergence_once_for_each_dtype() -> None:
     installed = all(not isinstance(loaded(name), NotInstalled) for name in names)
     if installed:
         assert [(row.id, row.dtype) for row in rows] == expected
-    minus_zero = next(row for row in rows if row.id == "relu-of-minus-zero")
-    assert minus_zero.at.startswith("x = -0.0, dout = ")
-    assert minus_zero.values["truth"] == minus_zero.values["reference"] == "0.0"
-    assert minus_zero.values["torch"] == "-0.0"
+        minus_zero = next(row for row in rows if row.id == "relu-of-minus-zero")
+        assert minus_zero.at.startswith("x = -0.0, dout = ")
+        assert minus_zero.values["truth"] == minus_zero.values["reference"] == "0.0"
+        assert minus_zero.values["torch"] == "-0.0"
 
 
 def test_every_spelling_has_a_case_and_a_divergence() -> None:
