@@ -61,8 +61,10 @@ def edges(
     found: list[records.Check], divergences: Sequence[records.Divergence]
 ) -> None:
     """Where implementations differ on special inputs, and why."""
-    documented.divergence_table(divergences).print(output)
-    print_all([], [*documented.reasons(divergences), *documented.gone(found)])
+    print_all(
+        [documented.divergence_table(divergences)],
+        [*documented.reasons(divergences), *documented.gone(found)],
+    )
     summary = verdicts.checks_sentence(records.Summary.of(found)) + "."
     print_all([verdicts.failure_table(found)], [summary])
 

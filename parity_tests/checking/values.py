@@ -15,6 +15,7 @@ from gradparity.parity_tests.catalogue.cases import (
     NETWORK_CASES,
 )
 from gradparity.parity_tests.catalogue.divergences import Seen, known, table
+from gradparity.parity_tests.catalogue.divergences.entry import place
 from gradparity.parity_tests.catalogue.layers import LAYERS, one_hot_forms
 from gradparity.parity_tests.catalogue.spellings import SPELLINGS
 from gradparity.parity_tests.implementations.backends import BACKENDS, NUMPY, Backend
@@ -322,14 +323,25 @@ def verdict(
             different |= here
             seen.append(entry.id)
     if not seen:
-        return found | ({"note": note} if note else {})
+        return where_it_is(found, prepared.case) | ({"note": note} if note else {})
     rest, allowed = np.where(different, right, value), allowed.but_for(different)
     others = compare(rest, truth, allowed, prepared.dtype, reference)
     if others["verdict"] == Verdict.FAIL:
-        return others
+        return where_it_is(others, prepared.case)
     ids = ", ".join(dict.fromkeys(seen))
     note = f"{ids}; {note}" if note else ids
     return found | {"verdict": Verdict.DOCUMENTED, "note": note}
+
+
+def where_it_is(found: dict[str, Any], case: Case | NetworkCase) -> dict[str, Any]:
+    """What was found; of a failure of an element-wise layer, with the numbers that go into
+    the element.
+    """
+    if found["verdict"] != Verdict.FAIL or isinstance(case, NetworkCase):
+        return found
+    if not LAYERS[case.layer].elementwise:
+        return found
+    return found | {"note": f"at {place(case, tuple(found['worst'].index))}"}
 
 
 def quantities(case: Case | NetworkCase) -> Sequence[str]:
@@ -467,8 +479,13 @@ class Run:
         if isinstance(case, Case) and case.kind == "edge":
             if name == "reference":  # beside other spellings, stands what it returns
                 results = prepared.reference
-            seen = Seen(case, prepared.dtype, name, results, prepared.truth)
-            self._seen.append(seen)
+            own = implementation.result()
+            judged_as = (
+                () if isinstance(own, NotInstalled) else own.judged_as(case.layer)
+            )
+            self._seen.append(
+                Seen(case, prepared.dtype, name, results, prepared.truth, judged_as)
+            )
         return rows
 
     def divergences(self) -> list[Divergence]:

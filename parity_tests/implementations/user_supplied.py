@@ -195,6 +195,7 @@ class Own:
         self.network = names.get(NETWORK)
         self.layers: dict[str, tuple[Ways, Run]] = {}
         self.helpers: list[str] = []  # what might have been layers
+        self.refused: dict[str, Mapping[str, Any]] = {}  # settings that a layer lacks
         for layer in LAYERS:
             for called in (layer, function_name(layer)):
                 offered = names.get(called)
@@ -205,6 +206,7 @@ class Own:
                     self.helpers.append(called)
                 else:
                     self.layers[layer] = found
+                    self.refused[layer] = refused(offered, LAYERS[layer].settings)
         if not self.layers and self.network is None:
             first, why = next(iter(LAYERS)), ""
             if self.helpers:
@@ -234,6 +236,11 @@ class Own:
 
     def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
         _, run = self.layers[layer]
+        for name, value in self.refused.get(layer, {}).items():
+            raise TypeError(
+                f"{layer} is given {name}={value} by keyword: expected a parameter of "
+                "that name"
+            )
         with np.errstate(all="ignore"):
             return run(inputs, dout)
 
@@ -418,6 +425,17 @@ def packages(values: Iterable[Any]) -> set[str]:
         for value in values
     )
     return {str(place).partition(".")[0] for place in places}
+
+
+def refused(offered: Callable[..., Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a layer's settings for which a class or function has no parameter."""
+    try:
+        parameters = inspect.signature(offered).parameters
+    except ValueError:  # as of functions in C
+        return {}
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return {}
+    return {k: value for k, value in settings.items() if k not in parameters}
 
 
 def run_with_gradients(

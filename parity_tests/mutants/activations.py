@@ -339,7 +339,7 @@ class NothingLeaksBack(LeakyRelu):
     """
 
     def backward(self, dout: Any) -> Any:
-        return np.where(self.mask, dout, 0)[()]
+        return np.where(self.mask, 0, dout)[()]
 
 
 @mistake("LeakyRelu")
@@ -347,7 +347,7 @@ class SlopeOnTheWrongSide(LeakyRelu):
     """Multiplies the gradient by the slope where x > 0, and passes it elsewhere."""
 
     def backward(self, dout: Any) -> Any:
-        return np.where(self.mask, self.slope * dout, dout)[()]
+        return np.where(self.mask, dout, self.slope * dout)[()]
 
 
 @mistake("LeakyRelu")

@@ -133,7 +133,7 @@ class Tanh:
 
 
 class LeakyRelu:
-    """x where x > 0, and slope * x elsewhere: a ReLU that never stops the gradient.
+    """slope * x where x <= 0, and x elsewhere: a ReLU that never stops the gradient.
 
     At x = 0 the derivative is taken to be the slope; any value from there to 1 would be a
     subgradient.
@@ -151,11 +151,11 @@ class LeakyRelu:
     @ieee
     def forward(self, x: Value) -> Value:
         check_floats("LeakyRelu", x=x)
-        self.mask = x > 0
-        return np.where(self.mask, x, self.slope * x)[()]
+        self.mask = x <= 0
+        return np.where(self.mask, self.slope * x, x)[()]
 
     @ieee
     def backward(self, dout: Value) -> Value:
         shape = None if self.mask is None else np.shape(self.mask)
         check_dout("LeakyRelu", dout, shape)
-        return np.where(self.mask, dout, self.slope * dout)[()]
+        return np.where(self.mask, self.slope * dout, dout)[()]

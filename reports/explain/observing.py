@@ -23,6 +23,9 @@ Arrays = dict[str, np.ndarray]
 ROOMS = {"reference": "reference", "torch": "torch_impl", "jax": "jax_impl"}
 
 
+Steps = dict[str, list[dict[str, Any]]]  # by phase
+
+
 @dataclass(frozen=True, eq=False)
 class Seen:
     """What was seen of one implementation on one example.
@@ -143,7 +146,8 @@ def see_example(
         return str(reason)
     if whole:
         return see(name, function, inputs, dout, others, example.at_scale(dtype))
-    steps, kept = see_generic(name, function, others, dout)
+    hood = import_module(f"gradparity.{ROOMS[name]}.hood")
+    steps, kept = see_generic(hood, function, others, dout, {})
     return Seen(name, dict, steps, kept, steps, kept, others)
 
 
@@ -171,12 +175,13 @@ def see(
     else:
         more["jaxprs"] = hood.jaxprs(function, inputs, dout)
         more["compiled"] = hood.compiled(function, inputs, dout)
+    steps = hood.steps(function, inputs, dout)
     return Seen(
         name,
         partial(hood.graph, function, inputs, dout),
-        hood.steps(function, inputs, dout),
+        steps,
         hood.remembered(function, inputs),
-        *see_generic(name, function, others, dout),
+        *see_generic(hood, function, others, dout, steps),
         others,
         hood.remembered(function, scaled) if scaled else None,
         more,
@@ -184,16 +189,22 @@ def see(
 
 
 def see_generic(
-    name: str, function: Any, others: Arrays, dout: np.ndarray
-) -> tuple[dict[str, list[dict[str, Any]]], list[dict[str, Any]]]:
-    """Steps and what is remembered, on generic numbers."""
-    hood = import_module(f"gradparity.{ROOMS[name]}.hood")
+    hood: Any, function: Any, others: Arrays, dout: np.ndarray, like: Steps
+) -> tuple[Steps, list[dict[str, Any]]]:
+    """Steps and what is remembered, on generic numbers.
+
+    Where numbers have 64 bits, JAX converts labels of 32, or of 64, depending on its
+    version: they are those with which the steps are as many as in `like`.
+    """
     inputs = dict(others)
     dother = inputs.pop("dout", np.ones_like(dout, np.float64))
-    if name == "jax":  # whose labels have 32 bits, unless numbers of 64 are asked for
-        ints = {n: v.astype(np.int32) for n, v in inputs.items() if v.dtype.kind == "i"}
-        inputs |= ints
-    return hood.steps(function, inputs, dother), hood.remembered(function, inputs)
+    labels = {n: v for n, v in inputs.items() if v.dtype.kind == "i"}
+    for bits in (np.int32, np.int64):
+        inputs |= {name: value.astype(bits) for name, value in labels.items()}
+        steps = hood.steps(function, inputs, dother)
+        if all(len(steps[phase]) == len(like[phase]) for phase in like):
+            break
+    return steps, hood.remembered(function, inputs)
 
 
 def generic(inputs: Mapping[str, np.ndarray]) -> Arrays:

@@ -12,11 +12,14 @@ from gradparity.parity_tests.catalogue.divergences.entry import (
     Documented,
 )
 from gradparity.parity_tests.catalogue.divergences.words import (
+    flushed,
     hot,
     is_zero,
     logs_to_inf,
 )
+from gradparity.parity_tests.catalogue.layers import LAYERS
 
+SLOPE = LAYERS["LeakyRelu"].settings["slope"]
 ONE_HOT = "https://github.com/google-deepmind/optax/issues/896"
 ZERO_OVER_ZERO = "https://github.com/pytorch/pytorch/issues/31829"
 
@@ -25,6 +28,12 @@ def masked_one_hot(x: Any, t: Any) -> Any:
     """One-hot labels, and a class that is not the label's with a logarithm of -inf."""
     log_y = x - x.max(axis=-1, keepdims=True)
     return t.shape == x.shape and (np.isneginf(log_y) & (t == 0)).any()
+
+
+def leaked_in_jax(dout: Any, result: Any) -> Any:
+    """The slope times dout, or 0 of any sign where that is subnormal."""
+    product = flushed(SLOPE * flushed(dout))
+    return np.where(product == 0, np.copysign(0, result), product)
 
 
 NOT_A_NUMBER = [
@@ -37,6 +46,18 @@ NOT_A_NUMBER = [
         why="jax.nn.relu's rule is select(x > 0, dout, 0), and NaN > 0 is false; the "
         "lecture's mask stops dout where x <= 0, and NaN <= 0 is false as well.",
         source="https://github.com/jax-ml/jax/pull/2342",
+    ),
+    Documented(
+        id="leaky-relu-derivative-at-nan",
+        of="LeakyRelu.dx",
+        where="derivative at NaN",
+        when=lambda x: np.isnan(x),
+        returns={
+            ("torch",): lambda dout: SLOPE * dout,
+            ("jax", "jax-jit"): leaked_in_jax,
+        },
+        why="PyTorch passes dout where x > 0 and JAX where x >= 0, which NaN is not; the "
+        "reference's mask is x <= 0, as Relu's, and NaN <= 0 is false as well.",
     ),
     Documented(
         id="log-of-a-zero-probability",

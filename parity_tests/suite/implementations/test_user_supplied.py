@@ -686,6 +686,45 @@ def test_labels_in_every_dtype() -> None:
     assert {("f", "typical"), ("i", "typical"), ("f", "invalid")} <= kinds
 
 
+def test_a_setting_that_a_layer_lacks_is_named() -> None:
+    class LeakyRelu(MyRelu):
+        def __init__(self) -> None:
+            super().__init__()
+
+    with pytest.raises(AssertionError, match=r"LeakyRelu is given slope=0.01 by keyw"):
+        assert_parity(LeakyRelu, "LeakyRelu")
+
+
+def test_a_failure_names_what_goes_into_the_element() -> None:
+    def flat(x: Any, dout: Any) -> Any:
+        return np.where(x <= 0, 0, x), np.where(x > 0, dout, 0)
+
+    with pytest.raises(AssertionError, match=r"\(at x = nan, dout = [-\d.]+\)"):
+        assert_parity(flat, "Relu")
+
+
+def test_its_documented_divergences_have_a_table(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import torch\n\ndef relu(x):\n    return torch.relu(x)\n"
+    )
+    pytest.importorskip("torch")
+    names = "reference,mine.py"
+    done = launched(tmp_path, "check", "Relu", "--edges", "--implementations", names)
+    assert done.returncode == 0
+    (row,) = (r for r in done.stdout.splitlines() if r.startswith("1 "))
+    assert row.split() == [
+        "1",
+        "Relu",
+        "of",
+        "-0.0",
+        "float64",
+        "float32",
+        "0.0",
+        "0.0",
+        "-0.0",
+    ]
+
+
 def test_assert_parity_says_what_is_wrong_first() -> None:
     def doubled(x: Any, dout: Any) -> Any:
         out, dx = relu_and_gradient(x, dout)

@@ -65,7 +65,7 @@ def tanh(x: Bounded, dout: Bounded) -> Bounds:
 @rule("LeakyRelu")
 def leaky_relu(x: Bounded, dout: Bounded, slope: float) -> Bounds:
     """The slope is rounded to the dtype of x, too."""
-    opened, factor = x.value > 0, x.constant(slope).rounded()
+    opened, factor = ~(x.value <= 0), x.constant(slope).rounded()
     return {
         "out": x.switch(opened, x, factor * x),
         "dx": x.switch(opened, dout, factor * dout),
