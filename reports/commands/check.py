@@ -9,6 +9,7 @@ from typer import Argument, Option
 from gradparity.parity_tests import DTYPES
 from gradparity.reports.commands.choices import (
     Unusable,
+    check_every_float32,
     choose,
     choose_dtypes,
     choose_implementations,
@@ -58,10 +59,9 @@ class Options:
 @takes(Options)
 def check(options: Options) -> None:
     """Compare layer by layer, and the network with everything that flows through it."""
+    check_options(options)
     if options.exhaustive:
         raise typer.Exit(check_exhaustively(options))
-    if options.stride > 1:
-        raise Unusable("--stride goes with --exhaustive")
     if options.sensitivity:
         raise typer.Exit(check_sensitivity(options))
     from gradparity.parity_tests.checking import values
@@ -84,13 +84,38 @@ def check(options: Options) -> None:
     raise typer.Exit(1 if summary.failed else 0)
 
 
+def check_options(options: Options) -> None:
+    """Raise if the options contradict each other."""
+    ways = {
+        "--edges": options.edges,
+        "--sensitivity": options.sensitivity,
+        "--exhaustive": options.exhaustive,
+    }
+    asked = [option for option, is_asked in ways.items() if is_asked]
+    if len(asked) > 1:
+        raise Unusable(
+            "--edges, --sensitivity and --exhaustive go one at a time, got "
+            f"{' and '.join(asked)}"
+        )
+    if options.stride > 1 and not options.exhaustive:
+        raise Unusable("--stride goes with --exhaustive")
+
+
 def selected(options: Options) -> tuple[list[str], list[str], list[str]]:
     """The layers, dtypes and implementations that are to be compared."""
     from gradparity.parity_tests.catalogue.cases import LAYERS_AND_NETWORK
 
     layers = choose("layer", options.layers or LAYERS_AND_NETWORK, LAYERS_AND_NETWORK)
-    names = options.implementations or ("all" if options.edges else None)
-    return layers, choose_dtypes(options.dtype), choose_implementations(names)
+    names = chosen_implementations(options)
+    return layers, choose_dtypes(options.dtype), names
+
+
+def chosen_implementations(options: Options) -> list[str]:
+    """Those that are asked for; by default all where all are to be compared."""
+    names = options.implementations
+    if names is None and (options.edges or options.exhaustive):
+        names = "all"
+    return choose_implementations(names)
 
 
 def check_sensitivity(options: Options) -> int:
@@ -128,10 +153,8 @@ def check_exhaustively(options: Options) -> int:
     from gradparity.reports.console import note
 
     chosen = choose("element-wise layer", options.layers or LAYERS, LAYERS)
-    if "float32" not in choose_dtypes(options.dtype):
-        raise Unusable(f"--exhaustive tries every float32, got --dtype {options.dtype}")
-    names = choose_implementations(options.implementations or "all")
-    present, missing = load_all(names)
+    check_every_float32(choose_dtypes(options.dtype))
+    present, missing = load_all(chosen_implementations(options))
     for sentence in missing.values():
         note(f"missing: {sentence}")
     run = Run(chosen, present, options.stride)

@@ -50,6 +50,14 @@ def choose_dtypes(names: str) -> list[str]:
     return choose("dtype", names.split(","), DTYPES)
 
 
+def check_every_float32(dtypes: Collection[str]) -> None:
+    """Raise `Unusable` unless the dtypes go with --exhaustive."""
+    if "float32" not in dtypes:
+        raise Unusable(
+            f"--exhaustive tries every float32, got --dtype {','.join(dtypes)}"
+        )
+
+
 def choose_implementations(names: str | None, *, outsiders: bool = False) -> list[str]:
     """The implementations; where there is training, the outsiders too.
 
@@ -93,6 +101,10 @@ def load_dataset(name: str, data_dir: Path | None) -> "Dataset":
     from gradparity.reports.console import download_bars, note
 
     choose("data set", [name], DATASETS)
+    if name == "digits" and data_dir is not None:
+        raise Unusable(
+            "--data-dir goes with --dataset auto or mnist, but the data set is digits"
+        )
     with download_bars() as progress:
         data = load(name, data_dir=data_dir, progress=progress)
     note(f"data set: {data.name}. {data.why}")

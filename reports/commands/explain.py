@@ -102,14 +102,43 @@ def chosen(options: Options) -> tuple[str, str]:
         raise choices.Unusable(f"expected a topic, {', '.join(TOPICS)}, or --all")
     if ":" not in topic:
         choices.choose("topic", [topic], TOPICS)
-    if output is not None and kind is None:
-        kind = FORMATS.get(output.suffix)
-    (kind,) = choices.choose("format", [kind or "text"], FORMATS.values())
+    check_options(options, topic)
+    if kind is not None:
+        choices.choose("format", [kind], FORMATS.values())
     if output is not None:
+        kind = kind_of(output, kind)
         if not output.parent.is_dir():
             raise choices.Unusable(f"--output: there is no folder {output.parent}")
         check_writable("--output", output.parent)
-    return topic, kind
+    return topic, kind or "text"
+
+
+def check_options(options: Options, topic: str) -> None:
+    """Raise if the options contradict each other or the topic."""
+    if options.as_json and (options.kind or options.output):
+        raise choices.Unusable("--json goes without --format and --output")
+    if topic == "training":
+        if options.dtype != "float32":
+            raise choices.Unusable(
+                f"training is shown in float32, got --dtype {options.dtype}"
+            )
+    elif options.data_dir is not None or options.dataset != "digits":
+        raise choices.Unusable(
+            f"--dataset and --data-dir go with training, got {topic}"
+        )
+
+
+def kind_of(output: Path, kind: str | None) -> str | None:
+    """The format that the file's ending and --format agree on. Raises `Unusable` if they
+    do not; a name without an ending agrees with every format.
+    """
+    endings = [e for e, named in FORMATS.items() if kind in (None, named)]
+    ending = output.suffix.lower()
+    if ending and ending not in endings:
+        raise choices.Unusable(
+            f"--output must end in {', '.join(endings)}, got {output}"
+        )
+    return FORMATS.get(ending, kind)
 
 
 def explain_all(options: Options) -> None:
@@ -120,10 +149,10 @@ def explain_all(options: Options) -> None:
 
     output = options.output
     single = options.topic or options.kind or options.given or options.as_json
-    if single or output is None:
+    if single or options.lang != "en" or output is None:
         raise choices.Unusable(
             "--all needs --output DIR, and goes without a topic, "
-            "--format, --input and --json"
+            "--format, --lang, --input and --json"
         )
     data = choices.load_dataset(options.dataset, options.data_dir)
     target = check_target(output, publishing.MARK, "site")

@@ -65,6 +65,8 @@ def report(options: Options) -> None:
     dtypes = choices.choose_dtypes(options.dtype)
     names = choices.choose_implementations(options.implementations, outsiders=True)
     choices.check_rate(options.learning_rate)
+    if options.exhaustive:
+        choices.check_every_float32(dtypes)
     target = writing.check_target(options.output)
     loaded = choices.load_dataset(options.dataset, options.data_dir)
     with parallel.sharing(loaded) as data:

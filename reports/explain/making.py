@@ -33,6 +33,8 @@ def parse_inputs(texts: Sequence[str], dtype: str) -> dict[str, np.ndarray]:
             raise UnusableInput(
                 f"--input must be NAME=VALUE, as in x=[1,-2], got {text!r}"
             )
+        if name in found:
+            raise UnusableInput(f"--input {name} is given twice, expected once")
         found[name] = parse_value(name, value.strip(), dtype)
     return found
 

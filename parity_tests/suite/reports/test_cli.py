@@ -117,6 +117,10 @@ def without(tmp_path: Path, *frameworks: str) -> str:
         (["check", "--dtype", "float16"], "'float16': expected float64, float32"),
         (["check", "--implementations", "tf"], "'tf': expected reference, torch"),
         (["check", "--sensitivity", "--dtype", "float32"], "tries both dtypes: leave"),
+        (["check", "Relu", "--implementations", ""], "'': expected reference, torch"),
+        (["check", "--edges", "--implementations", ""], "'': expected reference"),
+        (["check", "--exhaustive", "--implementations", ""], "'': expected reference"),
+        (["train", "--implementations", ""], "'': expected reference, torch"),
         (["train", "--dataset", "cifar"], "'cifar': expected auto, mnist, digits"),
         (["train", "--learning-rate", "-1"], "must be a positive number, got -1"),
         (["train", "--learning-rate", "nan"], "must be a positive number, got nan"),
@@ -124,6 +128,10 @@ def without(tmp_path: Path, *frameworks: str) -> str:
         (["report", "--data-dir", "nowhere"], "nowhere, but there is no such folder"),
         (["compare", "a.json", "b.json"], "cannot read a.json: No such file"),
         (["train", "--dataset", "digits", "--steps", "9" * 12], "Unable to allocate"),
+        (
+            ["report", "--exhaustive", "--dtype", "float64"],
+            "every float32, got --dtype",
+        ),
         (["data", "fetch"], "MNIST"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -353,6 +361,40 @@ def test_what_does_not_go_together(
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [
+        ("--edges", "--sensitivity"),
+        ("--edges", "--exhaustive"),
+        ("--sensitivity", "--exhaustive"),
+    ],
+    ids=" ".join,
+)
+def test_check_goes_one_way_at_a_time(called: Called, ways: tuple[str, str]) -> None:
+    done = called("check", "Relu", *ways)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "gradparity: --edges, --sensitivity and --exhaustive go one at a time, "
+        f"got {' and '.join(ways)}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["train --dataset digits", "report --dataset digits", "explain training"],
+)
+def test_a_folder_of_mnist_is_not_ignored(
+    tmp_path: Path, called: Called, command: str
+) -> None:
+    done = called(*command.split(), "--data-dir", "mnist")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "gradparity: --data-dir goes with --dataset auto or mnist, but the data set is "
+        "digits\n"
+    )
+    assert [p.name for p in tmp_path.iterdir()] == ["home"]
 
 
 def test_report_does_not_replace_what_is_no_report(

@@ -454,10 +454,21 @@ BAD = {
     "affine --input x=[1,2]": "Affine: x has 2 features, W expects 3",
     "softmax_with_loss --input t=[7,1]": "t (labels) must lie in 0..2, got 7",
     "two_layer_net --input dout=2": "ends in its loss, where dout is 1, got 2",
+    "relu --input x=1 --input x=2": "--input x is given twice",
     "training --input x=1": "training takes none",
+    "training --dtype float64": "training is shown in float32, got --dtype float64",
+    "relu --data-dir .": "--dataset and --data-dir go with training, got relu",
+    "relu --dataset mnist": "--dataset and --data-dir go with training, got relu",
+    "relu --json --format md": "--json goes without --format and --output",
+    "relu --json --output relu.md": "--json goes without --format and --output",
+    "relu --output relu.pdf": "must end in .txt, .md, .html, .ipynb, got relu.pdf",
+    "relu --output relu.v2": "must end in .txt, .md, .html, .ipynb, got relu.v2",
+    "relu --format html --output relu.pdf": "must end in .html, got relu.pdf",
+    "relu --format md --output relu.html": "must end in .md, got relu.html",
     "relu --output none/relu.html": "there is no folder none",
     "--all": "--all needs --output DIR",
     "relu --all --output site": "--all needs --output DIR, and goes without a topic",
+    "--all --lang ja --output site": "--all needs --output DIR, and goes without a topic",
     "none:f --input x=1": "none cannot be imported: ModuleNotFoundError",
     "functions_of_mine:f --input x=1": "expected a function 'f'",
     "functions_of_mine:number --input x=1": "got int",
@@ -593,7 +604,7 @@ def test_the_command_prints_a_page_or_its_facts(folder: Path) -> None:
     assert example["implementations"]["torch"]["out"] == [[1.0, 0.0], [0.0, 3.0]]
 
 
-@pytest.mark.parametrize("suffix", [".txt", ".md", ".html", ".ipynb"])
+@pytest.mark.parametrize("suffix", ["", ".txt", ".md", ".HTML", ".html", ".ipynb"])
 def test_a_file_says_in_its_name_what_it_is(folder: Path, suffix: str) -> None:
     path = folder / f"page{suffix}"
     done = CliRunner().invoke(
@@ -601,8 +612,8 @@ def test_a_file_says_in_its_name_what_it_is(folder: Path, suffix: str) -> None:
     )
     assert done.exit_code == 0, done.output
     written = path.read_text(encoding="utf-8")
-    start = {".txt": "\nReLU", ".md": "# ReLU", ".html": "\n<!DOCTYPE", ".ipynb": "{"}
-    assert written.lstrip("\n").startswith(start[suffix].lstrip("\n"))
+    start = {".md": "# ReLU", ".html": "<!DOCTYPE", ".ipynb": "{"}
+    assert written.lstrip("\n").startswith(start.get(suffix.lower(), "ReLU"))
     if suffix == ".md":
         (link,) = re.findall(r"!\[.*?\]\((.*?)\)", written)
         assert (folder / link).read_text(encoding="utf-8").startswith("<svg")
