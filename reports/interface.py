@@ -5,7 +5,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from gradparity.parity_tests import DTYPES
+from gradparity.parity_tests import DTYPES, as_list
 from gradparity.parity_tests.catalogue.cases import LAYERS_AND_NETWORK
 from gradparity.parity_tests.checking.values import Run
 from gradparity.parity_tests.grading.records import GradedFile
@@ -15,19 +15,21 @@ from gradparity.reports.results import Results
 
 
 def check(
-    layers: Sequence[str] | None = None,
-    dtypes: Sequence[str] = DTYPES,
-    implementations: Sequence[str] | None = None,
+    layers: str | Sequence[str] | None = None,
+    dtypes: str | Sequence[str] = DTYPES,
+    implementations: str | Sequence[str] | None = None,
 ) -> list[Check]:
     """Return a record for every tensor that `gradparity check` compares.
 
     By default those of all layers and the network, by the reference, PyTorch, JAX and
-    what is registered. Raises `ValueError` where there is nothing of a given name.
+    what is registered. One name may stand alone. Raises `ValueError` where there is
+    nothing of a given name.
     """
-    names = None if implementations is None else ",".join(implementations)
+    names = None if implementations is None else ",".join(as_list(implementations))
+    wanted = LAYERS_AND_NETWORK if layers is None else as_list(layers)
     run = Run(
-        choose("layer", layers or LAYERS_AND_NETWORK, LAYERS_AND_NETWORK),
-        choose("dtype", dtypes, DTYPES),
+        choose("layer", wanted, LAYERS_AND_NETWORK),
+        choose("dtype", as_list(dtypes), DTYPES),
         choose_implementations(names),
     )
     return run.whole()[0]

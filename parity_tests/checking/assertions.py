@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests import DTYPES
+from gradparity.parity_tests import DTYPES, as_list
 from gradparity.parity_tests.catalogue.cases import LAYER_CASES, SHAPE_CASES
 from gradparity.parity_tests.catalogue.layers import LAYERS
 from gradparity.parity_tests.checking.values import Prepared, check
@@ -19,7 +19,7 @@ def assert_parity(
     candidate: Callable[..., Any],
     layer: str,
     *,
-    dtypes: Sequence[str] = DTYPES,
+    dtypes: str | Sequence[str] = DTYPES,
     edges: bool = True,
     vjp: Vjp | None = None,
 ) -> None:
@@ -34,8 +34,8 @@ def assert_parity(
             dict, of NumPy arrays; or a plain function in PyTorch or JAX, which is
             differentiated. Inputs are passed by position: `(x)`, `(x, W, b)`, `(x, t)`.
         layer: what it claims to be, by the name in `reference/layers/`: "Affine".
-        dtypes: in which it is tried: every input has this dtype, one-hot labels included,
-            but integer labels; and every result must have it.
+        dtypes: one or more, in which it is tried: every input has this dtype, one-hot
+            labels included, but integer labels; and every result must have it.
         edges: also at 0, infinities, NaN and subnormal numbers, where it saturates, and
             in odd layouts of memory.
         vjp: differentiates a plain function that is written for neither framework:
@@ -50,6 +50,11 @@ def assert_parity(
     """
     if layer not in LAYERS:
         raise ValueError(f"unknown layer {layer!r}: expected {', '.join(LAYERS)}")
+    dtypes = as_list(dtypes)
+    if not dtypes:
+        raise ValueError(
+            f"expected at least one dtype of {', '.join(DTYPES)}, got none"
+        )
     for dtype in dtypes:
         if dtype not in DTYPES:
             raise ValueError(f"unknown dtype {dtype!r}: expected {', '.join(DTYPES)}")

@@ -18,6 +18,7 @@ import pytest
 import gradparity
 from gradparity.parity_tests.suite.structure import ROOMS
 from gradparity.parity_tests.suite.support import ROOT
+from gradparity.reference.layers import Relu
 from gradparity.reports.results import Results
 
 EXTRAS = ("torch", "jax", "report")
@@ -147,6 +148,28 @@ def test_the_face_checks() -> None:
     assert {str(c.verdict) for c in found} <= {"identical", "within bound"}
     with pytest.raises(ValueError, match="unknown layer 'Rleu'"):
         gradparity.check(["Rleu"])
+
+
+@pytest.mark.usefixtures("without_shape_checks")
+def test_one_name_is_a_list_of_one() -> None:
+    found = gradparity.check("AddLayer", "float64", "reference")
+    assert found == gradparity.check(["AddLayer"], ["float64"], ["reference"])
+    with pytest.raises(ValueError, match="unknown layer 'Rleu'"):
+        gradparity.check("Rleu")
+    gradparity.assert_parity(Relu, "Relu", dtypes="float64")
+    with pytest.raises(ValueError, match="unknown dtype 'float16'"):
+        gradparity.assert_parity(Relu, "Relu", dtypes="float16")
+
+
+def test_no_name_at_all_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one layer of AddLayer, MulLayer"):
+        gradparity.check([])
+    with pytest.raises(ValueError, match="at least one dtype of float64, float32"):
+        gradparity.check(dtypes=[])
+    with pytest.raises(ValueError, match="at least one dtype of float64, float32"):
+        gradparity.assert_parity(Relu, "Relu", dtypes=[])
+    with pytest.raises(ValueError, match="unknown implementation '': expected ref"):
+        gradparity.check(implementations=[])
 
 
 def test_the_face_compares(tmp_path: Path) -> None:

@@ -23,10 +23,12 @@ from markdown_it.token import Token
 import gradparity
 from gradparity.reference.datasets import load_digits
 from gradparity.reports.commands import application
+from gradparity.reports.environment import VARIABLES, describe
 from gradparity.reports.explain import manual
 from gradparity.reports.explain.publishing import address
 from gradparity.reports.explain.topics import TOPICS
 from gradparity.reports.explain.wording import LANGUAGES, ui
+from gradparity.reports.tables.overview import environment_table
 
 ROOT = next(p for p in Path(__file__).parents if (p / "pyproject.toml").is_file())
 DOCS = ROOT / "docs"
@@ -218,6 +220,16 @@ def test_the_commands_shown_exist(page: Path) -> None:
             assert known is not None, line
             before_comment = line.partition(" # ")[0]
             assert set(re.findall(r" (--[a-z-]+)", before_comment)) <= known, line
+
+
+def test_every_row_of_the_environment_is_shown() -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("jax")
+    printed = [name for name, _ in environment_table(describe()).rows]
+    printed = [n for n in printed if n not in VARIABLES and n[:15] != "implementation:"]
+    shown = code_blocks(DOCS / "en" / "tests.md")[0][1].splitlines()
+    begin = next(at for at, line in enumerate(shown) if line.startswith("---")) + 1
+    assert [re.split("  +", line)[0] for line in shown[begin:]] == printed
 
 
 def test_every_page_with_python_is_run() -> None:

@@ -7,8 +7,10 @@ Each subcommand imports what it needs when it runs, so that `--help` pays for no
 import gc
 import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import gettempdir
+from typing import Annotated
 
 import typer
 
@@ -42,6 +44,28 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(data.app, name="data")
+
+
+def show_version(is_asked: bool) -> None:
+    """Print the version, and end."""
+    if is_asked:
+        print(f"gradparity {version('gradparity')}")
+        raise typer.Exit
+
+
+@app.callback()
+def before(
+    is_asked: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version, and end.",
+            callback=show_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a subcommand."""
 
 
 def main() -> None:

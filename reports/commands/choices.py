@@ -38,6 +38,8 @@ def choose(
     """The names, each once, or `Unusable` with a list of the valid ones, and of `more`
     that would have been one.
     """
+    if not names:
+        raise Unusable(f"expected at least one {what} of {', '.join(valid)}, got none")
     for name in names:
         if name not in valid:
             expected = ", ".join([*valid, *more])

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,13 @@ def test_what_is_unusable_gets_one_sentence(
     assert sentence.startswith("gradparity: ")
     assert expected in sentence
     assert [p.name for p in tmp_path.iterdir()] == ["home"]
+
+
+def test_it_tells_its_version(called: Called) -> None:
+    done = called("--version")
+    assert done.returncode == 0
+    assert done.stdout == f"gradparity {version('gradparity')}\n"
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize(
