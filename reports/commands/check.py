@@ -1,5 +1,6 @@
 """`gradparity check`: layer by layer, and the network."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from gradparity.reports.commands.choices import (
     choose,
     choose_dtypes,
     choose_implementations,
+    nothing_was,
 )
 from gradparity.reports.commands.options import (
     AsJson,
@@ -70,17 +72,20 @@ def check(options: Options) -> None:
     from gradparity.reports.console import note, print_json
     from gradparity.reports.tables.verdicts import missing_reasons
 
-    run = values.Run(*selected(options), edges_only=options.edges)
+    layers, dtypes, names = selected(options)
+    run = values.Run(layers, dtypes, names, edges_only=options.edges)
     checks, divergences = runner.check(run)
     summary = Summary.of(checks)
-    for reason in missing_reasons(checks):
-        note(f"missing: {reason}")
+    reasons = missing_reasons(checks)
     if options.as_json:
         print_json(checks=checks, divergences=divergences, summary=summary)
-    elif options.edges:
-        printing.edges(checks, divergences)
-    else:
-        printing.checks(checks, divergences)
+    if summary.missing == summary.checks:
+        raise nothing_was("checked", reasons, offered_nothing(names, layers))
+    for reason in reasons:
+        note(f"missing: {reason}")
+    if not options.as_json:
+        show = printing.edges if options.edges else printing.checks
+        show(checks, divergences)
     raise typer.Exit(1 if summary.failed else 0)
 
 
@@ -118,6 +123,11 @@ def chosen_implementations(options: Options) -> list[str]:
     return choose_implementations(names)
 
 
+def offered_nothing(names: Sequence[str], layers: Sequence[str]) -> str:
+    """Why nothing was checked, where all that was asked for is installed."""
+    return f"{', '.join(names)} offers nothing of {', '.join(layers)}"
+
+
 def check_sensitivity(options: Options) -> int:
     """Plant every mistake, print which are caught, and return the exit status: 1 if one
     survives.
@@ -137,7 +147,10 @@ def check_sensitivity(options: Options) -> int:
     summary = MutantSummary.of(mutants)
     if options.as_json:
         print_json(mutants=mutants, summary=summary)
-    else:
+    if summary.missing == summary.mutants:
+        notes = [mutant.note for mutant in mutants if mutant.note]
+        raise nothing_was("checked", notes, offered_nothing(names, layers))
+    if not options.as_json:
         printing.mutants(mutants)
     return 1 if summary.survived else 0
 
@@ -150,11 +163,16 @@ def check_exhaustively(options: Options) -> int:
     from gradparity.parity_tests.checking.values import load_all
     from gradparity.reference.data.cleanup import at_end
     from gradparity.reports import printing, runner
-    from gradparity.reports.console import note
+    from gradparity.reports.console import note, print_json
 
     chosen = choose("element-wise layer", options.layers or LAYERS, LAYERS)
     check_every_float32(choose_dtypes(options.dtype))
-    present, missing = load_all(chosen_implementations(options))
+    names = chosen_implementations(options)
+    present, missing = load_all(names)
+    if not any(each.offers(layer) for each in present for layer in chosen):
+        if options.as_json:
+            print_json(exhaustive=[])
+        raise nothing_was("checked", missing.values(), offered_nothing(names, chosen))
     for sentence in missing.values():
         note(f"missing: {sentence}")
     run = Run(chosen, present, options.stride)

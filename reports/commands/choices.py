@@ -1,6 +1,6 @@
 """What a call chooses, checked: names, implementations, the learning rate, the data set."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,6 +87,12 @@ def choose_implementations(names: str | None, *, outsiders: bool = False) -> lis
             )
     places = "package.module or path/to/file.py"
     return choose("implementation", wanted, dict.fromkeys([*valid, *brought]), places)
+
+
+def nothing_was(done: str, reasons: Iterable[str], otherwise: str) -> Unusable:
+    """The refusal of a call for which nothing was done, with each reason once."""
+    why = "; ".join(dict.fromkeys(reasons)) or otherwise
+    return Unusable(f"nothing was {done}: {why}")
 
 
 def check_rate(learning_rate: float) -> None:

@@ -70,6 +70,7 @@ def train(options: Options) -> None:
     dtypes = choices.choose_dtypes(options.dtype)
     names = choices.choose_implementations(options.implementations, outsiders=True)
     check_options(options)
+    require_training(options, dtypes, names)
     data = choices.load_dataset(options.dataset, options.data_dir)
     plan = Plan.of(
         *(data, options.steps, options.batch_size, options.learning_rate),
@@ -117,6 +118,26 @@ def check_options(options: Options) -> None:
     ):
         if folder is not None:
             check_writable(option, folder)
+
+
+def require_training(options: Options, dtypes: list[str], names: list[str]) -> None:
+    """Raise, before anything is trained, if nothing that is asked for can be."""
+    from gradparity.parity_tests.checking.values import load_all
+    from gradparity.parity_tests.processes import parallel
+    from gradparity.reports import runner
+    from gradparity.reports.console import print_json
+
+    asked = [name for name in runner.trainable(names) if name in names]
+    present, missing = load_all(asked, to_train=True)
+    if present:
+        return
+    why = {n: missing.get(n, f"{n} is checked, but not trained") for n in names}
+    if options.as_json:
+        untrained = parallel.absent(why, dtypes, options.seed)
+        more = ["partings", "together"] if options.forensics else []
+        more += ["seeds"] if options.seeds else []
+        print_json(training=[], untrained=untrained, **{name: [] for name in more})
+    raise choices.nothing_was("trained", why.values(), ", ".join(names))
 
 
 def train_seeds(

@@ -17,9 +17,11 @@ from typing import Any
 
 import pytest
 
-from gradparity.parity_tests.implementations.built_in import IMPLEMENTATIONS
+from gradparity.parity_tests.implementations.built_in import IMPLEMENTATIONS, OUTSIDERS
+from gradparity.parity_tests.implementations.contract import NotInstalled
 from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.records import Verdict
+from gradparity.parity_tests.mutants import Mutant
 from gradparity.parity_tests.suite.planted import Wide, plant
 from gradparity.parity_tests.training.plan import Plan
 from gradparity.reference.datasets import load as load_dataset
@@ -252,6 +254,55 @@ def test_what_is_not_installed_is_missing(
     )
     assert trained.returncode == 0
     assert f"missing: {absent[0]}" in trained.stderr
+
+
+ABSENT = "torch cannot be imported: ImportError: no torch here"
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("check Relu --implementations torch", f"nothing was checked: {ABSENT}"),
+        ("check Relu --implementations torch --edges", f"was checked: {ABSENT}"),
+        ("check Relu --implementations torch --exhaustive", f"was checked: {ABSENT}"),
+        ("check Affine --implementations torch --sensitivity", "nothing was checked"),
+        ("check Relu --implementations mine.py", "mine.py offers nothing of Relu"),
+        ("check Relu --implementations mine.py --exhaustive", "offers nothing of Relu"),
+        (
+            "train --dataset digits --implementations torch,torch-sgd",
+            f"nothing was trained: {ABSENT}",
+        ),
+        (
+            "train --dataset digits --seeds 2 --implementations torch-composed",
+            "nothing was trained: torch-composed is checked, but not trained",
+        ),
+    ],
+)
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["", "json"])
+def test_where_nothing_was_checked_nothing_agrees(
+    tmp_path: Path,
+    called: Called,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    expected: str,
+    more: list[str],
+) -> None:
+    def absent() -> Any:
+        raise NotInstalled(ABSENT)
+
+    for name in ("torch", "torch-composed"):
+        monkeypatch.setitem(IMPLEMENTATIONS, name, absent)
+    monkeypatch.setitem(OUTSIDERS, "torch-sgd", absent)
+    monkeypatch.setattr(Mutant, "load", lambda mutant: absent())
+    (tmp_path / "mine.py").write_text("def affine(x, W, b, dout): ...\n")
+    done = called(*command.split(), *more)
+    assert done.returncode == 2, done
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.startswith("gradparity: nothing was ")
+    assert expected in sentence
+    assert bool(done.stdout) == bool(more)
+    if more:
+        assert json.loads(done.stdout)
 
 
 @pytest.mark.parametrize(
@@ -608,8 +659,9 @@ def test_a_framework_that_cannot_be_imported_is_told_with_the_reason(
         check=False,
         env=os.environ | {"PYTHONPATH": path},
     )
-    assert done.returncode == 0, done
     in_results = command == "env" or command.endswith("--json")
     assert WHY in (done.stdout if in_results else done.stderr)
+    some = command == "env" or "reference" in command
+    assert done.returncode == (0 if some else 2), done
     assert "docstring" not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
