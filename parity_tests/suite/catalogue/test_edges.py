@@ -41,6 +41,7 @@ from gradparity.parity_tests.implementations.backends import BACKENDS
 from gradparity.parity_tests.implementations.built_in import IMPLEMENTATIONS
 from gradparity.parity_tests.implementations.contract import Arrays, NotInstalled
 from gradparity.parity_tests.implementations.numpy_adaptor import LectureStyle
+from gradparity.parity_tests.measuring.arithmetic import fuses
 from gradparity.parity_tests.measuring.comparison import alike
 from gradparity.parity_tests.measuring.records import Verdict
 from gradparity.parity_tests.suite.support import loaded
@@ -208,6 +209,9 @@ def test_every_documented_divergence_is_seen_and_its_change_is_noticed(
             ),
             None,
         )
+        if edge is None and name.startswith("jax") and not fuses():
+            assert entry.id == "tanh-derivative-where-it-is-1"
+            continue  # XLA's tanh comes to 1 later without FMA: where the truth does, too
         assert edge is not None, f"{name} differs nowhere from the truth"
         found = seen(edge, its_dtype, name)
         example = entry.example(found)
