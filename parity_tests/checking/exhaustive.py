@@ -28,7 +28,6 @@ from gradparity.parity_tests.catalogue.layers import LAYERS as SPECS
 from gradparity.parity_tests.implementations.backends import BACKENDS, Backend
 from gradparity.parity_tests.implementations.contract import Arrays, Implementation
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
-from gradparity.parity_tests.measuring.comparison import alike
 from gradparity.parity_tests.measuring.elementary import MEASURED, ulps
 from gradparity.parity_tests.measuring.records import Among, Exhaustive, Verdict
 from gradparity.reference import layers
@@ -377,8 +376,7 @@ class Yardstick:
         failed = np.ones(left.size, bool)
         for backend in judged_as:
             for entry in documented(case, self.quantity, "float32", backend):
-                here, values = entry.at(case, own, backend)
-                holds = failed & here & alike(own[self.quantity], values)
+                holds = failed & entry.holds(case, own, backend)
                 found.setdefault(entry.where, []).append(left[holds])
                 failed &= ~holds
         return {why: np.concatenate(at) for why, at in found.items()} | {

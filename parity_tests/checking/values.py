@@ -479,10 +479,10 @@ class Run:
         if isinstance(case, Case) and case.kind == "edge":
             if name == "reference":  # beside other spellings, stands what it returns
                 results = prepared.reference
-            own = implementation.result()
-            judged_as = (
-                () if isinstance(own, NotInstalled) else own.judged_as(case.layer)
-            )
+            loaded = implementation.result()
+            judged_as: Sequence[Backend] = ()
+            if not isinstance(loaded, NotInstalled):
+                judged_as = loaded.judged_as(case.layer)
             self._seen.append(
                 Seen(case, prepared.dtype, name, results, prepared.truth, judged_as)
             )

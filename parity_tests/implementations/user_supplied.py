@@ -195,7 +195,7 @@ class Own:
         self.network = names.get(NETWORK)
         self.layers: dict[str, tuple[Ways, Run]] = {}
         self.helpers: list[str] = []  # what might have been layers
-        self.refused: dict[str, Mapping[str, Any]] = {}  # settings that a layer lacks
+        self.lacking: dict[str, str] = {}  # by layer, a setting that it has no name for
         for layer in LAYERS:
             for called in (layer, function_name(layer)):
                 offered = names.get(called)
@@ -206,7 +206,8 @@ class Own:
                     self.helpers.append(called)
                 else:
                     self.layers[layer] = found
-                    self.refused[layer] = refused(offered, LAYERS[layer].settings)
+                    for setting in not_taken(offered, LAYERS[layer].settings):
+                        self.lacking[layer] = setting
         if not self.layers and self.network is None:
             first, why = next(iter(LAYERS)), ""
             if self.helpers:
@@ -236,10 +237,10 @@ class Own:
 
     def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
         _, run = self.layers[layer]
-        for name, value in self.refused.get(layer, {}).items():
+        if layer in self.lacking:
             raise TypeError(
-                f"{layer} is given {name}={value} by keyword: expected a parameter of "
-                "that name"
+                f"{layer} is given {self.lacking[layer]} by keyword: expected a parameter "
+                "of that name"
             )
         with np.errstate(all="ignore"):
             return run(inputs, dout)
@@ -362,12 +363,12 @@ def in_arrays(offered: Any, run: Run) -> tuple[Ways, Run]:
     return ways, in_64_bits
 
 
-def parameters(function: Any) -> Collection[str]:
-    """Their names; none of what is written in C and does not tell."""
+def parameters(function: Any) -> Mapping[str, inspect.Parameter]:
+    """Its parameters by name; none of what is written in C and does not tell."""
     try:
         return inspect.signature(function).parameters
     except (TypeError, ValueError):
-        return ()
+        return {}
 
 
 def framework_of(function: Any) -> str | None:
@@ -427,15 +428,13 @@ def packages(values: Iterable[Any]) -> set[str]:
     return {str(place).partition(".")[0] for place in places}
 
 
-def refused(offered: Callable[..., Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a layer's settings for which a class or function has no parameter."""
-    try:
-        parameters = inspect.signature(offered).parameters
-    except ValueError:  # as of functions in C
-        return {}
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return {}
-    return {k: value for k, value in settings.items() if k not in parameters}
+def not_taken(offered: Any, settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yield those of a layer's settings, as `name=value`, for which a class or function has
+    no parameter.
+    """
+    taken = parameters(offered) if settings else {}
+    if not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+        yield from (f"{k}={v}" for k, v in settings.items() if k not in taken)
 
 
 def run_with_gradients(

@@ -7,7 +7,6 @@ Each subcommand imports what it needs when it runs, so that `--help` pays for no
 import gc
 import os
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Annotated
@@ -49,7 +48,9 @@ app.add_typer(data.app, name="data")
 def show_version(is_asked: bool) -> None:
     """Print the version, and end."""
     if is_asked:
-        print(f"gradparity {version('gradparity')}")
+        import gradparity
+
+        print(f"gradparity {gradparity.__version__}")
         raise typer.Exit
 
 

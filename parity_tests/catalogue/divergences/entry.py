@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from gradparity.parity_tests import DTYPES
 from gradparity.parity_tests.catalogue.case import Case
-from gradparity.parity_tests.implementations.backends import BACKENDS, UNKNOWN, Backend
+from gradparity.parity_tests.implementations.backends import BACKENDS, Backend
 from gradparity.parity_tests.implementations.contract import Arrays
 from gradparity.parity_tests.measuring.comparison import alike
 
@@ -96,6 +96,11 @@ class Documented:
         values = np.asarray(values, like.dtype)
         return np.broadcast_to(here, like.shape), np.broadcast_to(values, like.shape)
 
+    def holds(self, case: Any, results: Arrays, backend: Backend) -> Any:
+        """Which of its elements are what it says, bit for bit."""
+        here, expected = self.at(case, results, backend)
+        return here & alike(results[self.quantity], expected)
+
     def given(self, case: Case, results: Arrays) -> Arrays:
         """What `when` and `returns` may name."""
         own = {"out": results["out"], "result": results[self.quantity]}
@@ -113,16 +118,14 @@ class Documented:
         """The first of its elements that differs from the truth, if it has any. Somebody's
         own, which may be judged as several, has it where it returns the same.
         """
-        judged_as = seen.judged_as or (BACKENDS.get(seen.name, UNKNOWN),)
-        for backend in judged_as if seen.results else ():
+        for backend in seen.judged_as if seen.results else ():
             if self.speaks_of(seen.case, self.quantity, seen.dtype, backend):
-                value = seen.results[self.quantity]
+                given = seen.case, seen.results, backend
+                own = len(seen.judged_as) > 1
+                here = self.holds(*given) if own else self.at(*given)[0]
                 with np.errstate(over="ignore"):
                     right = seen.truth[self.quantity].astype(seen.dtype)
-                here, expected = self.at(seen.case, seen.results, backend)
-                if len(judged_as) > 1:
-                    here = here & alike(value, expected)
-                found = np.argwhere(here & ~alike(value, right))
+                found = np.argwhere(here & ~alike(seen.results[self.quantity], right))
                 if len(found):
                     return tuple(map(int, found[0]))
         return None
@@ -143,8 +146,8 @@ def _call(function: Callable[..., Any], given: Arrays) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What an implementation returned for a case, and what it should have. What it may
-    be, where its name does not tell, is in `judged_as`.
+    """What an implementation returned for a case, and what it should have; and what it may
+    be: one of these if it is built in, several if it is somebody's own.
     """
 
     case: Case
@@ -152,7 +155,7 @@ class Seen:
     name: str
     results: Arrays
     truth: Arrays
-    judged_as: Sequence[Backend] = ()
+    judged_as: Sequence[Backend]
 
 
 def place(case: Case, index: tuple[int, ...]) -> str:

@@ -171,7 +171,7 @@ def seen(edge: Case, dtype: str, name: str) -> Seen:
     results: Arrays = {}
     if not isinstance(implementation, NotInstalled) and offers(implementation, edge):
         results = run(edge.to(dtype), implementation)
-    return Seen(edge.to(dtype), dtype, name, results, ready.truth)
+    return Seen(edge.to(dtype), dtype, name, results, ready.truth, (BACKENDS[name],))
 
 
 def of_layer(entry: Documented) -> list[Case]:
