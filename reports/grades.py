@@ -39,7 +39,13 @@ UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 # What makes a cell a formula, in whatever width it is typed.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 COLUMNS = (*("who", "status", "passed", "wrong"), *("mistakes", "warnings", "problem"))
-STATUS = {"pass": "pass", "fail": "FAIL", "unloadable": "not loaded"}
+STATUS = {
+    "pass": "pass",
+    "fail": "FAIL",
+    "unloadable": "not loaded",
+    "ungraded": "not graded",
+}
+UNJUDGED = {"unloadable": "it cannot be loaded", "ungraded": "it could not be graded"}
 COMMONEST = 5
 FOLLOWS = "follows-from-its-parts"  # of other mistakes, and none of its own
 RATIO = (
@@ -182,9 +188,12 @@ def not_offered(graded: GradedFile) -> str:
 
 def cannot_be_loaded(graded: GradedFile, name: str = "") -> str:
     """Why, with the line of theirs that is to blame. They are called by their whole path
-    unless by `name`.
+    unless by `name`. What could not be graded is nothing that they did.
     """
-    said = f"{name or visible(graded.path)} cannot be loaded"
+    called = name or visible(graded.path)
+    if graded.status == "ungraded":
+        return f"{called} {problem(graded)}"
+    said = f"{called} cannot be loaded"
     return said + (f": {problem(graded)}" if graded.problem else "")
 
 
@@ -203,8 +212,8 @@ def problem(graded: GradedFile) -> str:
 
 def headline(graded: GradedFile) -> str:
     """The verdict, without a name and a full stop."""
-    if graded.status == "unloadable":
-        return "it cannot be loaded"
+    if graded.status in UNJUDGED:
+        return UNJUDGED[graded.status]
     total, wrong = len(graded.classes), len(failed(graded))
     if wrong:
         return f"{wrong} of {classes(total)} {'is' if wrong == 1 else 'are'} wrong"
@@ -219,7 +228,7 @@ def classes(count: int) -> str:
 
 def closing(graded: GradedFile) -> str:
     """The whole grading in a sentence."""
-    if graded.status == "unloadable":
+    if graded.status in UNJUDGED:
         return cannot_be_loaded(graded, who(graded)) + "."
     names = listed([visible(one.name, SHORT) for one in failed(graded)])
     if graded.status == "fail" and not names:
@@ -312,6 +321,7 @@ def class_sentence(files: Sequence[GradedFile]) -> str:
             ("pass", ("is right", "are right")),
             ("fail", ("is wrong", "are wrong")),
             ("unloadable", ("cannot be loaded", "cannot be loaded")),
+            ("ungraded", ("could not be graded", "could not be graded")),
         )
         if (count := sum(graded.status == status for graded in files))
     ]
@@ -349,8 +359,8 @@ def csv_text(files: Iterable[GradedFile]) -> str:
 
 
 def exit_status(files: Sequence[GradedFile], is_class: bool) -> int:
-    """0 all right, 1 something wrong, 2 the one that there is cannot be loaded."""
-    if not is_class and files[0].status == "unloadable":
+    """0 all right, 1 something wrong, 2 there is no verdict on the one that there is."""
+    if not is_class and files[0].status in UNJUDGED:
         return 2
     return 0 if all(graded.status == "pass" for graded in files) else 1
 

@@ -183,6 +183,10 @@ def of_the_whole(ran: Ran) -> Iterator[Warned]:
             f"{ran.first_printed!r}."
         )
         yield caution(None, "prints", sentence)
+    if ran.reached_for:
+        what = listed([*ran.reached_for])
+        sentence = f"Reaches for what it did not bring: {what}."
+        yield caution(None, "reads", sentence)
 
 
 def caution(name: str | None, kind: str, sentence: str) -> Warned:

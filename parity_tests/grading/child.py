@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -26,8 +27,11 @@ from gradparity.parity_tests.grading.confinement import (
     confine,
     end_with_parent,
 )
+from gradparity.parity_tests.grading.seccomp import answer_threads
 
-DISTURBED = 3  # its status if answers cannot be sent
+# How it ends if answers cannot be sent: on POSIX by the signal of those who write where
+# nobody reads, and elsewhere with a status that no program has by chance.
+DISTURBED = -signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 0x65706970
 RESERVE = 16 << 20  # bytes, so that it can be told that there are no more
 # How it is run: the path to all that it imports is that of the grader.
 START = (
@@ -52,19 +56,29 @@ def main() -> NoReturn:
     if hasattr(os, "fork"):
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, nobody is waited for
         launched = os.getpid()
+        to_guard, from_other = socket.socketpair()
         if other := os.fork():
             os.close(channel)
             os.dup2(2, 1)
-            _guard(life, other)
+            to_guard.close()
+            _guard(life, other, from_other, Limits(**settings["limits"]).threads)
         os.close(life)
+        from_other.close()
         end_with_parent(launched)
     else:
+        to_guard = None
         _when_left_alone(life, lambda: os._exit(1))
-    _work(settings, channel)
+    _work(settings, channel, to_guard)
 
 
-def _guard(life: int, other: int) -> NoReturn:
+def _guard(life: int, other: int, told: socket.socket, threads: int) -> NoReturn:
+    def count_threads() -> None:
+        _, listeners, _, _ = socket.recv_fds(told, 1, 1)
+        for listener in listeners:
+            answer_threads(listener, other, threads)
+
     _when_left_alone(life, lambda: os.kill(other, signal.SIGKILL))
+    threading.Thread(target=count_threads, daemon=True).start()
     status = os.waitstatus_to_exitcode(os.waitpid(other, 0)[1])
     if status < 0:
         if -status not in (signal.SIGKILL, signal.SIGSTOP):
@@ -81,30 +95,39 @@ def _when_left_alone(life: int, act: Callable[[], object]) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _work(settings: dict[str, Any], channel: int) -> NoReturn:
-    limits, end = Limits(**settings["limits"]), os._exit
+def _work(
+    settings: dict[str, Any], channel: int, to_guard: socket.socket | None
+) -> NoReturn:
+    limits, end, kill = Limits(**settings["limits"]), os._exit, signal.raise_signal
     try:
-        answer = _prepared(settings, channel, limits)
+        answer = _prepared(settings, channel, to_guard, limits)
     except BaseException as error:
         os.write(1, f"{type(error).__name__}: {error}".encode())
         end(1)
-    try:
+    # The process is the submission's, and anything is possible.
+    with suppress(BaseException):
         answer()
-    except BaseException:  # the process is the submission's, and anything is possible
-        end(DISTURBED)
-    end(DISTURBED)
+    with suppress(BaseException):
+        if DISTURBED < 0:
+            signal.signal(-DISTURBED, signal.SIG_DFL)
+            kill(-DISTURBED)
+    end(abs(DISTURBED))
 
 
 def _prepared(
-    settings: dict[str, Any], channel: int, limits: Limits
+    settings: dict[str, Any],
+    channel: int,
+    to_guard: socket.socket | None,
+    limits: Limits,
 ) -> Callable[[], NoReturn]:
-    """All that is needed is taken hold of now: later it may be something else's name."""
+    """All that is needed is taken hold of now: later it may be something else's name, or
+    cannot be read any more.
+    """
     root, working = Path(settings["root"]), Path(settings["working"])
     os.chdir(working)
     tempfile.tempdir = str(working)  # to look for one, it would have to remove a file
-    confine(limits, working, settings["without"])
-    # From here on NumPy may be loaded.
     from gradparity.parity_tests.grading.exercise import exercise
+    from gradparity.parity_tests.grading.libraries import import_path, readable
     from gradparity.parity_tests.grading.loading import Submission
     from gradparity.parity_tests.grading.messages import (
         NoNumbers,
@@ -116,11 +139,21 @@ def _prepared(
         to_task,
     )
     from gradparity.parity_tests.grading.outcomes import Outcome, Raised
+    from gradparity.parity_tests.grading.reading import Reading
 
     content = Path(settings["tasks"]).read_bytes()
     tasks = [to_task(message) for message in Reader(len(content)).feed(content)]
     submission, files = Submission(root), settings["files"]
     sys.argv[:] = [str(root / files[0])]
+    sys.path[:] = import_path()
+    own = [*readable(), root.parent]  # by whose listing a package is found
+    _, listener = confine(limits, own, working, settings["without"])
+    if to_guard:
+        if listener is not None:
+            socket.send_fds(to_guard, [b" "], [listener])
+            os.close(listener)
+        to_guard.close()
+    reading = Reading(own)
     answered, reserve = 0, [bytes(RESERVE)]
     write, end, printed = os.write, os._exit, sys.stdout
     for name in [name for name in sys.modules if name.startswith("gradparity")]:
@@ -133,7 +166,7 @@ def _prepared(
 
     def finish(kind: str, **more: Any) -> NoReturn:
         flush(printed)
-        send(packed({"kind": kind, **more}))
+        send(packed({"kind": kind, "reached_for": reading.elsewhere, **more}))
         end(0)
 
     def break_off(error: BaseException, sentence: str) -> NoReturn:
@@ -164,6 +197,7 @@ def _prepared(
         return submission.file(file) is not None
 
     def answer() -> NoReturn:
+        reading.begin()
         try:
             names = submission.load(files)
         except BaseException as error:
@@ -200,6 +234,8 @@ def broken(error: BaseException, limits: Limits) -> str | None:
             return f"needed more than {amount(limits.memory)} of memory"
         if type(each).__name__ == "gaierror":
             return _RULES[errno.EPERM]
+        if isinstance(each, RuntimeError) and "start new thread" in str(each):
+            return f"started more than {limits.threads} threads"
         if isinstance(each, OSError) and each.errno in _RULES:
             return _RULES[each.errno].format(size=amount(limits.file_size))
     return None

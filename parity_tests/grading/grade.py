@@ -1,19 +1,28 @@
 """Grades submissions: each is run by a process of its own, and judged in this one."""
 
+import errno
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 
 from gradparity.parity_tests.grading.confinement import Limits
 from gradparity.parity_tests.grading.judging import judge
-from gradparity.parity_tests.grading.launching import Stopped, launch
+from gradparity.parity_tests.grading.launching import OFTEN, Stopped, launch
 from gradparity.parity_tests.grading.messages import short
 from gradparity.parity_tests.grading.records import GradedFile
 from gradparity.parity_tests.grading.submission_files import Unusable, find, is_one
 from gradparity.parity_tests.grading.tasks import all_tasks
 from gradparity.reference.data.cleanup import at_end
+
+PAUSES = (0.1, 0.4, 1.5, 5.0)  # seconds between two attempts
+SHORTAGES = {
+    getattr(errno, name)
+    for name in ("EAGAIN", "ENOMEM", "ENOSPC", "EDQUOT", "EMFILE", "ENFILE")
+    if hasattr(errno, name)
+}
 
 __all__ = ["Limits", "Unusable", "grade", "grade_all", "is_class", "submissions"]
 
@@ -49,22 +58,51 @@ def grade(
     *,
     stopped: Callable[[], bool] = lambda: False,
 ) -> GradedFile:
-    """What is said of a submission; if that goes wrong, then why.
+    """What is said of a submission; if that goes wrong, then why. What the machine has too
+    little of is waited for.
 
     Raises:
         Stopped: it was stopped.
     """
     shown = os.fsencode(path).decode("utf-8", "backslashreplace")
-    try:
-        ran = launch(path, all_tasks(), limits, stopped=stopped)
-        return judge(shown, ran)
-    except Stopped:
-        raise
-    except Unusable as error:
-        return GradedFile(path=shown, status="unloadable", problem=short(str(error)))
-    except Exception as error:  # the others are to be graded nonetheless
-        problem = f"could not be graded: {type(error).__name__}: {error}"
-        return GradedFile(path=shown, status="fail", problem=short(problem))
+    pauses = iter(PAUSES)
+    while True:
+        try:
+            ran = launch(path, all_tasks(), limits, stopped=stopped)
+            return judge(shown, ran)
+        except Stopped:
+            raise
+        except Exception as error:  # the others are to be graded nonetheless
+            if is_shortage(error) and (pause := next(pauses, None)):
+                wait(pause, stopped)
+                continue
+            if isinstance(error, Unusable) and not is_shortage(error):
+                problem = short(str(error))
+                return GradedFile(path=shown, status="unloadable", problem=problem)
+            problem = short(f"could not be graded: {type(error).__name__}: {error}")
+            return GradedFile(path=shown, status="ungraded", problem=problem)
+
+
+def is_shortage(error: BaseException | None) -> bool:
+    """Whether it may go well a little later: of processes, threads, memory, space or
+    descriptors there are too few, for this process or for the one that it started.
+    """
+    if isinstance(error, Unusable):
+        return is_shortage(error.__cause__)
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in SHORTAGES
+    if isinstance(error, RuntimeError):
+        return "can't start new thread" in str(error)
+    return isinstance(error, MemoryError | ChildProcessError)
+
+
+def wait(seconds: float, stopped: Callable[[], bool]) -> None:
+    """Raises Stopped if it was stopped meanwhile."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if stopped():
+            raise Stopped
+        time.sleep(min(left, OFTEN))
 
 
 def grade_all(
@@ -97,8 +135,14 @@ class _Pool:
         ]
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        """As many threads as there can be, but one at least; raises RuntimeError."""
+        for number, thread in enumerate(self._threads):
+            try:
+                thread.start()
+            except RuntimeError:
+                if not number:
+                    raise
+                break
 
     def stop(self) -> None:
         """No more is begun, and what runs is given up; twice does no harm."""

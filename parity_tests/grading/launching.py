@@ -103,7 +103,7 @@ def lacking_here() -> list[str]:
         "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
         "from pathlib import Path; "
         "from gradparity.parity_tests.grading.confinement import Limits, confine; "
-        "print(json.dumps(confine(Limits(), Path())))"
+        "print(json.dumps(confine(Limits(), [], Path())[0]))"
     )
     with _folder() as folder:
         said = subprocess.run(
@@ -287,6 +287,7 @@ class _Answers:
         self._outcomes: dict[tuple[str, str, str, int], Outcome] = {}
         self._unloadable: Raised | None = None
         self._broke: tuple[str, str] | None = None
+        self._reached_for: tuple[str, ...] = ()
         self.ended: str | None = None
         self.disturbed: str | None = None
 
@@ -319,6 +320,7 @@ class _Answers:
             raise Malformed("a message out of turn")
         hear(message)
         if kind not in ("ready", "offered", "outcome"):
+            self._hear_last(message)
             self.ended = str(kind)
 
     def _hear_ready(self, message: Message) -> None:
@@ -360,6 +362,12 @@ class _Answers:
         sentence, where = map(str, told)
         self._broke = messages.short(sentence), messages.short(where)
 
+    def _hear_last(self, message: Message) -> None:
+        paths = message[0].get("reached_for")
+        if not isinstance(paths, list) or not messages.texts(paths):
+            raise Malformed("paths that are none")
+        self._reached_for = tuple(map(messages.short, paths[:MOST_REMARKS]))
+
     def _hear_end(self, message: Message) -> None:
         if self.offered is None or self._unanswered():
             raise Malformed("an end before its time")
@@ -393,6 +401,7 @@ class _Answers:
             broke=sentence,
             printed=printed.characters,
             first_printed=printed.first_line,
+            reached_for=self._reached_for,
             seconds=seconds,
         )
 

@@ -91,7 +91,8 @@ class Ran:
     Either it could not be loaded (`unloadable`), or it broke a rule, which `broke` tells
     in a sentence, with what had come until then; or neither. `offered` are the names of
     GRADED that it has. `printed` is how many characters it wrote to standard output, and
-    `first_printed` the first line of them.
+    `first_printed` the first line of them. `reached_for` are files that it tried to read
+    and had not brought, the first of them.
     """
 
     offered: tuple[str, ...] = ()
@@ -100,4 +101,5 @@ class Ran:
     broke: str | None = None
     printed: int = 0
     first_printed: str = ""
+    reached_for: tuple[str, ...] = ()
     seconds: float = 0.0

@@ -62,10 +62,12 @@ class Warned(Record):
 
 
 class GradedFile(Record):
-    """A submission. `problem` is why it could not be loaded, or which rule it broke."""
+    """A submission. `problem` is why it could not be loaded, or which rule it broke; or
+    why it is `ungraded`, which is nothing that it did.
+    """
 
     path: str
-    status: Literal["pass", "fail", "unloadable"]
+    status: Literal["pass", "fail", "unloadable", "ungraded"]
     classes: list[GradedClass] = Field(default_factory=list)
     diagnosis: list[Diagnosis] = Field(default_factory=list)
     warnings: list[Warned] = Field(default_factory=list)

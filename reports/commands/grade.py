@@ -128,11 +128,12 @@ def show(options: Options, files: "list[GradedFile]", is_class: bool) -> None:
     """Print the gradings, and where they are written; nothing of a single submission
     that cannot be loaded.
     """
+    from gradparity.parity_tests.grading import launching
     from gradparity.reports import grades
     from gradparity.reports.console import print_json
 
     if options.as_json:
-        print_json(files=grades.plain(files))
+        print_json(files=grades.plain(files), lacking=launching.lacking_here())
         return
     if is_class:
         grades.show_all(files)

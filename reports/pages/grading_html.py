@@ -19,6 +19,7 @@ from markupsafe import Markup
 from markupsafe import escape as escaped
 from pydantic_core import to_json
 
+from gradparity.parity_tests.grading import launching
 from gradparity.parity_tests.grading.records import GradedFile
 from gradparity.reports import grades, writing
 from gradparity.reports.pages.report_html import shown, sort_key
@@ -27,8 +28,20 @@ from gradparity.reports.pages.templating import environment
 MARK = "grades.json"  # what makes a directory a graded class
 INDEX = "index.html"
 GENERATOR = '<meta name="generator" content="gradparity grade">'
-SYMBOLS = {"pass": "✓", "fail": "✗", "FAIL": "✗", "unloadable": "✗", "missing": "∅"}
-WORDS = {"pass": "right", "fail": "wrong", "unloadable": "cannot be loaded"}
+SYMBOLS = {
+    "pass": "✓",
+    "fail": "✗",
+    "FAIL": "✗",
+    "unloadable": "✗",
+    "ungraded": "∅",
+    "missing": "∅",
+}
+WORDS = {
+    "pass": "right",
+    "fail": "wrong",
+    "unloadable": "cannot be loaded",
+    "ungraded": "could not be graded",
+}
 
 
 def render(graded: GradedFile) -> str:
@@ -71,6 +84,7 @@ def common() -> dict[str, object]:
         "versions": versions(),
         "ratio": grades.RATIO.partition(": ")[2],
         "SYMBOLS": SYMBOLS,
+        "lacking": launching.lacking_here(),
     }
 
 

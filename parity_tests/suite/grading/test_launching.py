@@ -1,5 +1,6 @@
 """Submissions that mean well: found, loaded as their authors would, and heard."""
 
+import errno
 import os
 import shutil
 import sys
@@ -8,10 +9,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import numpy as np
 import pytest
 
+from gradparity.parity_tests.grading import grade as grading
 from gradparity.parity_tests.grading import launching, messages
 from gradparity.parity_tests.grading.confinement import Limits
 from gradparity.parity_tests.grading.grade import (
@@ -482,18 +485,61 @@ def test_an_error_of_ours_stops_nobody(
 
     monkeypatch.setattr("gradparity.parity_tests.grading.grade.judge", judge)
     for result in grade_all([tmp_path / "a.py", tmp_path / "b.py"]):
-        assert result.status == "fail"
+        assert result.status == "ungraded"
         assert result.problem == "could not be graded: ZeroDivisionError: of ours"
 
 
-def test_a_process_that_cannot_start_is_no_fault_of_theirs(tmp_path: Path) -> None:
+def test_a_process_that_cannot_start_is_no_fault_of_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = written(tmp_path, layers=RELU)
-    with pytest.raises(ChildProcessError, match="could not be prepared "):
-        launch(path, tasks_of("Relu"), Limits(memory=64 << 20))
-    result = grade(path, Limits(memory=64 << 20))
-    assert result.status == "fail"
+    monkeypatch.setattr(grading, "PAUSES", (0.01,))
+    monkeypatch.setattr(launching, "START", "raise SystemExit('no luck')")
+    with pytest.raises(ChildProcessError, match=r"could not be prepared .*no luck"):
+        launch(path, tasks_of("Relu"))
+    result = grade(path)
+    assert result.status == "ungraded"
     assert result.problem
     assert result.problem.startswith("could not be graded: ChildProcessError: ")
+
+
+SHORTAGES = [
+    BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"),
+    OSError(errno.ENOSPC, "No space left on device"),
+    OSError(errno.ENOMEM, "Cannot allocate memory"),
+    OSError(errno.EMFILE, "Too many open files"),
+    RuntimeError("can't start new thread"),
+    MemoryError(),
+]
+
+
+def test_what_there_is_too_little_of_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, missing = written(tmp_path, layers=RELU), iter(SHORTAGES)
+
+    def launched(*arguments: Any, **named: Any) -> Ran:
+        if error := next(missing, None):
+            raise error
+        return launch(*arguments, **named)
+
+    monkeypatch.setattr(grading, "launch", launched)
+    monkeypatch.setattr(grading, "PAUSES", [0.01] * len(SHORTAGES))
+    assert grade(path).status == "pass"
+
+
+def test_a_file_that_cannot_be_opened_for_now_is_not_called_unusable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path, layers=RELU)
+
+    def full(*arguments: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(grading, "PAUSES", ())
+    with monkeypatch.context() as within:
+        within.setattr("os.open", full)
+        assert grade(path).status == "ungraded"
 
 
 def test_many_threads_may_launch(tmp_path: Path) -> None:
@@ -642,7 +688,7 @@ def heard(*sent: bytes) -> launching._Answers:
 
 
 def told(kind: str, **more: object) -> bytes:
-    return messages.packed({"kind": kind, **more})
+    return messages.packed({"kind": kind, "reached_for": [], **more})
 
 
 def answer(call: object = 0, name: str = "Relu", **results: np.ndarray) -> bytes:
@@ -689,6 +735,8 @@ def test_what_was_asked_for_is_heard() -> None:
         [told("verdict")],
         [messages.packed({"kind": ["end"]})],
         [messages.packed({"kind": "offered", "names": []}, [np.zeros(1)])],
+        [*WHOLE[:-1], told("end", reached_for=None)],
+        [*WHOLE[:-1], told("end", reached_for=[1])],
         [*WHOLE, told("end")],
         [*WHOLE, b"\xff" * 20],
         [b"pass" * 10],
