@@ -235,7 +235,7 @@ def broken(error: BaseException, limits: Limits) -> str | None:
         if type(each).__name__ == "gaierror":
             return _RULES[errno.EPERM]
         if isinstance(each, RuntimeError) and "start new thread" in str(each):
-            return f"started more than {limits.threads} threads"
+            return "started more threads than it may"
         if isinstance(each, OSError) and each.errno in _RULES:
             return _RULES[each.errno].format(size=amount(limits.file_size))
     return None

@@ -124,9 +124,10 @@ Word = tuple[
 ]  # what, how far to jump if true, if false, and with what
 
 
-# seccomp(SECCOMP_SET_MODE_FILTER): without flags; and with SECCOMP_FILTER_FLAG_NEW_LISTENER
-# and _TSYNC and _TSYNC_ESRCH, the last of which came after all that is needed.
-SECCOMP, SET_FILTER, NO_LISTENER, LISTENER = (317, 277), 1, 0, 8 | 1 | 16
+# With SECCOMP_FILTER_FLAG_NEW_LISTENER, _TSYNC and _TSYNC_ESRCH, the last of which came
+# after all that is needed; or without any, through prctl.
+SECCOMP, SET_FILTER, LISTENER = (317, 277), 1, 8 | 1 | 16
+SET_SECCOMP, FILTER = 22, 2
 # What is asked through a listener and answered: SECCOMP_IOCTL_NOTIF_RECV and _SEND.
 RECEIVE, SEND, GO_ON = 0xC0502100, 0xC0182101, 1
 
@@ -144,19 +145,20 @@ def filter_calls() -> int | None:
     machine = os.uname().machine if sys.platform == "linux" else sys.platform
     if machine not in MACHINES or struct.calcsize("P") != 8:
         raise OSError(errno.ENOSYS, f"no numbers of system calls for {machine}")
-    number = SECCOMP[MACHINES[machine][0]]
+    held: list[object] = []  # until the kernel has read it
 
-    def install(flags: int, words: list[Word]) -> int:
-        code = ctypes.create_string_buffer(
-            b"".join(struct.pack("=HBBI", *word) for word in words)
-        )
-        whole = struct.pack("@HP", len(words), ctypes.addressof(code))
-        return call(number, SET_FILTER, flags, whole)
+    def coded(words: list[Word]) -> ctypes.Array[ctypes.c_char]:
+        code = b"".join(struct.pack("=HBBI", *word) for word in words)
+        held.append(ctypes.create_string_buffer(code))
+        place = ctypes.addressof(held[-1])  # type: ignore[arg-type]
+        return ctypes.create_string_buffer(struct.pack("@HP", len(words), place))
 
     prctl(NO_NEW_PRIVILEGES, 1)
     with suppress(OSError):
-        return install(LISTENER, program(machine, os.getpid(), ASK))
-    install(NO_LISTENER, program(machine, os.getpid()))
+        asking = coded(program(machine, os.getpid(), ASK))
+        number = SECCOMP[MACHINES[machine][0]]
+        return call(number, SET_FILTER, LISTENER, ctypes.addressof(asking))
+    prctl(SET_SECCOMP, FILTER, ctypes.addressof(coded(program(machine, os.getpid()))))
     return None
 
 
