@@ -230,7 +230,8 @@ def test_a_file_is_one_module_by_all_its_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["2024-11 (final).v2", "json", "numpy", "sys", "レイヤ"]
+    "name",
+    ["2024-11 (final).v2", "json", "numpy", "random", "gradparity", "sys", "レイヤ"],
 )
 def test_a_file_may_have_any_name(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"{name}.py"
@@ -238,6 +239,57 @@ def test_a_file_may_have_any_name(name: str, tmp_path: Path) -> None:
     ran = launch(path, tasks_of("Relu"))
     assert ran.offered == ("Relu",)
     assert ran.unloadable is None
+
+
+TAKEN = {
+    "the package": {"__init__": "", "layers": "from .mine import *", "mine": RELU},
+    "the package by its name": {
+        "__init__": "",
+        "layers": "from {name}.mine import Relu",
+        "mine": RELU,
+    },
+    "a file": {"layers": "import {name}\nfrom {name} import *", "{name}": RELU},
+    "a folder": {"layers": "import {name}.mine\n" + RELU, "{name}/mine": "x = 1\n"},
+    "a package": {
+        "layers": "from {name} import mine\nRelu = mine.Relu",
+        "{name}/__init__": "",
+        "{name}/mine": RELU,
+    },
+    "a file elsewhere": {"layers": "from {name} import Relu", "ch05/{name}": RELU},
+}
+
+
+@pytest.mark.parametrize("kind", TAKEN)
+@pytest.mark.parametrize("name", ["random", "types", "json"])
+def test_a_name_may_be_that_of_a_module_of_pythons(
+    name: str, kind: str, tmp_path: Path
+) -> None:
+    """And Python and NumPy find their own under it all the same."""
+    check = f"""
+    import copy, {name} as standard, sys
+    import numpy as np
+    assert getattr(sys.modules["{name}"], "__file__", None) in (
+        None, copy.__file__.replace("copy.py", "{name}.py"),
+        copy.__file__.replace("copy.py", "{name}/__init__.py"),
+    ), sys.modules["{name}"]
+    np.random.default_rng().normal()
+    """
+    files = {
+        file.format(name=name): text.format(name=name)
+        for file, text in TAKEN[kind].items()
+    }
+    files["layers"] += dedent(check)
+    ran = loaded(tmp_path / name, **files)
+    assert (ran.unloadable, ran.broke, ran.offered) == (None, None, ("Relu",))
+    assert not any(outcome.raised for outcome in ran.outcomes)
+
+
+def test_what_nobody_has_is_told_under_its_name(tmp_path: Path) -> None:
+    text = "from random import help_me\n"
+    told = raised(tmp_path, layers=text, random="x = 1\n")
+    assert told[0].startswith("ImportError: cannot import name 'help_me' from ")
+    told = raised(tmp_path, layers="import json.mine\n", **{"json/other": "x = 1\n"})
+    assert told[0].startswith("ModuleNotFoundError: No module named 'json.mine'")
 
 
 def test_names_may_be_spread_over_files(tmp_path: Path) -> None:
@@ -524,6 +576,14 @@ def test_every_submission_has_its_own_name(tmp_path: Path) -> None:
     assert [each.status for each in results] == ["pass"] * len(names)
     expected = ["one.py", "other.py", r"\xfe.py", r"\xff.py"][: len(names)]
     assert [Path(each.path).name for each in results] == expected
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="paths are short there")
+def test_many_long_paths_are_no_argument(tmp_path: Path) -> None:
+    deep = "/".join(letter * 200 for letter in "abc")
+    names = [f"{deep}/{number:0200}" for number in range(190)]
+    ran = loaded(tmp_path / "all", **dict.fromkeys(names, RELU))
+    assert (ran.offered, ran.unloadable) == (("Relu",), None)
 
 
 # What goes to and fro.
