@@ -1,13 +1,12 @@
 """What `gradparity grade` says: tables, sentences, CSV.
 
 Names, messages and lines of code in a grading are somebody else's, and so everything goes
-through `visible` on its way out, whatever it is that shows it. That is also why this has
-a console of its own: it must not turn `:skull:` in a file's name into a picture.
+through `visible`, which also cuts it, whatever it is that shows it. That is also why this
+has a console of its own: it must not turn `:skull:` in a file's name into a picture.
 """
 
 import csv
 import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from io import StringIO, TextIOWrapper
@@ -15,7 +14,6 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
@@ -29,13 +27,11 @@ from gradparity.parity_tests.grading.records import (
 from gradparity.parity_tests.measuring.wording import listed
 from gradparity.reports import console, writing
 from gradparity.reports.tables.table import Table
+from gradparity.reports.visible import LONG, visible
 
-output = Console(emoji=False)
+output = console.Screen(emoji=False)
 
-SHORT, LONG = 40, 500  # characters: a name or a cell, a message
-# What is an instruction to a terminal or changes how other characters are shown (control
-# characters, direction marks, what is invisible), has no character, or breaks lines.
-UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+SHORT = 40  # characters: a name or a cell
 # What makes a cell a formula, in whatever width it is typed.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 COLUMNS = (*("who", "status", "passed", "wrong"), *("mistakes", "warnings", "problem"))
@@ -49,28 +45,6 @@ RATIO = (
 
 
 # --- What somebody else has written ---------------------------------------------------
-
-
-def visible(text: str, longest: int = LONG) -> str:
-    """The text in one line in which nothing acts on what shows it: control characters
-    and what is invisible as `\\x1b` or `\\u202e`, and what is too long cut.
-    """
-    shown, room = list[str](), longest
-    for character in text[: longest + 1]:
-        shown.append(seen(character))
-        room -= len(shown[-1])
-    if len(text) <= longest and room >= 0:
-        return "".join(shown)
-    while shown and room < len("..."):
-        room += len(shown.pop())
-    return "".join(shown) + "..."
-
-
-def seen(character: str) -> str:
-    """The character, or its code as Python writes it."""
-    if unicodedata.category(character) not in UNSEEN:
-        return character
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def csv_cell(text: str) -> str:
@@ -376,7 +350,7 @@ def show_places(paths: Iterable[Path]) -> None:
     """Where something was written; a folder's first page."""
     for path in paths:
         place = path / "index.html" if path.is_dir() else path
-        console.say(visible(str(place)), output, is_path=True)
+        console.say(str(place), output, is_path=True)
 
 
 def print_table(table: Table) -> None:

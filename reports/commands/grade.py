@@ -80,8 +80,8 @@ def submissions(options: Options) -> tuple[list[Path], bool]:
     path, html, csv = options.path, options.html, options.csv
     try:
         paths, is_class = grade.submissions(path), grade.is_class(path)
-    except grade.Unusable as error:  # which names somebody else's file
-        raise Unusable(grades.visible(str(error))) from error
+    except grade.Unusable as error:
+        raise Unusable(str(error)) from error
     if csv is not None:
         grades.check_csv(csv)
         if html is not None and html.resolve() == csv.resolve():

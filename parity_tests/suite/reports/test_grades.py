@@ -36,6 +36,7 @@ from gradparity.parity_tests.suite.reports.test_cli import gradparity
 from gradparity.reports import grades
 from gradparity.reports.commands import application
 from gradparity.reports.pages import grading_html
+from gradparity.reports.visible import visible
 
 HOSTILE = (
     "=cmd|'calc'!A1.py",
@@ -209,17 +210,17 @@ def short(text: str) -> str:
 
 @pytest.mark.parametrize("text", [*HOSTILE, BAD], ids=short)
 def test_what_is_visible_acts_on_nothing(text: str) -> None:
-    shown = grades.visible(text, 300)
+    shown = visible(text, 300)
     assert harmless(shown)
     assert len(shown) <= 300
-    assert grades.visible(shown, 300) == shown
+    assert visible(shown, 300) == shown
 
 
 def test_codes_are_written_as_python_writes_them() -> None:
-    assert grades.visible("\x1b[31m\x9b\r\n\t\u202e\udcff\U000e0041\x7f") == (
+    assert visible("\x1b[31m\x9b\r\n\t\u202e\udcff\U000e0041\x7f") == (
         r"\x1b[31m\x9b\r\n\t\u202e\udcff\U000e0041\x7f"
     )
-    assert grades.visible("x = 'é 田中 🙂' + \\n") == "x = 'é 田中 🙂' + \\n"
+    assert visible("x = 'é 田中 🙂' + \\n") == "x = 'é 田中 🙂' + \\n"
 
 
 @pytest.mark.parametrize(
@@ -235,7 +236,7 @@ def test_codes_are_written_as_python_writes_them() -> None:
     ids=short,
 )
 def test_what_is_long_is_cut_but_no_code_is(text: str, shown: str) -> None:
-    assert grades.visible(text, 10) == shown
+    assert visible(text, 10) == shown
 
 
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "＝", "＠"])
@@ -243,7 +244,7 @@ def test_no_cell_is_a_formula(first: str) -> None:
     cell = grades.csv_cell(first + "cmd|' /C calc'!A0")
     assert cell[0] == "'"
     assert harmless(cell)
-    assert grades.csv_cell("a" + first) == "a" + grades.visible(first)
+    assert grades.csv_cell("a" + first) == "a" + visible(first)
 
 
 # --- Tables and sentences -------------------------------------------------------------
@@ -556,7 +557,7 @@ def test_a_page_holds_nothing_that_acts(name: str) -> None:
     assert "script" not in found.tags
     assert "b" not in found.tags
     assert not [key for key, _ in found.attributes if key.startswith("on")]
-    assert grades.visible(name, 120) in found.text
+    assert visible(name, 120) in found.text
     assert "<b onload=alert(1)>\\x1b]0;mine" in found.text
 
 
