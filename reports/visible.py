@@ -50,13 +50,14 @@ def is_seen(text: str) -> bool:
 
 def pieces(text: str, but: str = "") -> Iterator[str]:
     """The characters, or their codes as Python writes them."""
-    before = ""
+    before = ""  # what stands there, if it is shown as it is
     for character in text:
         in_colours = (
             character == IN_COLOURS and unicodedata.category(before or " ") == "So"
         )
         if is_seen(character) or character in WIDE_BLANK + but or in_colours:
+            before = character
             yield character
         else:
+            before = ""
             yield character.encode("unicode_escape").decode("ascii")
-        before = character

@@ -36,7 +36,7 @@ from gradparity.parity_tests.suite.reports.test_cli import gradparity
 from gradparity.reports import grades
 from gradparity.reports.commands import application
 from gradparity.reports.pages import grading_html
-from gradparity.reports.visible import visible
+from gradparity.reports.visible import is_seen, visible
 
 HOSTILE = (
     "=cmd|'calc'!A1.py",
@@ -52,6 +52,7 @@ HOSTILE = (
     "{{ 7 * 7 }} {% raise %}.py",
     "田中.py",
     "-" * 3000 + ".py",
+    "\u3164\u2800\u115f\ufe0f\u034f\xa0.py",
 )
 BAD = "<b onload=alert(1)>\x1b]0;mine\x07 [bold]\u202e\r\n=1+1 " + "x" * 2000
 SENTENCE = (
@@ -201,7 +202,7 @@ def hostile(path: str) -> GradedFile:
 
 def harmless(text: str) -> bool:
     """Whether nothing in it acts on a terminal, or breaks the line."""
-    return all(c.isprintable() for c in text)
+    return is_seen(text)
 
 
 def short(text: str) -> str:
