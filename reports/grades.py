@@ -34,8 +34,15 @@ output = console.Screen(emoji=False)
 SHORT = 40  # characters: a name or a cell
 # What makes a cell a formula, in whatever width it is typed.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-COLUMNS = (*("who", "status", "passed", "wrong"), *("mistakes", "warnings", "problem"))
-STATUS = {"pass": "pass", "fail": "FAIL", "unloadable": "not loaded"}
+COLUMNS = (
+    *("who", "status", "passed", "wrong"),
+    *("mistakes", "warnings", "problem", "passed over"),
+)
+STATUS = {
+    **{"pass": "pass", "fail": "FAIL", "unloadable": "not loaded"},
+    "skipped": "not graded",
+}
+NO_VERDICT = {"unloadable": "it cannot be loaded", "skipped": "it is not graded"}
 COMMONEST = 5
 FOLLOWS = "follows-from-its-parts"  # of other mistakes, and none of its own
 RATIO = (
@@ -154,6 +161,14 @@ def not_offered(graded: GradedFile) -> str:
     return f"Not offered, and so not graded: {names}." if names else ""
 
 
+def passed_over(graded: GradedFile) -> list[str]:
+    """Which of its files may hold code and were not looked at, each with why."""
+    return [
+        f"{visible(name, SHORT)} {visible(why)}"
+        for name, why in graded.passed_over.items()
+    ]
+
+
 def cannot_be_loaded(graded: GradedFile, name: str = "") -> str:
     """Why, with the line of theirs that is to blame. They are called by their whole path
     unless by `name`.
@@ -177,8 +192,8 @@ def problem(graded: GradedFile) -> str:
 
 def headline(graded: GradedFile) -> str:
     """The verdict, without a name and a full stop."""
-    if graded.status == "unloadable":
-        return "it cannot be loaded"
+    if graded.status in NO_VERDICT:
+        return NO_VERDICT[graded.status]
     total, wrong = len(graded.classes), len(failed(graded))
     if wrong:
         return f"{wrong} of {classes(total)} {'is' if wrong == 1 else 'are'} wrong"
@@ -210,6 +225,7 @@ def show(graded: GradedFile) -> None:
     for title, sentences in (
         ("What is wrong", what_is_wrong(graded)),
         ("Worth knowing", [worth_knowing(row) for row in graded.warnings]),
+        ("Passed over", [ended(each) for each in passed_over(graded)]),
     ):
         if sentences:
             say(title, *map(bullet, sentences), "")
@@ -248,6 +264,9 @@ def in_short(graded: GradedFile) -> str:
         name = visible(one.name, SHORT)
         found = mistakes(row for row in graded.diagnosis if row.class_ == one.name)
         said.append(f"{name}: {', '.join(found)}" if found else name)
+    if over := passed_over(graded):
+        more = f" and {len(over) - 1} more" if len(over) > 1 else ""
+        said.append(f"passed over: {over[0]}{more}")
     return "; ".join(said)
 
 
@@ -279,18 +298,23 @@ def commonest(files: Sequence[GradedFile]) -> list[str]:
 
 
 def class_sentence(files: Sequence[GradedFile]) -> str:
-    """How many are right, how many are wrong, how many could not be loaded."""
+    """How many are right, how many are wrong, how many could not be loaded; and where
+    some were passed over, how many are graded.
+    """
     counts = [
         f"{count} {words[count != 1]}"
         for status, words in (
             ("pass", ("is right", "are right")),
             ("fail", ("is wrong", "are wrong")),
             ("unloadable", ("cannot be loaded", "cannot be loaded")),
+            ("skipped", ("was passed over", "were passed over")),
         )
         if (count := sum(graded.status == status for graded in files))
     ]
     noun = "submission" if len(files) == 1 else "submissions"
-    return f"Of {len(files)} {noun} {listed(counts)}."
+    done = sum(graded.status != "skipped" for graded in files)
+    graded_ones = f" {done} of {len(files)} graded." if done < len(files) else ""
+    return f"Of {len(files)} {noun} {listed(counts)}.{graded_ones}"
 
 
 def show_all(files: Sequence[GradedFile]) -> None:
@@ -317,6 +341,7 @@ def csv_text(files: Iterable[GradedFile]) -> str:
             ", ".join(mistakes(graded.diagnosis)),
             str(len(graded.warnings)),
             problem(graded),
+            "; ".join(passed_over(graded)),
         )
         writer.writerow(map(csv_cell, cells))
     return text.getvalue()

@@ -27,7 +27,7 @@ from gradparity.parity_tests.grading.child import DISTURBED, START, amount
 from gradparity.parity_tests.grading.confinement import LACKING, Limits
 from gradparity.parity_tests.grading.messages import Malformed, Message, Reader
 from gradparity.parity_tests.grading.outcomes import GRADED, Outcome, Raised, Ran, Task
-from gradparity.parity_tests.grading.submission_files import Unusable, find
+from gradparity.parity_tests.grading.submission_files import Unusable, as_module, find
 from gradparity.reference.data.cleanup import at_end
 
 __all__ = ["Limits", "Stopped", "Unusable", "lacking_here", "launch"]
@@ -89,7 +89,7 @@ def launch(
             "root": str(root),
             "working": str(working),
             "tasks": str(folder / "tasks"),
-            "files": [file.as_posix() for file in found.asked],
+            "files": [as_module(file).as_posix() for file in found.asked],
             "limits": asdict(limits),
             "without": [*without],
         }

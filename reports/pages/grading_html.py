@@ -28,8 +28,14 @@ from gradparity.reports.visible import LONG, visible
 MARK = "grades.json"  # what makes a directory a graded class
 INDEX = "index.html"
 GENERATOR = '<meta name="generator" content="gradparity grade">'
-SYMBOLS = {"pass": "✓", "fail": "✗", "FAIL": "✗", "unloadable": "✗", "missing": "∅"}
-WORDS = {"pass": "right", "fail": "wrong", "unloadable": "cannot be loaded"}
+SYMBOLS = {
+    **{"pass": "✓", "fail": "✗", "FAIL": "✗", "unloadable": "✗"},
+    **{"skipped": "∅", "missing": "∅"},
+}
+WORDS = {
+    **{"pass": "right", "fail": "wrong", "unloadable": "cannot be loaded"},
+    "skipped": "not graded",
+}
 
 
 def render(graded: GradedFile) -> str:
@@ -101,6 +107,7 @@ def templates() -> Environment:
         "passed": grades.passed,
         "wrong": lambda graded: [one.name for one in grades.failed(graded)],
         "in_short": grades.in_short,
+        "passed_over": grades.passed_over,
         "file_name": file_name,
     }
     return found

@@ -496,7 +496,9 @@ def test_what_is_no_submission_is_refused(tmp_path: Path) -> None:
     for (path, reason), result in zip(
         refused.items(), grade_all([*refused]), strict=True
     ):
-        assert (result.path, result.status) == (str(path), "unloadable")
+        skipped = path.name in ("notes.txt", "link.py", "empty")
+        status = "skipped" if skipped else "unloadable"
+        assert (result.path, result.status) == (str(path), status)
         assert result.problem
         assert reason in result.problem
 
@@ -517,10 +519,90 @@ def test_a_class_and_a_submission_are_told_apart(tmp_path: Path) -> None:
     found = submissions(course)
     assert [path.name for path in found] == ["adam", "bob", "eve", "zoe.py"]
     statuses = [result.status for result in grade_all(found)]
-    assert statuses == ["pass", "pass", "unloadable", "pass"]
+    assert statuses == ["pass", "pass", "skipped", "pass"]
     (tmp_path / "nobody").mkdir()
     for path in (tmp_path / "nobody", tmp_path / "nowhere"):
         with pytest.raises(Unusable):
+            submissions(path)
+
+
+HAND_INS = {
+    **{"a.py": "pass", "B.PY": "pass", "__c.py": "pass", "_d.py": "pass"},
+    **{
+        "e/layers.PY": "pass",
+        ".f.py": "pass",
+        "g.ipynb": "a notebook: save it as a .py",
+    },
+    **{"h.zip": "an archive: unpack it", "i.tar.gz": "an archive: unpack it"},
+    **{"j.py.txt": "expected a .py file", "k.pdf": "expected a .py file"},
+    "l/layers.ipynb": "no .py file in it; layers.ipynb is a notebook",
+    "m/m/m/m/m/m/m/layers.py": "m/m/m/m/m/m lies more than 5 folders deep",
+    "ガ\u3099.py": "pass",
+}
+NO_WORK = (
+    *("__pycache__/a.pyc", "__MACOSX/._a.py", "._a.py", ".DS_Store", ".git/config"),
+    *(".ipynb_checkpoints/a.ipynb", "venv/pyvenv.cfg", "README.md", "__init__.py"),
+)
+
+
+def test_whoever_hands_in_is_counted(tmp_path: Path) -> None:
+    """Graded, or passed over with the reason; what programs leave behind is neither."""
+    for name in (*HAND_INS, *NO_WORK):
+        path = tmp_path / "class" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(RELU if path.suffix.lower() == ".py" else "")
+    course, expected = tmp_path / "class", dict(HAND_INS)
+    (course / "n").mkdir()
+    expected |= {"n": "has no .py file in it"}
+    if sys.platform != "win32":
+        (course / "o.py").symlink_to(course / "a.py")
+        os.mkfifo(course / "p.py")
+        expected |= {"o.py": "is a link", "p.py": "is no file and no folder"}
+    found = submissions(course)
+    names = [name.partition("/")[0] for name in expected]
+    assert [path.name for path in found] == sorted(names)
+    graded = {Path(each.path).name: each for each in grade_all(found)}
+    for name, told in expected.items():
+        result = graded[name.partition("/")[0]]
+        if told == "pass":
+            assert (result.status, result.problem) == ("pass", None), name
+        else:
+            assert result.status == "skipped", name
+            assert told in str(result.problem), name
+
+
+def test_what_is_passed_over_in_a_submission_is_named(tmp_path: Path) -> None:
+    one = written(tmp_path / "one", layers=RELU)
+    for name in (
+        "functions.ipynb",
+        "old.zip",
+        "more.py.txt",
+        "layers.PY",
+        ".gradient.py",
+    ):
+        (one / name).write_text("")
+    for name in ("report.pdf", "data.csv", "figure.png", ".DS_Store"):
+        (one / name).write_text("")
+    result = grade(one)
+    assert (result.status, result.missing[:1]) == ("pass", ["sigmoid"])
+    told = dict(result.passed_over)
+    if "layers.PY" in told:  # where capitals make another name
+        assert told.pop("layers.PY") == "is called as layers.py is"
+    assert told == {
+        ".gradient.py": "is hidden: its name begins with a dot",
+        "functions.ipynb": "is a notebook: save it as a .py file",
+        "more.py.txt": "is no submission: expected a .py file or a folder",
+        "old.zip": "is an archive: unpack it",
+    }
+
+
+@pytest.mark.parametrize("name", ["a.ipynb", "a.zip", "a.py.txt"])
+def test_where_nothing_can_be_graded_it_is_said_what_is_there(
+    name: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).touch()
+    for path in (tmp_path, tmp_path / name):
+        with pytest.raises(Unusable, match=rf"{name} is (a|an|no) "):
             submissions(path)
 
 

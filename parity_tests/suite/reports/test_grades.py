@@ -421,6 +421,41 @@ def test_only_the_commonest_mistakes_are_told() -> None:
     ]
 
 
+def skipped(path: str = "class/aoki.ipynb") -> GradedFile:
+    problem = "is a notebook: save it as a .py file"
+    return GradedFile(path=path, status="skipped", problem=problem)
+
+
+OVER = passing("class/mori").model_copy(
+    update={"passed_over": {"a.ipynb": "is a notebook", "b.zip": "is an archive"}}
+)
+
+
+def test_what_is_passed_over_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [passing(), skipped(), OVER]
+    assert grades.class_sentence(files) == (
+        "Of 3 submissions 2 are right and 1 was passed over. 2 of 3 graded."
+    )
+    _, row, other = grades.summary_table(files).rows
+    assert row == ["aoki.ipynb", "not graded", "", str(skipped().problem), ""]
+    assert other[3] == "passed over: a.ipynb is a notebook and 1 more"
+    _, one, another = csv.DictReader(StringIO(grades.csv_text(files)))
+    assert (one["status"], one["problem"]) == ("skipped", skipped().problem)
+    assert another["passed over"] == "a.ipynb is a notebook; b.zip is an archive"
+    grades.show(OVER)
+    said = capsys.readouterr().out
+    assert "Passed over\n- a.ipynb is a notebook.\n- b.zip is an archive.\n" in said
+    grading_html.write(tmp_path / "a", files, "class")
+    pages = [p.read_text("utf-8") for p in sorted((tmp_path / "a").glob("*.html"))]
+    texts = [" ".join(Elements(page).text.split()) for page in pages]
+    assert "It is a notebook: save it as a .py file" in texts[1]
+    assert "b.zip is an archive." in texts[2]
+    assert "1 was passed over. 2 of 3 graded." in texts[3]
+    assert 'data-status="skipped"' in pages[3]
+
+
 @pytest.mark.parametrize(
     ("files", "is_class", "status"),
     [
@@ -431,6 +466,8 @@ def test_only_the_commonest_mistakes_are_told() -> None:
         ([passing(), failing()], True, 1),
         ([passing(), unloadable()], True, 1),
         ([unloadable()], True, 1),
+        ([passing(), skipped()], True, 1),
+        ([passing(), OVER], True, 0),
     ],
 )
 def test_exit_status(files: list[GradedFile], is_class: bool, status: int) -> None:
@@ -451,6 +488,7 @@ def test_csv_has_a_row_for_each() -> None:
         "mistakes": "mean-forgotten-in-backward, transposed",
         "warnings": "2",
         "problem": "",
+        "passed over": "",
     }
     assert rows[2]["problem"] == (
         "SyntaxError: '(' was never closed (broken.py, line 12: return np.dot(x, W)"
