@@ -60,10 +60,10 @@ def grade(
     Raises:
         Stopped: it was stopped.
     """
-    shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+    shown = _shown(path)
     try:
         ran = launch(path, all_tasks(), limits, stopped=stopped)
-        over = {f"{file}": why for file, why in find(path).passed_over}
+        over = {_shown(file): why for file, why in find(path).passed_over}
         return judge(shown, ran).model_copy(update={"passed_over": over})
     except Stopped:
         raise
@@ -74,6 +74,11 @@ def grade(
     except Exception as error:  # the others are to be graded nonetheless
         problem = f"could not be graded: {type(error).__name__}: {error}"
         return GradedFile(path=shown, status="fail", problem=short(problem))
+
+
+def _shown(path: Path) -> str:
+    """The path as text: a name may be any bytes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def grade_all(

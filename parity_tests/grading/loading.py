@@ -139,7 +139,8 @@ class Submission:
         os.chdir = _unless_colab(os.chdir)  # type: ignore[assignment]
 
     def _hook(self, path: str) -> Any:
-        if not Path(path).resolve().is_relative_to(self.root):
+        inside = Path(path).resolve().is_relative_to(self.root)
+        if not inside or not os.path.isdir(path):
             raise ImportError
         return _Finder(path, self._taken)
 

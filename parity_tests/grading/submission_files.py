@@ -123,7 +123,8 @@ def why_not(path: Path) -> str | None:
 
 def is_work(path: Path) -> bool:
     """Whether what lies in a folder may be somebody's work."""
-    return not NO_WORK.fullmatch(path.name) and not (path / "pyvenv.cfg").exists()
+    is_environment = os.path.exists(path / "pyvenv.cfg")
+    return not NO_WORK.fullmatch(path.name) and not is_environment
 
 
 def as_module(file: Path) -> Path:

@@ -91,7 +91,9 @@ def submissions(options: Options) -> tuple[list[Path], bool]:
         from gradparity.reports.pages import grading_html
 
         grading_html.check_target(html, is_class)
-    return paths, is_class
+    # What an earlier call has written into the class's folder is nobody's work.
+    written = {each.resolve() for each in (html, csv) if each is not None and is_class}
+    return [each for each in paths if each.resolve() not in written], is_class
 
 
 def graded(options: Options, paths: Sequence[Path]) -> "list[GradedFile]":

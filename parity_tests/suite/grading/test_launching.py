@@ -596,6 +596,26 @@ def test_what_is_passed_over_in_a_submission_is_named(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a name may be any bytes")
+def test_what_is_passed_over_may_have_any_name(tmp_path: Path) -> None:
+    one = written(tmp_path / "one", layers=RELU)
+    Path(os.fsdecode(os.fsencode(one) + b"/\xff.zip")).touch()
+    assert grade(one).passed_over == {r"\xff.zip": "is an archive: unpack it"}
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything"
+)
+def test_a_folder_that_cannot_be_read_stops_nobody(tmp_path: Path) -> None:
+    written(tmp_path, a=RELU, **{"b/layers": RELU})
+    (tmp_path / "b").chmod(0)
+    try:
+        found = [*grade_all(submissions(tmp_path))]
+    finally:
+        (tmp_path / "b").chmod(0o700)
+    assert [each.status for each in found] == ["pass", "unloadable"]
+
+
 @pytest.mark.parametrize("name", ["a.ipynb", "a.zip", "a.py.txt"])
 def test_where_nothing_can_be_graded_it_is_said_what_is_there(
     name: str, tmp_path: Path

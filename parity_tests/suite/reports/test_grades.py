@@ -913,6 +913,20 @@ def test_a_class_is_graded_for_real(tmp_path: Path) -> None:
     assert len([*(tmp_path / "graded").iterdir()]) == 3 + 2
 
 
+def test_what_is_written_into_the_class_is_no_submission(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "right.py").write_text(RELU.format(""))
+    monkeypatch.chdir(tmp_path)
+    call = ["grade", ".", "--html", "pages", "--csv", "all.csv", "--json"]
+    monkeypatch.setattr(sys, "argv", ["gradparity", *call])
+    for _ in range(2):
+        with pytest.raises(SystemExit) as ended:
+            application.main()
+        assert ended.value.code == 0
+        assert len(json.loads(capsys.readouterr().out)["files"]) == 1
+
+
 def test_a_file_is_graded_for_real(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("import numpy as np\nx = (\x1b[31m1\n")
     done = gradparity(tmp_path, "grade", "broken.py")
