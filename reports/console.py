@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -15,22 +15,37 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 
 from gradparity.reference.data.cleanup import at_end
+from gradparity.reports.visible import LONGEST, harmless, visible
 
-output = Console()
-errors = Console(stderr=True)
+
+class Screen(Console):
+    """A console on which nothing that is shown acts, whoever has written it."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            text, style, control = segment
+            yield segment if control else Segment(harmless(text), style)
+
+
+output = Screen()
+errors = Screen(stderr=True)
 
 
 def say(sentence: str, console: Console = output, *, is_path: bool = False) -> None:
     """A sentence, which a terminal shows broken between words; or a path, in one piece."""
     in_one_piece = is_path or not console.is_terminal
+    sentence = visible(sentence, LONGEST) if is_path else harmless(sentence)
     console.print(sentence, highlight=False, markup=False, soft_wrap=in_one_piece)
 
 
 def note(sentence: str) -> None:
     """A remark that is not part of the result."""
-    say(sentence, errors)
+    say(visible(sentence, LONGEST), errors)
 
 
 def print_json(**fields: Any) -> None:

@@ -1,13 +1,12 @@
 """What `gradparity grade` says: tables, sentences, CSV.
 
 Names, messages and lines of code in a grading are somebody else's, and so everything goes
-through `visible` on its way out, whatever it is that shows it. That is also why this has
-a console of its own: it must not turn `:skull:` in a file's name into a picture.
+through `visible`, which also cuts it, whatever it is that shows it. That is also why this
+has a console of its own: it must not turn `:skull:` in a file's name into a picture.
 """
 
 import csv
 import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from io import StringIO, TextIOWrapper
@@ -15,7 +14,6 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
@@ -29,23 +27,26 @@ from gradparity.parity_tests.grading.records import (
 from gradparity.parity_tests.measuring.wording import listed
 from gradparity.reports import console, writing
 from gradparity.reports.tables.table import Table
+from gradparity.reports.visible import LONG, visible
 
-output = Console(emoji=False)
+output = console.Screen(emoji=False)
 
-SHORT, LONG = 40, 500  # characters: a name or a cell, a message
-# What is an instruction to a terminal or changes how other characters are shown (control
-# characters, direction marks, what is invisible), has no character, or breaks lines.
-UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+SHORT = 40  # characters: a name or a cell
 # What makes a cell a formula, in whatever width it is typed.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-COLUMNS = (*("who", "status", "passed", "wrong"), *("mistakes", "warnings", "problem"))
+COLUMNS = (
+    *("who", "status", "passed", "wrong"),
+    *("mistakes", "warnings", "problem", "passed over"),
+)
 STATUS = {
-    "pass": "pass",
-    "fail": "FAIL",
-    "unloadable": "not loaded",
-    "ungraded": "not graded",
+    **{"pass": "pass", "fail": "FAIL", "unloadable": "not loaded"},
+    **{"skipped": "passed over", "ungraded": "not graded"},
 }
-UNJUDGED = {"unloadable": "it cannot be loaded", "ungraded": "it could not be graded"}
+NO_VERDICT = {
+    "unloadable": "it cannot be loaded",
+    "skipped": "it is passed over",
+    "ungraded": "it could not be graded",
+}
 COMMONEST = 5
 FOLLOWS = "follows-from-its-parts"  # of other mistakes, and none of its own
 RATIO = (
@@ -55,28 +56,6 @@ RATIO = (
 
 
 # --- What somebody else has written ---------------------------------------------------
-
-
-def visible(text: str, longest: int = LONG) -> str:
-    """The text in one line in which nothing acts on what shows it: control characters
-    and what is invisible as `\\x1b` or `\\u202e`, and what is too long cut.
-    """
-    shown, room = list[str](), longest
-    for character in text[: longest + 1]:
-        shown.append(seen(character))
-        room -= len(shown[-1])
-    if len(text) <= longest and room >= 0:
-        return "".join(shown)
-    while shown and room < len("..."):
-        room += len(shown.pop())
-    return "".join(shown) + "..."
-
-
-def seen(character: str) -> str:
-    """The character, or its code as Python writes it."""
-    if unicodedata.category(character) not in UNSEEN:
-        return character
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def csv_cell(text: str) -> str:
@@ -186,6 +165,14 @@ def not_offered(graded: GradedFile) -> str:
     return f"Not offered, and so not graded: {names}." if names else ""
 
 
+def passed_over(graded: GradedFile) -> list[str]:
+    """Which of its files may hold code and were not looked at, each with why."""
+    return [
+        f"{visible(name, SHORT)} {visible(why)}"
+        for name, why in graded.passed_over.items()
+    ]
+
+
 def cannot_be_loaded(graded: GradedFile, name: str = "") -> str:
     """Why, with the line of theirs that is to blame. They are called by their whole path
     unless by `name`. What could not be graded is nothing that they did.
@@ -212,8 +199,8 @@ def problem(graded: GradedFile) -> str:
 
 def headline(graded: GradedFile) -> str:
     """The verdict, without a name and a full stop."""
-    if graded.status in UNJUDGED:
-        return UNJUDGED[graded.status]
+    if graded.status in NO_VERDICT:
+        return NO_VERDICT[graded.status]
     total, wrong = len(graded.classes), len(failed(graded))
     if wrong:
         return f"{wrong} of {classes(total)} {'is' if wrong == 1 else 'are'} wrong"
@@ -228,7 +215,7 @@ def classes(count: int) -> str:
 
 def closing(graded: GradedFile) -> str:
     """The whole grading in a sentence."""
-    if graded.status in UNJUDGED:
+    if graded.status in NO_VERDICT:
         return cannot_be_loaded(graded, who(graded)) + "."
     names = listed([visible(one.name, SHORT) for one in failed(graded)])
     if graded.status == "fail" and not names:
@@ -245,6 +232,7 @@ def show(graded: GradedFile) -> None:
     for title, sentences in (
         ("What is wrong", what_is_wrong(graded)),
         ("Worth knowing", [worth_knowing(row) for row in graded.warnings]),
+        ("Passed over", [ended(each) for each in passed_over(graded)]),
     ):
         if sentences:
             say(title, *map(bullet, sentences), "")
@@ -283,6 +271,9 @@ def in_short(graded: GradedFile) -> str:
         name = visible(one.name, SHORT)
         found = mistakes(row for row in graded.diagnosis if row.class_ == one.name)
         said.append(f"{name}: {', '.join(found)}" if found else name)
+    if over := passed_over(graded):
+        more = f" and {len(over) - 1} more" if len(over) > 1 else ""
+        said.append(f"passed over: {over[0]}{more}")
     return "; ".join(said)
 
 
@@ -314,19 +305,24 @@ def commonest(files: Sequence[GradedFile]) -> list[str]:
 
 
 def class_sentence(files: Sequence[GradedFile]) -> str:
-    """How many are right, how many are wrong, how many could not be loaded."""
+    """How many are right, how many are wrong, how many could not be loaded; and where
+    some were passed over, how many are graded.
+    """
     counts = [
         f"{count} {words[count != 1]}"
         for status, words in (
             ("pass", ("is right", "are right")),
             ("fail", ("is wrong", "are wrong")),
             ("unloadable", ("cannot be loaded", "cannot be loaded")),
+            ("skipped", ("was passed over", "were passed over")),
             ("ungraded", ("could not be graded", "could not be graded")),
         )
         if (count := sum(graded.status == status for graded in files))
     ]
     noun = "submission" if len(files) == 1 else "submissions"
-    return f"Of {len(files)} {noun} {listed(counts)}."
+    done = sum(graded.status != "skipped" for graded in files)
+    graded_ones = f" {done} of {len(files)} graded." if done < len(files) else ""
+    return f"Of {len(files)} {noun} {listed(counts)}.{graded_ones}"
 
 
 def show_all(files: Sequence[GradedFile]) -> None:
@@ -353,6 +349,7 @@ def csv_text(files: Iterable[GradedFile]) -> str:
             ", ".join(mistakes(graded.diagnosis)),
             str(len(graded.warnings)),
             problem(graded),
+            "; ".join(passed_over(graded)),
         )
         writer.writerow(map(csv_cell, cells))
     return text.getvalue()
@@ -360,7 +357,7 @@ def csv_text(files: Iterable[GradedFile]) -> str:
 
 def exit_status(files: Sequence[GradedFile], is_class: bool) -> int:
     """0 all right, 1 something wrong, 2 there is no verdict on the one that there is."""
-    if not is_class and files[0].status in UNJUDGED:
+    if not is_class and files[0].status in NO_VERDICT:
         return 2
     return 0 if all(graded.status == "pass" for graded in files) else 1
 
@@ -386,7 +383,7 @@ def show_places(paths: Iterable[Path]) -> None:
     """Where something was written; a folder's first page."""
     for path in paths:
         place = path / "index.html" if path.is_dir() else path
-        console.say(visible(str(place)), output, is_path=True)
+        console.say(str(place), output, is_path=True)
 
 
 def print_table(table: Table) -> None:

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 
 from gradparity.parity_tests.measuring import records
 from gradparity.parity_tests.measuring.elementary import Measured
+from gradparity.reports.visible import is_seen
 
 if TYPE_CHECKING:
     from gradparity.reference.datasets import Dataset
@@ -154,7 +155,8 @@ def lines(value: Any, indent: str = "\n", is_element: bool = False) -> Iterator[
             yield from lines(item, inner)
         yield f"{indent}}}"
     else:
-        yield ENCODER.encode(value)
+        text = ENCODER.encode(value)
+        yield text if is_seen(text) else json.dumps(value)
 
 
 def is_table(value: Any) -> bool:

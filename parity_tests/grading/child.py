@@ -35,18 +35,19 @@ DISTURBED = -signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 0x65706970
 RESERVE = 16 << 20  # bytes, so that it can be told that there are no more
 # How it is run: the path to all that it imports is that of the grader.
 START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1])['path']; "
+    "import json, sys; sys.path[:] = json.load(open(sys.argv[1], 'rb'))['path']; "
     "from gradparity.parity_tests.grading.child import main; main()"
 )
 
 
 def main() -> NoReturn:
-    """Run a submission; the settings are in the first argument.
+    """Run a submission; the first argument is a file with the settings, which may be
+    longer than an argument.
 
     Standard input is the grader's life: at its end, the grader is no more. Standard
     output is where answers go, and standard error where the submission prints.
     """
-    settings = json.loads(sys.argv[1])
+    settings = json.loads(Path(sys.argv[1]).read_bytes())
     life, channel = os.dup(0), os.dup(1)
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)

@@ -13,7 +13,14 @@ from gradparity.parity_tests.grading.judging import judge
 from gradparity.parity_tests.grading.launching import OFTEN, Stopped, launch
 from gradparity.parity_tests.grading.messages import short
 from gradparity.parity_tests.grading.records import GradedFile
-from gradparity.parity_tests.grading.submission_files import Unusable, find, is_one
+from gradparity.parity_tests.grading.submission_files import (
+    PassedOver,
+    Unusable,
+    find,
+    is_one,
+    is_work,
+    why_not,
+)
 from gradparity.parity_tests.grading.tasks import all_tasks
 from gradparity.reference.data.cleanup import at_end
 
@@ -33,22 +40,21 @@ def is_class(path: Path) -> bool:
 
 
 def submissions(path: Path) -> list[Path]:
-    """A file, or a folder that is one submission; else all .py files and folders in it.
+    """A file, or a folder that is one submission; else all in it that may be one, whether
+    it can be graded or not.
 
     Raises:
-        Unusable: there is none.
+        Unusable: there is none that can be.
     """
     if not is_class(path):
         find(path)
         return [path]
-    found = [
-        each
-        for each in sorted(path.iterdir())
-        if not each.name.startswith((".", "__"))
-        and (each.is_dir() or each.suffix == ".py")
-    ]
-    if not found:
-        raise Unusable(f"{path} has no .py file and no folder in it")
+    entries = [each for each in sorted(path.iterdir()) if is_work(each)]
+    found = [each for each in entries if each.name != "__init__.py"]
+    if all(map(why_not, found)):
+        but = [f"; {each.name} {why_not(each)}" for each in found[:3]]
+        none = f"{path} has no .py file and no folder in it"
+        raise Unusable("".join([none, *but]))
     return found
 
 
@@ -64,14 +70,17 @@ def grade(
     Raises:
         Stopped: it was stopped.
     """
-    shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+    shown = _shown(path)
     pauses = iter(PAUSES)
     while True:
         try:
             ran = launch(path, all_tasks(), limits, stopped=stopped)
-            return judge(shown, ran)
+            over = {_shown(file): why for file, why in find(path).passed_over}
+            return judge(shown, ran).model_copy(update={"passed_over": over})
         except Stopped:
             raise
+        except PassedOver as error:
+            return GradedFile(path=shown, status="skipped", problem=short(error.why))
         except Exception as error:  # the others are to be graded nonetheless
             if is_shortage(error) and (pause := next(pauses, None)):
                 wait(pause, stopped)
@@ -103,6 +112,11 @@ def wait(seconds: float, stopped: Callable[[], bool]) -> None:
         if stopped():
             raise Stopped
         time.sleep(min(left, OFTEN))
+
+
+def _shown(path: Path) -> str:
+    """The path as text: a name may be any bytes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def grade_all(

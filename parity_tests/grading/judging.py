@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from gradparity.parity_tests.grading.cautions import cautions, of_the_whole
 from gradparity.parity_tests.grading.diagnosis import diagnose
 from gradparity.parity_tests.grading.findings import UNANSWERED, Findings, Found
@@ -10,6 +12,7 @@ from gradparity.parity_tests.grading.records import Graded, GradedClass, GradedF
 from gradparity.parity_tests.measuring.wording import listed
 
 
+@np.errstate(all="ignore")  # what came may be any numbers, and signalling NaN
 def judge(path: str, ran: Ran) -> GradedFile:
     """What is to be said of a submission.
 

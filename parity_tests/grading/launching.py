@@ -27,7 +27,7 @@ from gradparity.parity_tests.grading.child import DISTURBED, START, amount
 from gradparity.parity_tests.grading.confinement import LACKING, Limits
 from gradparity.parity_tests.grading.messages import Malformed, Message, Reader
 from gradparity.parity_tests.grading.outcomes import GRADED, Outcome, Raised, Ran, Task
-from gradparity.parity_tests.grading.submission_files import Unusable, find
+from gradparity.parity_tests.grading.submission_files import Unusable, as_module, find
 from gradparity.reference.data.cleanup import at_end
 
 __all__ = ["Limits", "Stopped", "Unusable", "lacking_here", "launch"]
@@ -35,7 +35,7 @@ __all__ = ["Limits", "Stopped", "Unusable", "lacking_here", "launch"]
 OFTEN = 0.05  # seconds between two looks
 SOON = 2.0  # seconds that an end may take
 BLOCK = 4096  # bytes that a file takes at least
-MOST_PRINTED = 64 << 20  # characters
+MOST_PRINTED = 64 << 20  # bytes
 CONTINUED = bytes(range(0x80, 0xC0))  # in UTF-8, all others begin a character
 MOST_REMARKS = 100
 OTHER_QUANTITIES = frozenset({"out", "gradient", "predict", "loss", "accuracy"})
@@ -89,25 +89,26 @@ def launch(
             "root": str(root),
             "working": str(working),
             "tasks": str(folder / "tasks"),
-            "files": [file.as_posix() for file in found.asked],
+            "files": [as_module(file).as_posix() for file in found.asked],
             "limits": asdict(limits),
             "without": [*without],
         }
-        return _Launched(settings, tasks, limits, stopped).run()
+        file = _file(folder / "settings", settings)
+        return _Launched(file, working, tasks, limits, stopped).run()
 
 
 @lru_cache(maxsize=1)
 def lacking_here() -> list[str]:
     """The sentences of `LACKING` that are true of this system."""
     code = (
-        "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+        "import json, sys; sys.path[:] = json.load(open(sys.argv[1], 'rb')); "
         "from pathlib import Path; "
         "from gradparity.parity_tests.grading.confinement import Limits, confine; "
         "print(json.dumps(confine(Limits(), [], Path())[0]))"
     )
     with _folder() as folder:
         said = subprocess.run(
-            [*_python(code), json.dumps(_import_path())],
+            [*_python(code), _file(folder / "path", _import_path())],
             env=_environment(folder),
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -115,6 +116,12 @@ def lacking_here() -> list[str]:
             check=True,
         ).stdout
     return [LACKING[key] for key in json.loads(said)]
+
+
+def _file(path: Path, value: Any) -> str:
+    """The path, at which the value is written as JSON."""
+    path.write_text(json.dumps(value), encoding="ascii")
+    return str(path)
 
 
 def _python(code: str) -> list[str]:
@@ -158,13 +165,14 @@ class _Launched:
 
     def __init__(
         self,
-        settings: dict[str, Any],
+        settings: str,
+        working: Path,
         tasks: Sequence[Task],
         limits: Limits,
         stopped: Callable[[], bool],
     ) -> None:
         self._settings, self._limits, self._stopped = settings, limits, stopped
-        self._working = Path(settings["working"])
+        self._working = working
         self._answers = _Answers(tasks, limits)
         self._printed = _Printed()
 
@@ -181,6 +189,8 @@ class _Launched:
         for thread in (listening, reading):
             thread.join(SOON)
         answers = self._answers
+        if answers.mistake is not None:
+            raise answers.mistake
         broke = broke or self._printed.excess
         if broke is None and not answers.ready and not answers.disturbed:
             told = self._printed.first_line or f"status {process.returncode}"
@@ -251,11 +261,12 @@ class _Printed:
     """What a submission writes to standard output."""
 
     def __init__(self) -> None:
-        self.characters, self._first = 0, b""
+        self.characters, self._bytes, self._first = 0, 0, b""
 
     def take(self, more: bytes) -> bool:
         if len(self._first) < 4 * messages.LONGEST:
             self._first += more[: 4 * messages.LONGEST]
+        self._bytes += len(more)
         self.characters += len(more.translate(None, CONTINUED))
         return self.excess is None
 
@@ -264,7 +275,7 @@ class _Printed:
         """The rule that it broke, if it did. What it does when nobody reads on may be
         anything.
         """
-        if self.characters <= MOST_PRINTED:
+        if self._bytes <= MOST_PRINTED:
             return None
         return f"printed more than {amount(MOST_PRINTED)}"
 
@@ -286,6 +297,7 @@ class _Answers:
         self.offered: tuple[str, ...] | None = None
         self._outcomes: dict[tuple[str, str, str, int], Outcome] = {}
         self._unloadable: Raised | None = None
+        self.mistake: Exception | None = None  # of ours
         self._broke: tuple[str, str] | None = None
         self._reached_for: tuple[str, ...] = ()
         self.ended: str | None = None
@@ -299,8 +311,9 @@ class _Answers:
                 self._hear(message)
             if self._size > 2 * self._limits.answer_size:
                 raise Malformed("too many answers")
-        except Malformed:
+        except Exception as error:
             self.disturbed = "disturbed the channel that results go through"
+            self.mistake = None if isinstance(error, Malformed) else error
             return False
         return True
 
@@ -412,12 +425,10 @@ def _quantities(task: Task) -> set[str]:
 
 
 @contextmanager
-def _process(
-    settings: dict[str, Any], working: Path
-) -> Iterator[subprocess.Popen[bytes]]:
+def _process(settings: str, working: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The process, which is gone when the block is left, with all that belongs to it."""
     process = subprocess.Popen(
-        [*_python(START), json.dumps(settings)],
+        [*_python(START), settings],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

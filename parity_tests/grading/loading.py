@@ -3,7 +3,8 @@
 This happens in the submission's process. The files lie in a folder, and the working
 folder is an empty one in there, so that `sys.path.append(os.pardir)` finds them; what
 only Colab has, and the data, are stood in for. One file is one module, under whatever
-name and from whatever folder it is imported.
+name and from whatever folder it is imported. A file or folder may be called as a module
+of the standard library is: the submission finds it, and nobody else does.
 """
 
 import builtins
@@ -11,9 +12,15 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import FileFinder, ModuleSpec, SourceFileLoader
+from importlib.machinery import (
+    FileFinder,
+    ModuleSpec,
+    PathFinder,
+    SourceFileLoader,
+)
 from importlib.util import module_from_spec, spec_from_file_location, spec_from_loader
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, ModuleType, TracebackType
@@ -24,6 +31,8 @@ from gradparity.parity_tests.grading.outcomes import GRADED, Raised
 # A submission that forgot to rename an import must not be graded for what is ours.
 OURS = "gradparity"
 ROOMS = ("reference", "torch_impl", "jax_impl")  # of it, which may be graded, too
+# The package of what has a name that something else has, too. No file is called that.
+APART = "its/own"
 COLAB = "/content"
 MAGIC = re.compile(rb"^([ \t]*)[!%]{1,2}(?=[A-Za-z])", re.MULTILINE)
 
@@ -38,8 +47,15 @@ class Submission:
         )
         self._known = {str(file) for file in self.files}
         self._package = root.name if root / "__init__.py" in self.files else ""
+        places = [file.relative_to(root).with_suffix("").parts for file in self.files]
+        names = {part for parts in places for part in (parts[0], parts[-1])}
+        if self._package:
+            names = {self._package}
+        self._taken = {name for name in names if _is_taken(name)}
         if self._package in ROOMS:
             self._package = f"{OURS}.{self._package}"
+        elif self._package in self._taken:
+            self._package = f"{APART}.{self._package}"
 
     def load(self, files: Sequence[str]) -> dict[str, Any]:
         """Those of `GRADED` that these files define, the first of them first.
@@ -69,7 +85,8 @@ class Submission:
         if parts[-1] == "__init__":  # the module of a package is the package
             parts = parts[:-1]
         if not any("." in part for part in parts):
-            name = ".".join(filter(None, [self._package, *parts]))
+            apart = not self._package and parts[0] in self._taken
+            name = ".".join(filter(None, [APART * apart, self._package, *parts]))
             module = importlib.import_module(name)
             loaded = getattr(module, "__file__", None)
             if self.file(loaded) == self.file(str(file)):
@@ -110,17 +127,58 @@ class Submission:
         return Raised(type(error).__name__, message, *self.place(error))
 
     def _arrange(self) -> None:
+        folder = str(self.root.parent if self._package else self.root)
         sys.path_hooks.insert(0, self._hook)
-        sys.meta_path.insert(0, _NotOurs(self.root, self._package))
+        sys.meta_path.insert(0, _Packages(folder, self._package))
         sys.meta_path.append(_Elsewhere(self))
-        sys.path.insert(0, str(self.root.parent if self._package else self.root))
+        if not self._package.startswith(f"{APART}."):
+            sys.path.insert(0, folder)
+        if self._taken:
+            builtins.__import__ = self._their_own(builtins.__import__)
         builtins.get_ipython = _Nothing()  # type: ignore[attr-defined]
         os.chdir = _unless_colab(os.chdir)  # type: ignore[assignment]
 
     def _hook(self, path: str) -> Any:
-        if not Path(path).resolve().is_relative_to(self.root):
+        inside = Path(path).resolve().is_relative_to(self.root)
+        if not inside or not os.path.isdir(path):
             raise ImportError
-        return FileFinder.path_hook((_Source, [".py"]))(path)
+        return _Finder(path, self._taken)
+
+    def _their_own(self, plain: Callable[..., ModuleType]) -> Callable[..., ModuleType]:
+        """How to import where names are taken: for a file of the submission its own is
+        found, unless something else of that name is loaded and has what is asked for.
+        """
+
+        def find(
+            name: str,
+            globals: Mapping[str, Any] | None = None,
+            locals: Mapping[str, Any] | None = None,
+            fromlist: Sequence[str] | None = (),
+            level: int = 0,
+        ) -> ModuleType:
+            top, asked = name.partition(".")[0], globals or {}
+            mine = f"{APART}.{top}"
+            if (
+                level
+                or top not in self._taken
+                or asked.get("__name__") == mine  # whoever imports his own name
+                or self.file(asked.get("__file__")) is None
+            ):
+                return plain(name, globals, locals, fromlist, level)
+            if top in sys.modules:
+                with suppress(ModuleNotFoundError):
+                    found = plain(name, globals, locals, fromlist, level)
+                    if all(hasattr(found, each) for each in fromlist or ()):
+                        return found
+            try:
+                found = plain(f"{APART}.{name}", globals, locals, fromlist, level)
+            except ModuleNotFoundError as error:
+                if not str(error.name).startswith(APART):
+                    raise
+                return plain(name, globals, locals, fromlist, level)  # which says why
+            return found if fromlist else sys.modules[mine]
+
+        return find
 
     def _lines(self, traceback: TracebackType | None) -> Iterator[tuple[str, int]]:
         while traceback is not None:
@@ -155,6 +213,23 @@ def _told(error: BaseException) -> str:
         return "(it cannot be told as text)"
 
 
+def _is_taken(name: str) -> bool:
+    """Whether something else has the name of a module."""
+    known = name in sys.stdlib_module_names or name in sys.modules or name == OURS
+    return known or ("." not in name and PathFinder.find_spec(name) is not None)
+
+
+class _Finder(FileFinder):
+    """Finds a submission's files, but for whoever wants something else of their name."""
+
+    def __init__(self, path: str, taken: Collection[str]) -> None:
+        super().__init__(path, (_Source, [".py"]))
+        self._taken = taken
+
+    def find_spec(self, name: str, target: ModuleType | None = None) -> Any:
+        return None if name in self._taken else super().find_spec(name, target)
+
+
 class _Source(SourceFileLoader):
     """Of lines such as `!pip install` and `%matplotlib inline`, which are no Python, a
     file that was saved from a notebook may have some: they do nothing.
@@ -172,23 +247,23 @@ class _Source(SourceFileLoader):
         return super().source_to_code(without, path, _optimize=_optimize)
 
 
-class _NotOurs(MetaPathFinder):
+class _Packages(MetaPathFinder):
     """The package that grades is not there for a submission; one of its rooms, if that is
-    the submission, is found where it lies.
+    the submission, is found where it lies, and so is what is kept apart.
     """
 
-    def __init__(self, root: Path, package: str) -> None:
-        self._root, self._package = root, package
+    def __init__(self, folder: str, package: str) -> None:
+        self._folder, self._package = folder, package
 
     def find_spec(
         self, name: str, path: object, target: object = None
     ) -> ModuleSpec | None:
-        if name != OURS:
+        if name not in (OURS, APART):
             return None
-        if not self._package.startswith(f"{OURS}."):
+        if name == OURS and not self._package.startswith(f"{OURS}."):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         found = ModuleSpec(name, None, is_package=True)
-        found.submodule_search_locations = [str(self._root.parent)]
+        found.submodule_search_locations = [self._folder]
         return found
 
 

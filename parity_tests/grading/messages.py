@@ -42,15 +42,17 @@ def short(text: str) -> str:
 
 
 def packed(header: dict[str, Any], arrays: Iterable[np.ndarray] = ()) -> bytes:
-    """A message.
+    """A message, with the arrays in this machine's byte order.
 
     Raises:
         NoNumbers: the arrays are of something else.
     """
     plain = [_plain(array, subok=False) for array in arrays]
-    for array in plain:
-        if array.dtype.str not in DTYPES:
+    for at, array in enumerate(plain):
+        native = array.dtype.newbyteorder("=")
+        if native.str not in DTYPES:
             raise NoNumbers(f"an array of {array.dtype}, expected numbers")
+        plain[at] = array.astype(native, copy=False)
     described = [[array.dtype.str, list(array.shape)] for array in plain]
     head = _to_json(header | {"arrays": described}).encode("ascii")
     body = b"".join([array.tobytes() for array in plain])
@@ -73,9 +75,13 @@ class Reader:
             end = LENGTHS.size + head + body
             if len(self._bytes) < end:
                 return
-            whole = bytes(self._bytes[LENGTHS.size : end])
+            with memoryview(self._bytes) as whole:
+                message = _unpacked(
+                    bytes(whole[LENGTHS.size : LENGTHS.size + head]),
+                    bytes(whole[LENGTHS.size + head : end]),
+                )
             del self._bytes[:end]
-            yield _unpacked(whole[:head], whole[head:])
+            yield message
 
     def end(self) -> None:
         """Raises Malformed if something is left over."""
@@ -98,8 +104,11 @@ def _unpacked(head: bytes, body: bytes) -> Message:
         size = dtype.itemsize * math.prod(shape)
         if size > len(body) - start:
             raise Malformed("an array that is not there")
-        array = np.frombuffer(body[start : start + size], dtype)
-        arrays.append(array.reshape(shape).copy())
+        array = np.frombuffer(body, dtype, math.prod(shape), start)
+        try:  # an array may be empty, and yet larger than any can be
+            arrays.append(array.reshape(shape).copy())
+        except ValueError as error:
+            raise Malformed("an array that none can be") from error
         start += size
     if start != len(body):
         raise Malformed("bytes that are in no array")
@@ -162,7 +171,7 @@ def to_raised(value: object) -> Raised | None:
             "source": str(source),
             "file": None | str() as file,
             "line": None | int() as line,
-        } if line is None or 0 <= line < 1 << 31:
+        } if line is None or (type(line) is int and 0 <= line < 1 << 31):
             told = file if file is None else short(file)
             return Raised(short(kind), short(message), told, line, short(source))
     raise Malformed("an exception that is none")
@@ -203,7 +212,11 @@ def to_outcome(message: Message) -> Outcome:
             "results": [*quantities],
             "raised": raised,
             "remarks": [*remarks],
-        } if texts(quantities) and len({*quantities}) == len(quantities) == len(arrays):
+        } if (
+            type(call) is int
+            and texts(quantities)
+            and len({*quantities}) == len(quantities) == len(arrays)
+        ):
             results = dict(zip(quantities, arrays, strict=True))
             said = tuple(_remark(remark) for remark in remarks)
             return Outcome(name, case, dtype, call, results, to_raised(raised), said)

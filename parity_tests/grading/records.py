@@ -62,12 +62,14 @@ class Warned(Record):
 
 
 class GradedFile(Record):
-    """A submission. `problem` is why it could not be loaded, or which rule it broke; or
-    why it is `ungraded`, which is nothing that it did.
+    """A submission. `problem` is why it could not be loaded, which rule it broke, why it
+    was passed over (`skipped`), or why it could not be graded (`ungraded`), which is
+    nothing that it did. `passed_over` are files of it that may hold code and were not
+    looked at, each with the reason.
     """
 
     path: str
-    status: Literal["pass", "fail", "unloadable", "ungraded"]
+    status: Literal["pass", "fail", "unloadable", "skipped", "ungraded"]
     classes: list[GradedClass] = Field(default_factory=list)
     diagnosis: list[Diagnosis] = Field(default_factory=list)
     warnings: list[Warned] = Field(default_factory=list)
@@ -76,4 +78,5 @@ class GradedFile(Record):
     line: int | None = None
     source: str | None = None
     missing: list[str] = Field(default_factory=list)
+    passed_over: dict[str, str] = Field(default_factory=dict)
     seconds: float = 0.0

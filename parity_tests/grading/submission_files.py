@@ -22,6 +22,18 @@ KNOWN = (
 )
 # Folders that are part of a submission, and not submissions of a class.
 SHELVES = re.compile(r"common|src|ch\d+", re.IGNORECASE)
+# What systems and programs leave lying, and what is about the folder: nobody's work.
+NO_WORK = re.compile(
+    r"__(pycache__|MACOSX)|\._.*|\.DS_Store|\.git.*|\.(venv|idea|vscode)"
+    r"|\.(ipynb_checkpoints|pytest_cache|mypy_cache|ruff_cache)|Thumbs\.db|desktop\.ini"
+    r"|(README|LICENSE)(\..*)?",
+    re.IGNORECASE,
+)
+ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
+WHY_NOT = {
+    ".ipynb": "is a notebook: save it as a .py file",
+    **dict.fromkeys(ARCHIVES, "is an archive: unpack it"),
+}
 MOST_FILES, LARGEST, DEEPEST = 200, 1 << 20, 6
 
 
@@ -29,17 +41,29 @@ class Unusable(ValueError):
     """There is nothing at a path that could be a submission."""
 
 
+class PassedOver(Unusable):
+    """What lies at a path may be somebody's work, and yet is not looked at; `why` begins
+    with a verb.
+    """
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path} {why}")
+        self.why = why
+
+
 @dataclass(frozen=True)
 class Found:
     """A submission's folder, the files in it, and those that are looked at for names.
 
     The files go by their place in the folder; those that are only to be imported are
-    among them.
+    among them. `passed_over` are those that may be work, too, each with why it is not
+    looked at.
     """
 
     folder: Path
     files: tuple[Path, ...]
     asked: tuple[Path, ...]
+    passed_over: tuple[tuple[Path, str], ...] = ()
 
     def copy(self, to: Path) -> None:
         """Write them anew, into a folder that is made.
@@ -49,7 +73,7 @@ class Found:
         """
         to.mkdir(parents=True)
         for file in self.files:
-            copy = to / file
+            copy = to / as_module(file)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(_content(self.folder / file))
 
@@ -62,17 +86,16 @@ def find(path: Path) -> Found:
     Raises:
         Unusable: there is none.
     """
-    if path.is_symlink():
-        raise Unusable(f"{path} is a link: expected what it points to")
-    if path.is_dir():
-        files = tuple(sorted(_python_files(path), key=_near_first))
-        if not files:
-            raise Unusable(f"{path} has no .py file in it")
-        return Found(path, files, next(filter(None, _choices(files))))
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         raise Unusable(f"{path} does not exist")
-    if path.suffix != ".py":
-        raise Unusable(f"{path} is no submission: expected a .py file or a folder")
+    if why := why_not(path):
+        raise PassedOver(path, why)
+    if path.is_dir():
+        files, passed_over = _looked_at(path)
+        if not files:
+            but = [f"; {file} {why}" for file, why in passed_over[:3]]
+            raise PassedOver(path, "".join(["has no .py file in it", *but]))
+        return Found(path, files, next(filter(None, _choices(files))), passed_over)
     folder = path.absolute().parent
     if SHELVES.fullmatch(folder.name):
         folder = folder.parent
@@ -86,15 +109,38 @@ def find(path: Path) -> Found:
     return Found(folder, tuple(dict.fromkeys([asked, *beside])), (asked,))
 
 
+def why_not(path: Path) -> str | None:
+    """Why what lies there is not looked at; None of a folder and of a .py file."""
+    if path.is_symlink():
+        return "is a link: expected what it points to"
+    if path.is_dir() or _is_python(path):
+        return None
+    if not path.is_file():
+        return "is no file and no folder"
+    other = "is no submission: expected a .py file or a folder"
+    return WHY_NOT.get(path.suffix.lower(), other)
+
+
+def is_work(path: Path) -> bool:
+    """Whether what lies in a folder may be somebody's work."""
+    is_environment = os.path.exists(path / "pyvenv.cfg")
+    return not NO_WORK.fullmatch(path.name) and not is_environment
+
+
+def as_module(file: Path) -> Path:
+    """The file as it can be imported: `layers.py` for `layers.PY`."""
+    return file.with_suffix(".py")
+
+
 def is_one(folder: Path) -> bool:
     """Is this folder one submission, rather than a class of them?"""
-    places = [folder, *_shelves(folder)]
-    return any(_is_plain(place / name) for place in places for name in KNOWN)
+    entries = [e for place in (folder, *_shelves(folder)) for e in _entries(place)]
+    return any(_is_python(e) and as_module(e).name in KNOWN for e in entries)
 
 
 def _shelves(folder: Path) -> list[Path]:
     found = [each for each in _entries(folder) if SHELVES.fullmatch(each.name)]
-    return [each for each in found if each.is_dir()]
+    return [each for each in found if each.is_dir() and not each.is_symlink()]
 
 
 def _choices(files: tuple[Path, ...]) -> Iterator[tuple[Path, ...]]:
@@ -113,6 +159,7 @@ def _choices(files: tuple[Path, ...]) -> Iterator[tuple[Path, ...]]:
 
 def _module(file: Path) -> Path:
     """The file, or `layers.py` for the `layers/__init__.py` of a package."""
+    file = as_module(file)
     package = file.name == "__init__.py" and len(file.parts) > 1
     return file.parent.with_suffix(".py") if package else file
 
@@ -121,35 +168,54 @@ def _near_first(file: Path) -> tuple[int, Path]:
     return len(file.parts), file
 
 
-def _python_files(folder: Path) -> list[Path]:
-    """All below a folder; of what is hidden and of virtual environments, none."""
-    found: list[Path] = []
+def _looked_at(
+    folder: Path,
+) -> tuple[tuple[Path, ...], tuple[tuple[Path, str], ...]]:
+    """All Python files below a folder, and what else may be one, with why it is not looked
+    at; of what is hidden, of virtual environments and behind links, none.
+    """
+    found: dict[Path, Path] = {}
+    passed_over: dict[Path, str] = {}
     left = [folder]
     while left:
-        for entry in _entries(left.pop()):
+        for entry in sorted(_entries(left.pop()), key=lambda e: e.suffix != ".py"):
             place = entry.relative_to(folder)
-            if entry.is_dir() and len(place.parts) < DEEPEST:
-                left.append(entry)
-            elif entry.suffix == ".py" and _is_plain(entry):
-                found.append(place)
+            why = why_not(entry)
+            if why is None and entry.name.startswith("."):
+                why = "is hidden: its name begins with a dot"
+            elif why is None and entry.is_dir():
+                if len(place.parts) < DEEPEST:
+                    left.append(entry)
+                    continue
+                why = f"lies more than {DEEPEST - 1} folders deep"
+            elif why is None and found.setdefault(as_module(place), place) != place:
+                why = f"is called as {found[as_module(place)].name} is"
+            if why and _may_be_code(entry) and len(passed_over) < MOST_FILES:
+                passed_over[place] = why
             if len(found) > MOST_FILES:
                 raise Unusable(f"{folder} has more than {MOST_FILES} .py files in it")
-    return found
+    files = tuple(sorted(found.values(), key=_near_first))
+    return files, tuple((place, passed_over[place]) for place in sorted(passed_over))
+
+
+def _may_be_code(path: Path) -> bool:
+    """Whether there may be code in what is not looked at, rather than data and pictures."""
+    if path.is_dir():
+        return path.is_symlink() or not path.name.startswith(".")
+    kinds = {suffix.lower() for suffix in path.suffixes}
+    return bool(kinds & {".py", *WHY_NOT})
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What is in a folder and may belong to a submission; no links."""
+    """What is in a folder and may be somebody's work."""
     try:
-        entries = sorted(folder.iterdir())
-        if (folder / "pyvenv.cfg").exists():
-            return []
+        return [entry for entry in sorted(folder.iterdir()) if is_work(entry)]
     except OSError as error:
         raise Unusable(f"cannot read {folder}: {error.strerror}") from error
-    return [
-        entry
-        for entry in entries
-        if not entry.name.startswith((".", "__pycache__")) and not entry.is_symlink()
-    ]
+
+
+def _is_python(path: Path) -> bool:
+    return path.suffix.lower() == ".py" and _is_plain(path)
 
 
 def _is_plain(path: Path) -> bool:

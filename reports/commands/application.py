@@ -7,11 +7,14 @@ Each subcommand imports what it needs when it runs, so that `--help` pays for no
 import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from gradparity.parity_tests.processes.settings import WAITING, keep_memory
 from gradparity.reference.data.cleanup import remove_abandoned
@@ -27,9 +30,35 @@ from gradparity.reports.commands import (
     train,
 )
 from gradparity.reports.commands.choices import Unusable
+from gradparity.reports.visible import LONGEST, harmless, visible
+
+
+class Commands(TyperGroup):
+    """The subcommands; what is refused about a call may name a file of somebody's."""
+
+    def make_context(self, *arguments: Any, **named: Any) -> Any:
+        with visible_refusals():
+            return super().make_context(*arguments, **named)
+
+    def invoke(self, ctx: Any) -> Any:
+        with visible_refusals():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def visible_refusals() -> Iterator[None]:
+    """What is said of a call that cannot be parsed acts on no terminal."""
+    try:
+        yield
+    except Exception as error:  # of Click's, which is not always there to be imported
+        if isinstance(message := getattr(error, "message", None), str):
+            error.message = harmless(message)  # type: ignore[attr-defined]
+        raise
+
 
 app = typer.Typer(
     name="gradparity",
+    cls=Commands,
     help="A hand-written NumPy backpropagation is the truth; PyTorch and JAX are checked "
     "against it.",
     no_args_is_help=True,
@@ -86,7 +115,7 @@ def main() -> None:
     except Exception as error:
         if not is_refusal(error):
             raise
-        print(f"gradparity: {error}", file=sys.stderr)
+        print(f"gradparity: {visible(str(error), LONGEST)}", file=sys.stderr)
         sys.exit(2)
     finally:
         # What PyTorch and JAX are made of need not be searched for garbage at the end:

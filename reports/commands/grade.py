@@ -80,8 +80,8 @@ def submissions(options: Options) -> tuple[list[Path], bool]:
     path, html, csv = options.path, options.html, options.csv
     try:
         paths, is_class = grade.submissions(path), grade.is_class(path)
-    except grade.Unusable as error:  # which names somebody else's file
-        raise Unusable(grades.visible(str(error))) from error
+    except grade.Unusable as error:
+        raise Unusable(str(error)) from error
     if csv is not None:
         grades.check_csv(csv)
         if html is not None and html.resolve() == csv.resolve():
@@ -91,6 +91,10 @@ def submissions(options: Options) -> tuple[list[Path], bool]:
         from gradparity.reports.pages import grading_html
 
         grading_html.check_target(html, is_class)
+    # What an earlier call has written into the class's folder is nobody's work.
+    written = [each.resolve() for each in (html, csv) if each is not None]
+    if is_class and written:
+        paths = [each for each in paths if each.resolve() not in written]
     return paths, is_class
 
 

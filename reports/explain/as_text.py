@@ -19,6 +19,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from gradparity.reports.console import Screen
 from gradparity.reports.explain import blocks, walk
 from gradparity.reports.explain.inline import parse
 from gradparity.reports.explain.wording import ui
@@ -38,7 +39,7 @@ def render(page: blocks.Page, console: Console) -> None:
     if console.is_terminal:
         _render(page, console)
         return
-    plain = Console(file=StringIO(), width=PROSE)
+    plain = Screen(file=StringIO(), width=PROSE)
     _render(page, plain)
     lines = plain.file.getvalue().splitlines()  # type: ignore[attr-defined]
     console.file.write("\n".join(line.rstrip() for line in lines) + "\n")

@@ -11,8 +11,6 @@ from functools import partial
 from io import StringIO
 from pathlib import Path
 
-from rich.console import Console
-
 from gradparity.reference.data.cleanup import write_whole
 from gradparity.reference.datasets import Dataset
 from gradparity.reports import console, writing
@@ -53,7 +51,7 @@ def save(page: Page, kind: str, path: Path, command: str) -> None:
 def rendered(page: Page, kind: str, command: str, report: str = "") -> str:
     """The text of a page; `report` is the address of a report, where there is one."""
     if kind == "text":
-        paper = Console(file=StringIO(), width=as_text.PROSE)
+        paper = console.Screen(file=StringIO(), width=as_text.PROSE)
         as_text.render(page, paper)
         return paper.file.getvalue()  # type: ignore[attr-defined]
     if kind == "md":

@@ -24,23 +24,18 @@ from gradparity.parity_tests.grading.records import GradedFile
 from gradparity.reports import grades, writing
 from gradparity.reports.pages.report_html import shown, sort_key
 from gradparity.reports.pages.templating import environment
+from gradparity.reports.visible import LONG, visible
 
 MARK = "grades.json"  # what makes a directory a graded class
 INDEX = "index.html"
 GENERATOR = '<meta name="generator" content="gradparity grade">'
 SYMBOLS = {
-    "pass": "✓",
-    "fail": "✗",
-    "FAIL": "✗",
-    "unloadable": "✗",
-    "ungraded": "∅",
-    "missing": "∅",
+    **{"pass": "✓", "fail": "✗", "FAIL": "✗", "unloadable": "✗"},
+    **{"skipped": "∅", "ungraded": "∅", "missing": "∅"},
 }
 WORDS = {
-    "pass": "right",
-    "fail": "wrong",
-    "unloadable": "cannot be loaded",
-    "ungraded": "could not be graded",
+    **{"pass": "right", "fail": "wrong", "unloadable": "cannot be loaded"},
+    **{"skipped": "passed over", "ungraded": "could not be graded"},
 }
 
 
@@ -103,7 +98,7 @@ def versions() -> list[str]:
 def templates() -> Environment:
     found = environment()
     found.filters |= {
-        "visible": grades.visible,
+        "visible": visible,
         "said": said,
         "shown": shown,
         "sort_key": sort_key,
@@ -114,14 +109,15 @@ def templates() -> Environment:
         "passed": grades.passed,
         "wrong": lambda graded: [one.name for one in grades.failed(graded)],
         "in_short": grades.in_short,
+        "passed_over": grades.passed_over,
         "file_name": file_name,
     }
     return found
 
 
-def said(sentence: str, longest: int = grades.LONG) -> Markup:
+def said(sentence: str, longest: int = LONG) -> Markup:
     """A sentence in which what stands between backticks is code."""
-    parts = re.split(r"`([^`]+)`", grades.visible(sentence, longest))
+    parts = re.split(r"`([^`]+)`", visible(sentence, longest))
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if index % 2 else escaped(part)
         for index, part in enumerate(parts)
@@ -130,7 +126,7 @@ def said(sentence: str, longest: int = grades.LONG) -> Markup:
 
 def file_name(graded: GradedFile) -> str:
     """Which of its files the problem is in."""
-    return grades.visible(Path(graded.file or graded.path).name, grades.SHORT)
+    return visible(Path(graded.file or graded.path).name, grades.SHORT)
 
 
 # --- Where pages go -------------------------------------------------------------------

@@ -11,11 +11,12 @@ from gradparity.reports.tables.elementary_errors import ELEMENTARY, elementary_t
 from gradparity.reports.tables.overview import environment_table, headline
 from gradparity.reports.tables.reference_checks import truth_tables
 from gradparity.reports.tables.training_sections import sections
+from gradparity.reports.visible import harmless
 
 
 def render(results: Results, figures: Sequence[Figure]) -> str:
     """The whole page; figures are linked as `figures/NAME.svg`."""
-    return "\n".join(
+    parts = (
         part.rstrip() + "\n"
         for part in (
             "# Gradient parity",
@@ -35,6 +36,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             *environment(results),
         )
     )
+    return harmless("\n".join(parts))
 
 
 def dataset(results: Results) -> str:

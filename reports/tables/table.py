@@ -14,14 +14,21 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 from tabulate import tabulate
 
+from gradparity.reports.visible import LONGEST, visible
+
 
 @dataclass(frozen=True)
 class Table:
-    """Headers and rows, all text already."""
+    """Headers and rows, all text already, each cell a line."""
 
     title: str
     headers: list[str]
     rows: list[list[str]]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", visible(self.title, LONGEST))
+        for row in (self.headers, *self.rows):
+            row[:] = [visible(cell, LONGEST) for cell in row]
 
     def text(self) -> str:
         body = tabulate(self.rows, self.headers, "simple", disable_numparse=True)

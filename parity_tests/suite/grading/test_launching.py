@@ -233,7 +233,8 @@ def test_a_file_is_one_module_by_all_its_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["2024-11 (final).v2", "json", "numpy", "sys", "レイヤ"]
+    "name",
+    ["2024-11 (final).v2", "json", "numpy", "random", "gradparity", "sys", "レイヤ"],
 )
 def test_a_file_may_have_any_name(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"{name}.py"
@@ -241,6 +242,57 @@ def test_a_file_may_have_any_name(name: str, tmp_path: Path) -> None:
     ran = launch(path, tasks_of("Relu"))
     assert ran.offered == ("Relu",)
     assert ran.unloadable is None
+
+
+TAKEN = {
+    "the package": {"__init__": "", "layers": "from .mine import *", "mine": RELU},
+    "the package by its name": {
+        "__init__": "",
+        "layers": "from {name}.mine import Relu",
+        "mine": RELU,
+    },
+    "a file": {"layers": "import {name}\nfrom {name} import *", "{name}": RELU},
+    "a folder": {"layers": "import {name}.mine\n" + RELU, "{name}/mine": "x = 1\n"},
+    "a package": {
+        "layers": "from {name} import mine\nRelu = mine.Relu",
+        "{name}/__init__": "",
+        "{name}/mine": RELU,
+    },
+    "a file elsewhere": {"layers": "from {name} import Relu", "ch05/{name}": RELU},
+}
+
+
+@pytest.mark.parametrize("kind", TAKEN)
+@pytest.mark.parametrize("name", ["random", "types", "json"])
+def test_a_name_may_be_that_of_a_module_of_pythons(
+    name: str, kind: str, tmp_path: Path
+) -> None:
+    """And Python and NumPy find their own under it all the same."""
+    check = f"""
+    import copy, {name} as standard, sys
+    import numpy as np
+    assert getattr(sys.modules["{name}"], "__file__", None) in (
+        None, copy.__file__.replace("copy.py", "{name}.py"),
+        copy.__file__.replace("copy.py", "{name}/__init__.py"),
+    ), sys.modules["{name}"]
+    np.random.default_rng().normal()
+    """
+    files = {
+        file.format(name=name): text.format(name=name)
+        for file, text in TAKEN[kind].items()
+    }
+    files["layers"] += dedent(check)
+    ran = loaded(tmp_path / name, **files)
+    assert (ran.unloadable, ran.broke, ran.offered) == (None, None, ("Relu",))
+    assert not any(outcome.raised for outcome in ran.outcomes)
+
+
+def test_what_nobody_has_is_told_under_its_name(tmp_path: Path) -> None:
+    text = "from random import help_me\n"
+    told = raised(tmp_path, layers=text, random="x = 1\n")
+    assert told[0].startswith("ImportError: cannot import name 'help_me' from ")
+    told = raised(tmp_path, layers="import json.mine\n", **{"json/other": "x = 1\n"})
+    assert told[0].startswith("ModuleNotFoundError: No module named 'json.mine'")
 
 
 def test_names_may_be_spread_over_files(tmp_path: Path) -> None:
@@ -447,7 +499,9 @@ def test_what_is_no_submission_is_refused(tmp_path: Path) -> None:
     for (path, reason), result in zip(
         refused.items(), grade_all([*refused]), strict=True
     ):
-        assert (result.path, result.status) == (str(path), "unloadable")
+        skipped = path.name in ("notes.txt", "link.py", "empty")
+        status = "skipped" if skipped else "unloadable"
+        assert (result.path, result.status) == (str(path), status)
         assert result.problem
         assert reason in result.problem
 
@@ -468,10 +522,110 @@ def test_a_class_and_a_submission_are_told_apart(tmp_path: Path) -> None:
     found = submissions(course)
     assert [path.name for path in found] == ["adam", "bob", "eve", "zoe.py"]
     statuses = [result.status for result in grade_all(found)]
-    assert statuses == ["pass", "pass", "unloadable", "pass"]
+    assert statuses == ["pass", "pass", "skipped", "pass"]
     (tmp_path / "nobody").mkdir()
     for path in (tmp_path / "nobody", tmp_path / "nowhere"):
         with pytest.raises(Unusable):
+            submissions(path)
+
+
+HAND_INS = {
+    **{"a.py": "pass", "B.PY": "pass", "__c.py": "pass", "_d.py": "pass"},
+    **{
+        "e/layers.PY": "pass",
+        ".f.py": "pass",
+        "g.ipynb": "a notebook: save it as a .py",
+    },
+    **{"h.zip": "an archive: unpack it", "i.tar.gz": "an archive: unpack it"},
+    **{"j.py.txt": "expected a .py file", "k.pdf": "expected a .py file"},
+    "l/layers.ipynb": "no .py file in it; layers.ipynb is a notebook",
+    "m/m/m/m/m/m/m/layers.py": "m/m/m/m/m/m lies more than 5 folders deep",
+    "ガ\u3099.py": "pass",
+}
+NO_WORK = (
+    *("__pycache__/a.pyc", "__MACOSX/._a.py", "._a.py", ".DS_Store", ".git/config"),
+    *(".ipynb_checkpoints/a.ipynb", "venv/pyvenv.cfg", "README.md", "__init__.py"),
+)
+
+
+def test_whoever_hands_in_is_counted(tmp_path: Path) -> None:
+    """Graded, or passed over with the reason; what programs leave behind is neither."""
+    for name in (*HAND_INS, *NO_WORK):
+        path = tmp_path / "class" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(RELU if path.suffix.lower() == ".py" else "")
+    course, expected = tmp_path / "class", dict(HAND_INS)
+    (course / "n").mkdir()
+    expected |= {"n": "has no .py file in it"}
+    if sys.platform != "win32":
+        (course / "o.py").symlink_to(course / "a.py")
+        os.mkfifo(course / "p.py")
+        expected |= {"o.py": "is a link", "p.py": "is no file and no folder"}
+    found = submissions(course)
+    names = [name.partition("/")[0] for name in expected]
+    assert [path.name for path in found] == sorted(names)
+    graded = {Path(each.path).name: each for each in grade_all(found)}
+    for name, told in expected.items():
+        result = graded[name.partition("/")[0]]
+        if told == "pass":
+            assert (result.status, result.problem) == ("pass", None), name
+        else:
+            assert result.status == "skipped", name
+            assert told in str(result.problem), name
+
+
+def test_what_is_passed_over_in_a_submission_is_named(tmp_path: Path) -> None:
+    one = written(tmp_path / "one", layers=RELU)
+    for name in (
+        "functions.ipynb",
+        "old.zip",
+        "more.py.txt",
+        "layers.PY",
+        ".gradient.py",
+    ):
+        (one / name).write_text("")
+    for name in ("report.pdf", "data.csv", "figure.png", ".DS_Store"):
+        (one / name).write_text("")
+    result = grade(one)
+    assert (result.status, result.missing[:1]) == ("pass", ["sigmoid"])
+    told = dict(result.passed_over)
+    if "layers.PY" in told:  # where capitals make another name
+        assert told.pop("layers.PY") == "is called as layers.py is"
+    assert told == {
+        ".gradient.py": "is hidden: its name begins with a dot",
+        "functions.ipynb": "is a notebook: save it as a .py file",
+        "more.py.txt": "is no submission: expected a .py file or a folder",
+        "old.zip": "is an archive: unpack it",
+    }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a name may be any bytes")
+def test_what_is_passed_over_may_have_any_name(tmp_path: Path) -> None:
+    one = written(tmp_path / "one", layers=RELU)
+    Path(os.fsdecode(os.fsencode(one) + b"/\xff.zip")).touch()
+    assert grade(one).passed_over == {r"\xff.zip": "is an archive: unpack it"}
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything"
+)
+def test_a_folder_that_cannot_be_read_stops_nobody(tmp_path: Path) -> None:
+    written(tmp_path, a=RELU, **{"b/layers": RELU})
+    (tmp_path / "b").chmod(0)
+    try:
+        found = [*grade_all(submissions(tmp_path))]
+    finally:
+        (tmp_path / "b").chmod(0o700)
+    assert [each.status for each in found] == ["pass", "unloadable"]
+
+
+@pytest.mark.parametrize("name", ["a.ipynb", "a.zip", "a.py.txt"])
+def test_where_nothing_can_be_graded_it_is_said_what_is_there(
+    name: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).touch()
+    for path in (tmp_path, tmp_path / name):
+        with pytest.raises(Unusable, match=rf"{name} is (a|an|no) "):
             submissions(path)
 
 
@@ -570,6 +724,14 @@ def test_every_submission_has_its_own_name(tmp_path: Path) -> None:
     assert [each.status for each in results] == ["pass"] * len(names)
     expected = ["one.py", "other.py", r"\xfe.py", r"\xff.py"][: len(names)]
     assert [Path(each.path).name for each in results] == expected
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="paths are short there")
+def test_many_long_paths_are_no_argument(tmp_path: Path) -> None:
+    deep = "/".join(letter * 200 for letter in "abc")
+    names = [f"{deep}/{number:0200}" for number in range(190)]
+    ran = loaded(tmp_path / "all", **dict.fromkeys(names, RELU))
+    assert (ran.offered, ran.unloadable) == (("Relu",), None)
 
 
 # What goes to and fro.

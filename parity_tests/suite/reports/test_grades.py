@@ -36,6 +36,7 @@ from gradparity.parity_tests.suite.reports.test_cli import gradparity
 from gradparity.reports import grades
 from gradparity.reports.commands import application
 from gradparity.reports.pages import grading_html
+from gradparity.reports.visible import is_seen, visible
 
 HOSTILE = (
     "=cmd|'calc'!A1.py",
@@ -51,6 +52,7 @@ HOSTILE = (
     "{{ 7 * 7 }} {% raise %}.py",
     "田中.py",
     "-" * 3000 + ".py",
+    "\u3164\u2800\u115f\ufe0f\u034f\xa0.py",
 )
 BAD = "<b onload=alert(1)>\x1b]0;mine\x07 [bold]\u202e\r\n=1+1 " + "x" * 2000
 SENTENCE = (
@@ -200,7 +202,7 @@ def hostile(path: str) -> GradedFile:
 
 def harmless(text: str) -> bool:
     """Whether nothing in it acts on a terminal, or breaks the line."""
-    return all(c.isprintable() for c in text)
+    return is_seen(text)
 
 
 def short(text: str) -> str:
@@ -209,17 +211,17 @@ def short(text: str) -> str:
 
 @pytest.mark.parametrize("text", [*HOSTILE, BAD], ids=short)
 def test_what_is_visible_acts_on_nothing(text: str) -> None:
-    shown = grades.visible(text, 300)
+    shown = visible(text, 300)
     assert harmless(shown)
     assert len(shown) <= 300
-    assert grades.visible(shown, 300) == shown
+    assert visible(shown, 300) == shown
 
 
 def test_codes_are_written_as_python_writes_them() -> None:
-    assert grades.visible("\x1b[31m\x9b\r\n\t\u202e\udcff\U000e0041\x7f") == (
+    assert visible("\x1b[31m\x9b\r\n\t\u202e\udcff\U000e0041\x7f") == (
         r"\x1b[31m\x9b\r\n\t\u202e\udcff\U000e0041\x7f"
     )
-    assert grades.visible("x = 'é 田中 🙂' + \\n") == "x = 'é 田中 🙂' + \\n"
+    assert visible("x = 'é 田中 🙂' + \\n") == "x = 'é 田中 🙂' + \\n"
 
 
 @pytest.mark.parametrize(
@@ -235,7 +237,7 @@ def test_codes_are_written_as_python_writes_them() -> None:
     ids=short,
 )
 def test_what_is_long_is_cut_but_no_code_is(text: str, shown: str) -> None:
-    assert grades.visible(text, 10) == shown
+    assert visible(text, 10) == shown
 
 
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "＝", "＠"])
@@ -243,7 +245,7 @@ def test_no_cell_is_a_formula(first: str) -> None:
     cell = grades.csv_cell(first + "cmd|' /C calc'!A0")
     assert cell[0] == "'"
     assert harmless(cell)
-    assert grades.csv_cell("a" + first) == "a" + grades.visible(first)
+    assert grades.csv_cell("a" + first) == "a" + visible(first)
 
 
 # --- Tables and sentences -------------------------------------------------------------
@@ -419,6 +421,41 @@ def test_only_the_commonest_mistakes_are_told() -> None:
     ]
 
 
+def skipped(path: str = "class/aoki.ipynb") -> GradedFile:
+    problem = "is a notebook: save it as a .py file"
+    return GradedFile(path=path, status="skipped", problem=problem)
+
+
+OVER = passing("class/mori").model_copy(
+    update={"passed_over": {"a.ipynb": "is a notebook", "b.zip": "is an archive"}}
+)
+
+
+def test_what_is_passed_over_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [passing(), skipped(), OVER]
+    assert grades.class_sentence(files) == (
+        "Of 3 submissions 2 are right and 1 was passed over. 2 of 3 graded."
+    )
+    _, row, other = grades.summary_table(files).rows
+    assert row == ["aoki.ipynb", "passed over", "", str(skipped().problem), ""]
+    assert other[3] == "passed over: a.ipynb is a notebook and 1 more"
+    _, one, another = csv.DictReader(StringIO(grades.csv_text(files)))
+    assert (one["status"], one["problem"]) == ("skipped", skipped().problem)
+    assert another["passed over"] == "a.ipynb is a notebook; b.zip is an archive"
+    grades.show(OVER)
+    said = capsys.readouterr().out
+    assert "Passed over\n- a.ipynb is a notebook.\n- b.zip is an archive.\n" in said
+    grading_html.write(tmp_path / "a", files, "class")
+    pages = [p.read_text("utf-8") for p in sorted((tmp_path / "a").glob("*.html"))]
+    texts = [" ".join(Elements(page).text.split()) for page in pages]
+    assert "It is a notebook: save it as a .py file" in texts[1]
+    assert "b.zip is an archive." in texts[2]
+    assert "1 was passed over. 2 of 3 graded." in texts[3]
+    assert 'data-status="skipped"' in pages[3]
+
+
 @pytest.mark.parametrize(
     ("files", "is_class", "status"),
     [
@@ -429,6 +466,8 @@ def test_only_the_commonest_mistakes_are_told() -> None:
         ([passing(), failing()], True, 1),
         ([passing(), unloadable()], True, 1),
         ([unloadable()], True, 1),
+        ([passing(), skipped()], True, 1),
+        ([passing(), OVER], True, 0),
     ],
 )
 def test_exit_status(files: list[GradedFile], is_class: bool, status: int) -> None:
@@ -449,6 +488,7 @@ def test_csv_has_a_row_for_each() -> None:
         "mistakes": "mean-forgotten-in-backward, transposed",
         "warnings": "2",
         "problem": "",
+        "passed over": "",
     }
     assert rows[2]["problem"] == (
         "SyntaxError: '(' was never closed (broken.py, line 12: return np.dot(x, W)"
@@ -556,7 +596,7 @@ def test_a_page_holds_nothing_that_acts(name: str) -> None:
     assert "script" not in found.tags
     assert "b" not in found.tags
     assert not [key for key, _ in found.attributes if key.startswith("on")]
-    assert grades.visible(name, 120) in found.text
+    assert visible(name, 120) in found.text
     assert "<b onload=alert(1)>\\x1b]0;mine" in found.text
 
 
@@ -871,6 +911,20 @@ def test_a_class_is_graded_for_real(tmp_path: Path) -> None:
     assert rows["'=1+1[red].py"]["wrong"] == "Relu"
     assert "line 12: return dout(" in rows["broken.py"]["problem"]
     assert len([*(tmp_path / "graded").iterdir()]) == 3 + 2
+
+
+def test_what_is_written_into_the_class_is_no_submission(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "right.py").write_text(RELU.format(""))
+    monkeypatch.chdir(tmp_path)
+    call = ["grade", ".", "--html", "pages", "--csv", "all.csv", "--json"]
+    monkeypatch.setattr(sys, "argv", ["gradparity", *call])
+    for _ in range(2):
+        with pytest.raises(SystemExit) as ended:
+            application.main()
+        assert ended.value.code == 0
+        assert len(json.loads(capsys.readouterr().out)["files"]) == 1
 
 
 def test_a_file_is_graded_for_real(tmp_path: Path) -> None:
