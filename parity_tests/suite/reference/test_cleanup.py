@@ -13,7 +13,6 @@ from gradparity.reference.data.cleanup import (
     at_end,
     passing_folder,
     remove_abandoned,
-    temporary_folder,
 )
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -105,13 +104,13 @@ def test_without_a_signal_things_are_done_once_and_in_order(tmp_path: Path) -> N
     assert done == ["inner", "outer", "last"]
 
 
-def killed_in_a_temporary_folder(parent: Path) -> Path:
+def killed_in_a_passing_folder(parent: Path) -> Path:
     """What a process leaves that is ended by SIGKILL."""
     code = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from gradparity.reference.data.cleanup import temporary_folder\n"
-        "with temporary_folder(Path(sys.argv[1])) as folder:\n"
+        "from gradparity.reference.data.cleanup import passing_folder\n"
+        "with passing_folder(Path(sys.argv[1])) as folder:\n"
         "    (folder / 'images').write_bytes(bytes(1000))\n"
         "    print(folder, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -129,13 +128,13 @@ def killed_in_a_temporary_folder(parent: Path) -> Path:
 def test_what_a_killed_process_leaves_is_removed_and_nothing_else(
     tmp_path: Path,
 ) -> None:
-    left = killed_in_a_temporary_folder(tmp_path)
+    left = killed_in_a_passing_folder(tmp_path)
     assert (left / "images").stat().st_size == 1000
     theirs = tmp_path / "somebody-elses"
     theirs.mkdir()
     (tmp_path / f"{left.name}-link").symlink_to(theirs)
     (theirs / "kept").touch()
-    with temporary_folder(tmp_path) as alive:
+    with passing_folder(tmp_path) as alive:
         (alive / "images").touch()
         remove_abandoned(tmp_path)
         assert (alive / "images").exists()
