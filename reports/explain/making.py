@@ -54,7 +54,7 @@ def parse_value(name: str, text: str, dtype: str) -> np.ndarray:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UnusableInput(f"--input {name}: {text}: {reason}") from error
-    except (ValueError, RecursionError) as error:
+    except Exception as error:  # what comes of a damaged file differs from byte to byte
         raise UnusableInput(
             f"--input {name} must be a number, numbers in brackets, all rows of one "
             f"length, or a .npy file, got {text!r}"
@@ -63,7 +63,8 @@ def parse_value(name: str, text: str, dtype: str) -> np.ndarray:
         raise UnusableInput(f"--input {name} must hold numbers, got {text!r}")
     if name == "t" and array.dtype.kind in "iu":
         return array.astype(np.int64)
-    return array.astype(dtype)
+    with np.errstate(over="ignore", invalid="ignore"):  # float32 has infinity for it
+        return array.astype(dtype)
 
 
 def given(
