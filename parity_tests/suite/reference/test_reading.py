@@ -135,7 +135,7 @@ def test_what_is_no_file_of_ours_is_refused(
     make(path)
     with pytest.raises(refusals) as refusal:
         read(path)
-    expected = {
+    expected: dict[Callable[[Path], None], str] = {
         a_pipe: "expected a regular file, got a pipe",
         a_socket: "expected a regular file, got a socket",
         a_device: "expected a regular file, got a device",
@@ -143,9 +143,12 @@ def test_what_is_no_file_of_ours_is_refused(
         a_loop: "Too many levels of symbolic links",
     }
     said = str(refusal.value)
-    if (reader, make) in (("results.json", a_directory), ("checkpoint", a_loop)):
-        expected[make] = {a_directory: "No such file", a_loop: "missing"}[make]
-    assert expected.get(make, "Is a directory") in said
+    other: dict[tuple[str, Any], str] = {
+        ("results.json", a_directory): "No such file",  # as a report without results
+        ("checkpoint", a_loop): "missing",
+    }
+    words = other.get((reader, make)) or expected.get(make, "Is a directory")
+    assert words in said
     assert "\n" not in said
 
 
@@ -197,7 +200,7 @@ def test_a_training_without_epochs_is_refused(tmp_path: Path) -> None:
 
 
 def stop_bytes(**changes: Any) -> bytes:
-    values = {
+    values: dict[str, Any] = {
         "W": np.ones((2, 3)),
         "state.m": np.ones(3),
         "losses": np.ones(2),
