@@ -9,6 +9,7 @@ import socket
 import time
 import zipfile
 from collections.abc import Callable
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -314,7 +315,7 @@ def change(found: Any, chance: random.Random) -> None:
         if chance.random() < 0.2:
             del found[key]
         else:
-            found[key] = chance.choice(VALUES)
+            found[key] = deepcopy(chance.choice(VALUES))
         return
 
 
