@@ -9,11 +9,13 @@ from pydantic import Field, ValidationError
 
 from gradparity.parity_tests.measuring import records
 from gradparity.parity_tests.measuring.elementary import Measured
+from gradparity.reference.data.reading import MIB, parse_json, read_regular
 from gradparity.reports.visible import is_seen
 
 if TYPE_CHECKING:
     from gradparity.reference.datasets import Dataset
 
+LARGEST = 64 * MIB  # bytes of a file; the published one has four million
 ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
@@ -118,20 +120,20 @@ class Results(records.Record):
         if path.is_dir():
             path = path / "results.json"
         try:
-            text = path.read_text(encoding="utf-8")
+            content = read_regular(path, LARGEST)
+            version = parse_json(content).get("schema_version")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not a text file"
             raise UnreadableResults(f"cannot read {path}: {reason}") from error
-        try:
-            version = json.loads(text).get("schema_version")
         except (ValueError, AttributeError) as error:
-            raise UnreadableResults(f"{path} is not a JSON object") from error
+            why = "" if isinstance(error, AttributeError) else f": {error}"
+            raise UnreadableResults(f"{path} is not a JSON object{why}") from error
         if version != 1:
             raise UnreadableResults(
-                f"{path}: expected schema_version 1, got {version!r}"
+                f"{path}: expected schema_version 1, got {version!r:.40}"
             )
         try:
-            return cls.model_validate_json(text)
+            return cls.model_validate_json(content)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])

@@ -118,7 +118,7 @@ def lecture(data_dir: str | os.PathLike[str] | None) -> Found:
 
 def report(data_dir: str | os.PathLike[str] | None) -> Found:
     """The command, written into a folder that is gone afterwards."""
-    with passing_folder(Path(gettempdir()), "gradparity-bench-") as place:
+    with passing_folder(Path(gettempdir())) as place:
         output = place / "report"
         given = [f"--data-dir={each}" for each in folder(data_dir)]
         ended = commands.run(

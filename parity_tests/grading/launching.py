@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict
 from functools import lru_cache, partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from gradparity.parity_tests.grading.confinement import LACKING, Limits
 from gradparity.parity_tests.grading.messages import Malformed, Message, Reader
 from gradparity.parity_tests.grading.outcomes import GRADED, Outcome, Raised, Ran, Task
 from gradparity.parity_tests.grading.submission_files import Unusable, as_module, find
-from gradparity.reference.data.cleanup import at_end
+from gradparity.reference.data.cleanup import at_end, passing_folder
 
 __all__ = ["Limits", "Stopped", "Unusable", "lacking_here", "launch"]
 
@@ -457,44 +457,9 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-@contextmanager
-def _folder() -> Iterator[Path]:
+def _folder() -> AbstractContextManager[Path]:
     """A new folder that is gone when the block is left, whatever is in it."""
-    folder = Path(gettempdir()).resolve() / f"gradparity-{token_hex(4)}"
-    with at_end(partial(remove, folder)):
-        folder.mkdir(mode=0o700)
-        yield folder
-
-
-def remove(folder: Path) -> None:
-    """Remove a folder and all in it, however deep, and whoever may read it.
-
-    What lies deep is moved to the top first: a path has a greatest length, and calls of
-    functions have a greatest depth.
-    """
-    while folder.exists() and _emptied(folder, folder):
-        pass
-
-
-def _emptied(top: Path, folder: Path) -> bool:
-    """Remove what is in a folder, and it itself if it is not the top, to which the folders
-    in it are moved; was there anything to do, and did it go well?
-    """
-    done = False
-    with suppress(OSError):
-        os.chmod(folder, 0o700)
-        for entry in [*os.scandir(folder)]:
-            if not entry.is_dir(follow_symlinks=False):
-                os.unlink(entry)
-                done = True
-            elif folder == top:
-                done |= _emptied(top, Path(entry))
-            else:
-                os.chmod(entry, 0o700)
-                os.rename(entry, top / token_hex(8))
-        os.rmdir(folder)
-        done = True
-    return done
+    return passing_folder(Path(gettempdir()).resolve())
 
 
 def _excess(folder: Path, most: int) -> str | None:

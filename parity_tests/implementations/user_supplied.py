@@ -52,6 +52,7 @@ from gradparity.parity_tests.implementations.loop import NumpyLoop
 from gradparity.parity_tests.implementations.loop import run as run_loop
 from gradparity.parity_tests.implementations.numpy_adaptor import run_class
 from gradparity.parity_tests.implementations.torch_adaptor import TorchStyle
+from gradparity.reference.data.reading import MIB, check_regular
 from gradparity.reference.networks import TWO_LAYER_NET, chain
 
 GROUP = "gradparity.implementations"  # of entry points
@@ -141,6 +142,7 @@ def _import_file(path: Path) -> ModuleType:
     """Its neighbours can be imported from it, as when it is run as a script; and another
     file may have neighbours of the same names.
     """
+    check_regular(path, MIB)
     path = path.resolve(strict=True)
     spec = importlib.util.spec_from_file_location(f"{path.stem} of {path.parent}", path)
     assert spec is not None

@@ -6,7 +6,7 @@ The fields are a format that other programs read: they may be added to, not rena
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Record(BaseModel):
@@ -184,7 +184,7 @@ class Training(Record):
     learning_rate: float
     seed: int
     seconds: float
-    epochs: list[Epoch]
+    epochs: list[Epoch] = Field(min_length=1)
     losses: list[tuple[int, float]] = []
     drift: list[Drift] = []
     flips: list[tuple[int, int]] = []

@@ -13,9 +13,8 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from tempfile import gettempdir
 from typing import Any, Protocol, Self
 
@@ -31,7 +30,7 @@ from gradparity.parity_tests.processes import compiling, settings
 from gradparity.parity_tests.training import forensics
 from gradparity.parity_tests.training.plan import Plan, Trained, in_dtype
 from gradparity.parity_tests.training.run import run_trainings
-from gradparity.reference.data.cleanup import temporary_folder
+from gradparity.reference.data.cleanup import passing_file
 from gradparity.reference.datasets import Dataset
 
 OFTEN = 0.2  # seconds between two looks
@@ -200,34 +199,35 @@ def how_it_ended(said: str) -> str:
 @contextmanager
 def sharing(dataset: Dataset) -> Iterator[Dataset]:
     """The same, with its images in files that all processes share as their memory."""
-    with temporary_folder(Path(gettempdir())) as folder:
+    with ExitStack() as files:
         # From here on, nothing holds on to the arrays that came.
-        dataset = _shared(dataset, folder)
+        dataset = _shared(dataset, files)
         yield dataset
 
 
-def _shared(dataset: Dataset, folder: Path) -> Dataset:
+def _shared(dataset: Dataset, files: ExitStack) -> Dataset:
     """The images begin at a multiple of 64 bytes, so that JAX needs no copy of its own.
 
     Raises OSError: there is no room for them.
     """
 
-    def mapped(name: str) -> np.ndarray:
-        path = folder / f"{name}.npy"
-        np.save(path, getattr(dataset, name))
+    def mapped(images: np.ndarray) -> np.ndarray:
+        path = files.enter_context(passing_file())
+        with open(path, "wb") as file:
+            np.save(file, images)
         return np.asarray(np.load(path, mmap_mode="c"))
 
-    folder.mkdir(exist_ok=True)
     try:
-        return replace(dataset, x_train=mapped("x_train"), x_test=mapped("x_test"))
+        x_train, x_test = map(mapped, (dataset.x_train, dataset.x_test))
     except OSError as error:
         raise OSError(
             f"the images cannot be put where other processes find them ({error}); "
             f"TMPDIR can name another folder than {gettempdir()}"
         ) from error
+    return replace(dataset, x_train=x_train, x_test=x_test)
 
 
-def _with_shared_images(tasks: Sequence[Task], folder: Path) -> Iterator[Task]:
+def _with_shared_images(tasks: Sequence[Task], files: ExitStack) -> Iterator[Task]:
     """Those that train in another dtype than their images have are given them in it."""
     found: dict[tuple[int, str], Dataset] = {}
     for task in tasks:
@@ -235,7 +235,7 @@ def _with_shared_images(tasks: Sequence[Task], folder: Path) -> Iterator[Task]:
             key = id(task.dataset), task.dtype
             if key not in found:
                 narrow = task.dataset.astype(task.dtype)
-                found[key] = _shared(narrow, folder / f"images-{len(found)}")
+                found[key] = _shared(narrow, files)
             task = replace(task, dataset=found[key])
         yield task
 
@@ -256,9 +256,10 @@ def started(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Running]
             share of the processors for its arithmetic. One process is this one, in which
             the tasks run when they are waited for.
     """
-    wanted = jobs or joblib.cpu_count()
-    with temporary_folder(Path(gettempdir())) as folder:
-        done = np.memmap(folder / "steps", np.int64, "w+", shape=len(tasks))
+    wanted = min(jobs or joblib.cpu_count(), settings.most_processes())
+    with ExitStack() as files:
+        steps = files.enter_context(passing_file())
+        done = np.memmap(steps, np.int64, "w+", shape=len(tasks))
         if wanted == 1:
             yield Running((_work(task, done, i) for i, task in enumerate(tasks)), done)
             return
@@ -270,7 +271,7 @@ def started(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Running]
             parallel = joblib.Parallel(return_as="generator", batch_size=1)
         calls = (
             joblib.delayed(_work)(task, done, number)
-            for number, task in enumerate([*_with_shared_images(tasks, folder)])
+            for number, task in enumerate([*_with_shared_images(tasks, files)])
         )
         with _children_without_interrupts():
             results = parallel(calls)

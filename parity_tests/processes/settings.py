@@ -10,12 +10,22 @@ import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 # NumPy's OpenBLAS lets its threads wait for more work without sleeping, and that for so
 # long (2^26 cycles) that PyTorch's, which come next, have to share processors with them:
 # a training took three times as long. 2^20 cycles are half a millisecond, which is longer
 # than a training step needs from one product to the next.
 WAITING: Mapping[str, str] = MappingProxyType({"OPENBLAS_THREAD_TIMEOUT": "20"})
 
+OWN_DESCRIPTORS, DESCRIPTORS = (
+    16,
+    8,
+)  # a process's own, and those for each that it starts
+ENOUGH = 8192  # descriptors
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
@@ -37,6 +47,20 @@ def keep_memory() -> None:
     """
     _glibc("mallopt", M_TRIM_THRESHOLD, 2**24)
     _glibc("mallopt", M_MMAP_THRESHOLD, 2**23)
+
+
+def most_processes() -> int:
+    """How many processes can be started side by side with the file descriptors that this
+    one may have; it gives itself as many as the system lets it.
+    """
+    if resource is None:  # Windows
+        return sys.maxsize
+    limit, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY or limit >= ENOUGH:
+        return ENOUGH // DESCRIPTORS
+    most = ENOUGH if hard == resource.RLIM_INFINITY else min(hard, ENOUGH)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return max((most - OWN_DESCRIPTORS) // DESCRIPTORS, 1)
 
 
 def give_back_memory() -> None:

@@ -33,9 +33,13 @@ import numpy as np
 
 from gradparity.parity_tests.implementations.contract import Arrays, Implementation
 from gradparity.parity_tests.training.plan import Plan
-from gradparity.reference.data.cleanup import UNFINISHED, write_whole
+from gradparity.reference.data.cleanup import UNFINISHED, remove_abandoned, write_whole
+from gradparity.reference.data.reading import MIB, parse_json, read_regular
 
 RUN = "run.json"
+LARGEST = (
+    64 * MIB
+)  # bytes of a stop, which has half a million in the lecture's training
 STATE = "state."  # before the names of the optimizer's arrays
 Software = dict[str, Any]
 Accuracies = tuple[float, ...] | None  # on the training and the test set
@@ -117,8 +121,8 @@ class Checkpoints:
                     f"not be bit for bit those of an uninterrupted run"
                 )
         folder.mkdir(parents=True, exist_ok=True)
-        for path in folder.rglob(f".*{UNFINISHED}"):  # left by a killed process
-            path.unlink(missing_ok=True)
+        for each in (folder, *filter(Path.is_dir, folder.iterdir())):
+            remove_abandoned(each, ".", UNFINISHED)
         if software not in made_with:
             made_with.append(software)
         text = json.dumps({"run": run, "made with": made_with}, indent=2)
@@ -258,7 +262,7 @@ def description(plan: Plan) -> dict[str, Any]:
 
 def _read_run(folder: Path) -> tuple[dict[str, Any], list[Software]]:
     try:
-        found = json.loads((folder / RUN).read_bytes())
+        found = parse_json(read_regular(folder / RUN, MIB))
         return dict(found["run"]), list(map(dict, found["made with"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not one of ours"
@@ -293,22 +297,27 @@ def read(path: Path, belongs: str) -> Stored:
     if not path.exists():
         raise Damaged("it is missing")
     try:
-        content = path.read_bytes()
-        broken = zipfile.ZipFile(io.BytesIO(content)).testzip()
+        content = read_regular(path, LARGEST)
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
+            if sum(part.file_size for part in parts.infolist()) > len(content):
+                raise ValueError("it would unfold to more than there is in it")
+            broken = parts.testzip()
         if broken is not None:
             raise ValueError(f"{broken} is not as it was written")
         with np.load(io.BytesIO(content), allow_pickle=False) as found:
             values = {name: found[name] for name in found.files}
         came = str(values.pop("belongs"))
-        losses, accuracies = values.pop("losses"), values.pop("accuracies").tolist()
+        losses, accuracies = values.pop("losses"), map(float, values.pop("accuracies"))
         seconds = float(values.pop("seconds"))
+        evaluated = tuple(accuracies) or None
     except Exception as error:  # what comes of damage differs from byte to byte
-        raise Damaged(f"it cannot be read ({error or type(error).__name__})") from error
+        reason = getattr(error, "strerror", None) or error or type(error).__name__
+        raise Damaged(f"it cannot be read ({reason})") from error
     if came != belongs:
         raise Damaged(f"it belongs to another run or place ({came})")
     state = {n: values.pop(n) for n in [*values] if n.startswith(STATE)}
     state = {name.removeprefix(STATE): value for name, value in state.items()}
-    return Stored(values, state, losses, tuple(accuracies) or None, seconds)
+    return Stored(values, state, losses, evaluated, seconds)
 
 
 def _check(stored: Stored, like: Arrays, steps: int, evaluated: bool) -> None:
@@ -320,6 +329,10 @@ def _check(stored: Stored, like: Arrays, steps: int, evaluated: bool) -> None:
     accuracies = len(stored.accuracies or ())
     if (came, stored.losses.shape, accuracies) != (expected, (steps,), 2 * evaluated):
         raise Damaged("it holds arrays of other names, shapes or dtypes")
+    arrays = [*stored.params.values(), *stored.state.values(), stored.losses]
+    numbers = [*arrays, np.array(stored.accuracies or ()), np.array(stored.seconds)]
+    if not all(n.dtype.kind in "biuf" and np.isfinite(n).all() for n in numbers):
+        raise Damaged("it holds infinite numbers, NaN or what is no number")
 
 
 def dtype_of(params: Arrays) -> str:

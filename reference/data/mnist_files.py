@@ -10,11 +10,14 @@ import hashlib
 import math
 import os
 import zlib
+from io import BytesIO
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
+
+from gradparity.reference.data.reading import read_regular
 
 Folder = str | os.PathLike[str]
 Tables = dict[str, UInt8[np.ndarray, "..."]]  # named as in MNIST_FILES
@@ -55,6 +58,8 @@ MNIST_FILES = {
         sha256="ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
 }
+LARGEST = 47_040_016  # bytes, of the raw images for training
+FRAMING = 2**16  # bytes that gzip may add to what it cannot make smaller
 ARGUMENT, VARIABLE, CACHE = "--data-dir", "GRADPARITY_DATA", "user cache"
 
 
@@ -161,9 +166,9 @@ def _lack_of(folder: Path) -> str | None:
 
 def _locate(file: MnistFile, folder: Path) -> Path | None:
     # .gz first, so that a fresh download is taken rather than a damaged raw file.
-    # os.path.isfile, unlike Path.is_file, is False where access is denied.
+    # os.path.exists, unlike Path.exists, is False where access is denied.
     paths = (folder / file.gz, folder / file.stem)
-    return next((path for path in paths if os.path.isfile(path)), None)
+    return next((path for path in paths if os.path.exists(path)), None)
 
 
 # --- Reading and checking -------------------------------------------------------------
@@ -191,15 +196,20 @@ def _status_of(file: MnistFile, place: Place) -> FileStatus:
 def _read(file: MnistFile, path: Path) -> UInt8[np.ndarray, "..."]:
     """The table in a raw or compressed file; DatasetError unless the right one."""
     try:
-        raw = path.read_bytes()
+        raw = read_regular(path, LARGEST + FRAMING)
         # The content decides and not the name: browsers are known to decompress a file
         # and save it as .gz all the same.
         if raw.startswith(b"\x1f\x8b"):
-            raw = gzip.decompress(raw)
+            raw = gzip.GzipFile(fileobj=BytesIO(raw)).read(LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
         raise DatasetError(
-            f"{path} must be a whole, readable file, raw or gzip, got: {error}"
+            f"{path} must be a whole, readable file, raw or gzip, got: {reason}"
         ) from error
+    if len(raw) > LARGEST:
+        raise DatasetError(
+            f"{path} must hold at most {LARGEST:,} bytes (uncompressed), got more"
+        )
     table = _parse_idx(raw, path, rank=3 if "idx3" in file.stem else 1)
     sha256 = hashlib.sha256(raw).hexdigest()
     if sha256 != file.sha256:

@@ -18,10 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from gradparity.reference.data.cleanup import write_whole
+from gradparity.reference.data.reading import MIB, check_regular
 from gradparity.reference.networks import TWO_LAYER_NET, Params, TwoLayerNet
 
 NAMES = TWO_LAYER_NET.params
 DTYPES = ("float32", "float64")
+LARGEST = 1024 * MIB  # bytes of a file
 LAYOUT = (
     "scores = relu(x @ W1 + b1) @ W2 + b2, row-major: W1 (in, hidden), b1 (hidden,), "
     "W2 (hidden, classes), b2 (classes,); SHA-256 of W1, b1, W2 and b2: "
@@ -42,11 +44,16 @@ def save(path: str | Path, params: Params) -> None:
             neither float32 nor float64.
         OSError: the file cannot be written.
     """
-    from safetensors.numpy import save as to_bytes
+    write_whole(Path(path), content(params))
+
+
+def content(params: Params) -> bytes:
+    """The bytes of the file. Raises TypeError or ValueError as `save` does."""
+    from safetensors.numpy import save
 
     _check(params)
     values = {name: np.ascontiguousarray(params[name]) for name in NAMES}
-    write_whole(Path(path), to_bytes(values, {"layout": LAYOUT + _sha256(values)}))
+    return save(values, {"layout": LAYOUT + _sha256(values)})
 
 
 def load(path: str | Path) -> Params:
@@ -61,8 +68,7 @@ def load(path: str | Path) -> Params:
     """
     from safetensors import SafetensorError, safe_open
 
-    with Path(path).open("rb"):  # safetensors tells of no such file in its own words
-        pass
+    check_regular(Path(path), LARGEST)  # safetensors has other words for what it finds
     try:
         with safe_open(path, "numpy") as file:
             layout = (file.metadata() or {}).get("layout", "")

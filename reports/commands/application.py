@@ -8,7 +8,7 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Annotated, Any
@@ -106,7 +106,8 @@ def main() -> None:
     for name, value in WAITING.items():
         os.environ.setdefault(name, value)
     keep_memory()
-    remove_abandoned(Path(gettempdir()))
+    with suppress(OSError):  # there may be no room for anything temporary
+        remove_abandoned(Path(gettempdir()))
     # An import makes many objects and hardly any garbage: PyTorch's and JAX's take a
     # fifth longer when it is looked for after every 700 of them.
     gc.set_threshold(100_000, 10, 10)

@@ -95,7 +95,7 @@ def chosen(options: Options) -> tuple[str, str]:
     """The topic and the format. Raises `Unusable` if there is no such topic or format,
     and `UnusableTarget` if the page cannot be written where it should be.
     """
-    from gradparity.reports.writing import check_writable
+    from gradparity.reports.writing import check_place
 
     topic, kind, output = options.topic, options.kind, options.output
     if topic is None:
@@ -107,9 +107,7 @@ def chosen(options: Options) -> tuple[str, str]:
         choices.choose("format", [kind], FORMATS.values())
     if output is not None:
         kind = kind_of(output, kind)
-        if not output.parent.is_dir():
-            raise choices.Unusable(f"--output: there is no folder {output.parent}")
-        check_writable("--output", output.parent)
+        check_place("--output", output)
     return topic, kind or "text"
 
 

@@ -1,8 +1,9 @@
 """`gradparity grade`: submissions, one or a class."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,9 +63,9 @@ def grade(options: Options) -> None:
 
     paths, is_class = submissions(options)
     files = graded(options, paths)
-    write(options, files, is_class)
     status = grades.exit_status(files, is_class)
     show(options, files, is_class)
+    write(options, files, is_class)
     if status == 2:
         raise Unusable(grades.cannot_be_loaded(files[0]))
     raise typer.Exit(status)
@@ -84,7 +85,7 @@ def submissions(options: Options) -> tuple[list[Path], bool]:
         raise Unusable(str(error)) from error
     if csv is not None:
         grades.check_csv(csv)
-        if html is not None and html.resolve() == csv.resolve():
+        if html is not None and os.path.realpath(html) == os.path.realpath(csv):
             raise Unusable(f"--html and --csv cannot both be {html}")
     if html is not None:
         require_report("--html")
@@ -92,15 +93,16 @@ def submissions(options: Options) -> tuple[list[Path], bool]:
 
         grading_html.check_target(html, is_class)
     # What an earlier call has written into the class's folder is nobody's work.
-    written = [each.resolve() for each in (html, csv) if each is not None]
+    written = [os.path.realpath(each) for each in (html, csv) if each is not None]
     if is_class and written:
-        paths = [each for each in paths if each.resolve() not in written]
+        paths = [each for each in paths if os.path.realpath(each) not in written]
     return paths, is_class
 
 
 def graded(options: Options, paths: Sequence[Path]) -> "list[GradedFile]":
     """What is found of each submission."""
     from gradparity.parity_tests.grading import grade, launching
+    from gradparity.parity_tests.processes.settings import most_processes
     from gradparity.reports.console import bar, note
 
     for sentence in launching.lacking_here():
@@ -108,7 +110,7 @@ def graded(options: Options, paths: Sequence[Path]) -> "list[GradedFile]":
     limits = grade.Limits(seconds=options.time_limit)
     files = []
     with bar("Grading", len(paths)) as advance:
-        jobs = options.jobs or os.cpu_count() or 1
+        jobs = min(options.jobs or os.cpu_count() or 1, most_processes())
         for found in grade.grade_all(paths, jobs, limits):
             files.append(found)
             advance()
@@ -116,22 +118,36 @@ def graded(options: Options, paths: Sequence[Path]) -> "list[GradedFile]":
 
 
 def write(options: Options, files: "Sequence[GradedFile]", is_class: bool) -> None:
-    """Write the pages and the table that were asked for."""
-    from gradparity.reports import grades
+    """Write the pages and the table that were asked for, and print where they are.
 
+    Raises `UnusableTarget` where one cannot be written.
+    """
+    from gradparity.reports import grades, writing
+
+    asked: list[tuple[Path, Callable[[], None]]] = []
+    if options.csv is not None:
+        asked.append((options.csv, partial(grades.write_csv, options.csv, files)))
     if options.html is not None:
         from gradparity.reports.pages import grading_html
 
         name = options.path.resolve().name if is_class else None
-        grading_html.write(options.html, files, name)
-    if options.csv is not None:
-        grades.write_csv(options.csv, files)
+        page = partial(grading_html.write, options.html, files, name)
+        asked.append((options.html, page))
+    failures = []
+    for path, act in asked:
+        try:
+            act()
+        except writing.UnusableTarget as failure:  # the other one is written still
+            failures.append(str(failure))
+        else:
+            if not options.as_json:
+                grades.show_places([path])
+    if failures:
+        raise writing.UnusableTarget("; ".join(failures))
 
 
 def show(options: Options, files: "list[GradedFile]", is_class: bool) -> None:
-    """Print the gradings, and where they are written; nothing of a single submission
-    that cannot be loaded.
-    """
+    """Print the gradings; nothing of a single submission that cannot be loaded."""
     from gradparity.parity_tests.grading import launching
     from gradparity.reports import grades
     from gradparity.reports.console import print_json
@@ -143,4 +159,3 @@ def show(options: Options, files: "list[GradedFile]", is_class: bool) -> None:
         grades.show_all(files)
     elif grades.exit_status(files, is_class) != 2:
         grades.show(files[0])
-    grades.show_places(path for path in (options.csv, options.html) if path is not None)

@@ -83,8 +83,8 @@ def report(options: Options) -> None:
             bench=tuple(timed) if options.bench else (),
             data_dir=options.data_dir,
         )
+        say(str(headline(results)))
         with working("Drawing and writing"):
             writing.write(results, data, target)
-    say(str(headline(results)))
     say(str(options.output / "report.html"), is_path=True)
     raise typer.Exit(1 if problems(results) else 0)

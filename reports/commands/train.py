@@ -82,8 +82,6 @@ def train(options: Options) -> None:
     trained = runner.train(
         *(plan, dtypes, names, options.forensics, checkpoints), jobs=options.jobs
     )
-    if options.save is not None:
-        save_parameters(options.save, trained.networks)
     wrong = disagreements(trained.trainings, len(data.t_test))
     wrong += failures_to_train(trained.untrained)
     wrong += unexplained(trained.partings)
@@ -93,6 +91,8 @@ def train(options: Options) -> None:
         print_json(training=trained.trainings, untrained=trained.untrained, **fields)
     else:
         printing.trainings(trained, plan, wrong)
+    if options.save is not None:
+        save_parameters(options.save, trained.networks)
     raise typer.Exit(1 if wrong else 0)
 
 
@@ -183,11 +183,18 @@ def open_checkpoints(options: Options, plan: "Plan") -> "Checkpoints | None":
 
 
 def save_parameters(folder: Path, networks: "dict[str, Trained]") -> None:
-    """Write what all trainings end with, by dtype."""
+    """Write what all trainings end with, by dtype. Raises `UnusableTarget` if that cannot
+    be written; it is kept elsewhere then.
+    """
+    from gradparity.reference.data.cleanup import write_together
     from gradparity.reference.networks import parameters
+    from gradparity.reports.writing import to_be_written
 
-    folder.mkdir(parents=True, exist_ok=True)
-    for dtype, trained in networks.items():
-        for name, (_, trajectory) in trained.items():
-            path = folder / f"{name}-{dtype}.safetensors"
-            parameters.save(path, trajectory.params[-1])
+    files = {
+        f"{name}-{dtype}.safetensors": parameters.content(trajectory.params[-1])
+        for dtype, trained in networks.items()
+        for name, (_, trajectory) in trained.items()
+    }
+    with to_be_written(folder, files):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_together({folder / name: content for name, content in files.items()})

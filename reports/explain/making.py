@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gradparity.reference.data.reading import MIB, read_regular
 from gradparity.reference.datasets import Dataset
 from gradparity.reports.explain import (
     UnusableInput,
@@ -19,6 +21,8 @@ from gradparity.reports.explain.blocks import Page
 from gradparity.reports.explain.observing import reference_class
 from gradparity.reports.explain.topics import TOPICS, Example, Topic
 from gradparity.reports.explain.wording import ui
+
+LARGEST = 64 * MIB  # bytes of a .npy file
 
 
 def parse_inputs(texts: Sequence[str], dtype: str) -> dict[str, np.ndarray]:
@@ -43,13 +47,14 @@ def parse_value(name: str, text: str, dtype: str) -> np.ndarray:
     """Numbers in JSON's brackets, or those of a .npy file."""
     try:
         if text.endswith(".npy"):
-            array = np.load(Path(text), allow_pickle=False)
+            content = BytesIO(read_regular(Path(text), LARGEST))
+            array = np.lib.format.read_array(content, allow_pickle=False)
         else:
             array = np.array(json.loads(text))
     except OSError as error:
         reason = error.strerror or str(error)
         raise UnusableInput(f"--input {name}: {text}: {reason}") from error
-    except ValueError as error:
+    except Exception as error:  # what comes of a damaged file differs from byte to byte
         raise UnusableInput(
             f"--input {name} must be a number, numbers in brackets, all rows of one "
             f"length, or a .npy file, got {text!r}"
@@ -58,7 +63,8 @@ def parse_value(name: str, text: str, dtype: str) -> np.ndarray:
         raise UnusableInput(f"--input {name} must hold numbers, got {text!r}")
     if name == "t" and array.dtype.kind in "iu":
         return array.astype(np.int64)
-    return array.astype(dtype)
+    with np.errstate(over="ignore", invalid="ignore"):  # float32 has infinity for it
+        return array.astype(dtype)
 
 
 def given(

@@ -11,7 +11,7 @@ from functools import partial
 from io import StringIO
 from pathlib import Path
 
-from gradparity.reference.data.cleanup import write_whole
+from gradparity.reference.data.cleanup import write_together
 from gradparity.reference.datasets import Dataset
 from gradparity.reports import console, writing
 from gradparity.reports.explain import as_markdown, as_text, drawing, making
@@ -43,9 +43,9 @@ def save(page: Page, kind: str, path: Path, command: str) -> None:
         files[path] = as_markdown.render(page, name)
     else:
         files[path] = rendered(page, kind, command, writing.beside(path, REPORT, "."))
-    with writing.to_be_written(path):
-        for target, text in files.items():
-            write_whole(target, text.encode())
+    contents = {target: text.encode() for target, text in files.items()}
+    with writing.to_be_written(path, {t.name: c for t, c in contents.items()}):
+        write_together(contents)
 
 
 def rendered(page: Page, kind: str, command: str, report: str = "") -> str:

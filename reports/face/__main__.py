@@ -10,9 +10,10 @@ from gradparity.reference.data.cleanup import obey_signals
 def main() -> None:
     """Run the command."""
     obey_signals()
-    from gradparity.reports.commands import application
+    from gradparity.reports.commands import application, streams
 
-    application.main()
+    with streams.tolerant():
+        application.main()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ whose others there are. Jinja escapes whatever a submission controls, once `visi
 made it harmless; only the commands of this package are markup.
 """
 
+import os
 import platform
 import re
 from collections.abc import Sequence
@@ -153,7 +154,7 @@ def write(path: Path, files: Sequence[GradedFile], class_name: str | None) -> No
     addresses = [address(number, graded) for number, graded in enumerate(files, 1)]
     record = to_json({"files": grades.plain([*files])}, inf_nan_mode="strings")
     writing.write_folder(
-        path.resolve(),
+        Path(os.path.realpath(path)),
         {
             MARK: record.decode() + "\n",
             INDEX: render_index(files, addresses, class_name),

@@ -19,11 +19,12 @@ from gradparity.parity_tests.grading import confinement
 from gradparity.parity_tests.grading.confinement import LACKING, Limits
 from gradparity.parity_tests.grading.grade import grade_all
 from gradparity.parity_tests.grading.judging import judge
-from gradparity.parity_tests.grading.launching import lacking_here, launch, remove
+from gradparity.parity_tests.grading.launching import lacking_here, launch
 from gradparity.parity_tests.grading.reading import MOST
 from gradparity.parity_tests.grading.records import GradedFile
 from gradparity.parity_tests.grading.tasks import tasks_of
 from gradparity.parity_tests.suite.support import SUBMISSIONS
+from gradparity.reference.data.cleanup import remove
 from gradparity.reference.layers import activations
 
 HOSTILE = SUBMISSIONS / "hostile"

@@ -13,7 +13,7 @@ from gradparity.reference.data.cleanup import (
     at_end,
     passing_folder,
     remove_abandoned,
-    temporary_folder,
+    write_together,
 )
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -105,13 +105,13 @@ def test_without_a_signal_things_are_done_once_and_in_order(tmp_path: Path) -> N
     assert done == ["inner", "outer", "last"]
 
 
-def killed_in_a_temporary_folder(parent: Path) -> Path:
+def killed_in_a_passing_folder(parent: Path) -> Path:
     """What a process leaves that is ended by SIGKILL."""
     code = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from gradparity.reference.data.cleanup import temporary_folder\n"
-        "with temporary_folder(Path(sys.argv[1])) as folder:\n"
+        "from gradparity.reference.data.cleanup import passing_folder\n"
+        "with passing_folder(Path(sys.argv[1])) as folder:\n"
         "    (folder / 'images').write_bytes(bytes(1000))\n"
         "    print(folder, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -129,16 +129,74 @@ def killed_in_a_temporary_folder(parent: Path) -> Path:
 def test_what_a_killed_process_leaves_is_removed_and_nothing_else(
     tmp_path: Path,
 ) -> None:
-    left = killed_in_a_temporary_folder(tmp_path)
+    left = killed_in_a_passing_folder(tmp_path)
     assert (left / "images").stat().st_size == 1000
     theirs = tmp_path / "somebody-elses"
     theirs.mkdir()
     (tmp_path / f"{left.name}-link").symlink_to(theirs)
     (theirs / "kept").touch()
-    with temporary_folder(tmp_path) as alive:
+    with passing_folder(tmp_path) as alive:
         (alive / "images").touch()
         remove_abandoned(tmp_path)
         assert (alive / "images").exists()
         assert not left.exists()
     assert not alive.exists()
     assert (theirs / "kept").exists()
+
+
+MOMENTS = {
+    "before it is locked": "cleanup._locked = lambda *_: end()",
+    "before anything is in it": "at_least = 0",
+    "with something in it": "at_least = 1000",
+}
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "files that are moved"])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_at_any_moment_nothing_is_left_after_the_next(
+    moment: str, kind: str, tmp_path: Path
+) -> None:
+    uses = {
+        "folder": "with cleanup.passing_folder(here) as made: fill(made / 'x')",
+        "file": "with cleanup.passing_file() as made: fill(Path(made))",
+        "files that are moved": "cleanup.os.fsync = lambda file: end()\n"
+        "cleanup.write_together({here / 'x': bytes(at_least)})",
+    }
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from gradparity.reference.data import cleanup\n"
+        "here, at_least = Path(sys.argv[1]), 1\n"
+        "def end(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "def fill(path):\n"
+        "    if at_least: path.write_bytes(bytes(at_least))\n"
+        "    end()\n"
+        f"{MOMENTS[moment]}\n{uses[kind]}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    if kind == "file" and Path("/proc/self/fd").exists():
+        assert [*tmp_path.iterdir()] == []  # with nobody's help
+    remove_abandoned(tmp_path)
+    if kind == "files that are moved":
+        write_together({tmp_path / "x": b"whole"})
+        (tmp_path / "x").unlink()
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_what_somebody_is_writing_is_not_taken_for_left(tmp_path: Path) -> None:
+    """Two processes write one file: neither removes what the other is about to move."""
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from gradparity.reference.data.cleanup import write_whole\n"
+        "for _ in range(100): write_whole(Path(sys.argv[1]), b'whole')\n"
+    )
+    call = [sys.executable, "-c", code, str(tmp_path / "x")]
+    both = [subprocess.Popen(call, stderr=subprocess.PIPE, text=True) for _ in "ab"]
+    assert [each.communicate()[1] for each in both] == ["", ""]
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -558,9 +559,12 @@ def test_a_report_that_fails_in_writing_leaves_the_old_one(
             raise OSError(errno.EACCES, "Permission denied")
         os.rename(self, name)
 
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
     failures: list[tuple[type, str, Any, str]] = [
-        (Path, "write_text", full, "No space left"),
-        (Path, "rename", refuse, "Permission denied"),
+        (Path, "write_bytes", full, "No space left on device; nor anywhere else"),
+        (Path, "rename", refuse, "Permission denied; it is kept in .*elsewhere"),
     ]
     for kind, method, instead, said in failures:
         with monkeypatch.context() as patch:
@@ -568,7 +572,9 @@ def test_a_report_that_fails_in_writing_leaves_the_old_one(
             with pytest.raises(writing.UnusableTarget, match=said):
                 writing.write(written, digits, target)
         assert (target / "results.json").read_bytes() == before
-        assert [p.name for p in tmp_path.iterdir()] == ["report"]
+        assert {p.name for p in tmp_path.iterdir()} == {"report", "elsewhere"}
+    (kept,) = elsewhere.iterdir()
+    assert Results.read(kept).text() == written.text()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links of POSIX")

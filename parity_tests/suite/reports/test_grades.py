@@ -11,6 +11,7 @@ import math
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from html.parser import HTMLParser
 from io import BytesIO, StringIO, TextIOWrapper
@@ -839,19 +840,20 @@ def test_a_folder_that_cannot_be_written_is_refused_at_once(
     assert done.err.startswith(f"gradparity: {option}: /proc is not a directory to")
 
 
-def test_a_disk_that_is_full_leaves_nothing_half_written(
+def test_a_disk_that_is_full_loses_nothing_and_leaves_nothing_half_written(
     command: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(file: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     done = command(CLASS, "class", "--csv", "a.csv")
-    assert (done.status, done.out) == (2, "")
-    assert done.err == (
-        "gradparity: a.csv cannot be written: No space left on device\n"
-    )
-    assert [*tmp_path.iterdir()] == []
+    assert (done.status, "Of 4 submissions" in done.out) == (2, True)
+    said, _, place = done.err.rstrip().rpartition("; it is kept in ")
+    assert said == "gradparity: a.csv cannot be written: No space left on device"
+    assert "tanaka.py" in (Path(place) / "a.csv").read_text()
+    assert [*tmp_path.iterdir()] == [Path(place)]
 
 
 @pytest.mark.parametrize(
