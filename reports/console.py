@@ -1,6 +1,7 @@
 """Where things are printed: tables on standard output, progress and notes beside it."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,22 @@ output = Console()
 errors = Console(stderr=True)
 
 
+def keep_output() -> None:
+    """Keep standard output for results: whatever else is printed in this process and below
+    it, in whatever way, goes to standard error from now on.
+    """
+    printed = sys.__stdout__
+    if printed is None or output.file is not printed:
+        return  # there is none, or it is not the process's own
+    kept = os.dup(printed.fileno())
+    output.file = os.fdopen(kept, "w", -1, printed.encoding, printed.errors)
+    try:
+        os.dup2(2, printed.fileno())
+    except OSError:  # standard error is closed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), printed.fileno())
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+
 def say(sentence: str, console: Console = output, *, is_path: bool = False) -> None:
     """A sentence, which a terminal shows broken between words; or a path, in one piece."""
     in_one_piece = is_path or not console.is_terminal
@@ -38,7 +55,7 @@ def print_json(**fields: Any) -> None:
     from pydantic_core import to_json
 
     found = json.loads(to_json(fields, inf_nan_mode="strings"))
-    sys.stdout.write(json.dumps(found) + "\n")
+    output.file.write(json.dumps(found) + "\n")
 
 
 class Advance(Protocol):

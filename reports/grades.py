@@ -6,7 +6,6 @@ a console of its own: it must not turn `:skull:` in a file's name into a picture
 """
 
 import csv
-import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -393,8 +392,8 @@ def allow_any_text() -> None:
     """What standard output has no character for, as a pipe on Windows has few, becomes
     its code. Nobody has to be graded again for his name.
     """
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    if isinstance(output.file, TextIOWrapper):
+        output.file.reconfigure(errors="backslashreplace")
 
 
 def check_csv(path: Path) -> None:

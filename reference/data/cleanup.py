@@ -15,12 +15,14 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from gradparity.reference.data import guard
+from gradparity.reference.data.guard import noted
+
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 UNFINISHED = ".unfinished"  # how the name of a file ends that is being written
 ABANDONABLE = "gradparity-shared-"  # how the names of temporary folders begin
 _waiting: list[Callable[[], object]] = []
@@ -45,7 +47,10 @@ def at_end(act: Callable[[], object]) -> Iterator[None]:
 def passing_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """A new, empty folder in `parent` that is gone when the block is left."""
     folder = parent / f"{prefix}{secrets.token_hex(4)}"
-    with at_end(partial(shutil.rmtree, folder, ignore_errors=True)):
+    with (
+        noted(guard.PATH, os.path.abspath(folder)),
+        at_end(partial(shutil.rmtree, folder, ignore_errors=True)),
+    ):
         folder.mkdir()
         yield folder
 
@@ -101,7 +106,10 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises OSError if it cannot be written.
     """
     beside = path.with_name(f".{path.name}-{secrets.token_hex(4)}{UNFINISHED}")
-    with at_end(partial(beside.unlink, missing_ok=True)):
+    with (
+        noted(guard.PATH, os.path.abspath(beside)),
+        at_end(partial(beside.unlink, missing_ok=True)),
+    ):
         with beside.open("xb") as file:
             file.write(content)
             file.flush()
@@ -116,16 +124,16 @@ def obey_signals() -> None:
     the program was started to ignore (nohup) still is.
     """
 
+    obeyed = guard.obeyed()
+
     def end(number: int, frame: object) -> None:
+        guard.notes.memory[guard.STAGE] = guard.ENDING
         for each in obeyed:
             signal.signal(each, signal.SIG_IGN)
         while _waiting:
             with suppress(Exception):  # the others are still to be done
                 _waiting.pop()()
-        signal.signal(number, signal.SIG_DFL)
-        signal.raise_signal(number)
+        guard.die_of(number)
 
-    known = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
-    obeyed = [each for each in known if signal.getsignal(each) != signal.SIG_IGN]
     for each in obeyed:
         signal.signal(each, end)

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from gradparity.parity_tests.processes.settings import WAITING, keep_memory
+from gradparity.reference.data import guard
 from gradparity.reference.data.cleanup import remove_abandoned
 from gradparity.reports.commands import (
     bench,
@@ -56,6 +57,7 @@ def show_version(is_asked: bool) -> None:
 
 @app.callback()
 def before(
+    context: typer.Context,
     is_asked: Annotated[
         bool,
         typer.Option(
@@ -66,7 +68,14 @@ def before(
         ),
     ] = False,
 ) -> None:
-    """Take the options that stand before a subcommand."""
+    """Take the options that stand before a subcommand, and prepare for it."""
+    from gradparity.reports.console import keep_output, output
+
+    guard.end_with_guard()
+    keep_output()
+    context.call_on_close(
+        output.file.flush
+    )  # what cannot be written is not lost silently
 
 
 def main() -> None:

@@ -5,14 +5,16 @@ Ctrl-C is obeyed from before that moment on.
 """
 
 from gradparity.reference.data.cleanup import obey_signals
+from gradparity.reference.data.guard import apart
 
 
 def main() -> None:
     """Run the command."""
     obey_signals()
-    from gradparity.reports.commands import application
+    with apart():
+        from gradparity.reports.commands import application
 
-    application.main()
+        application.main()
 
 
 if __name__ == "__main__":
