@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,6 +165,21 @@ def test_what_ends_the_process_is_told(
     assert (done.returncode, done.stdout) == (2, ""), done
     *_, said = done.stderr.splitlines()
     assert said == f"gradparity: {GUARDED[code, style, arguments]} of mine.py"
+
+
+@needs_a_guard
+def test_a_signal_ends_the_command_in_its_c_code(folder: Path) -> None:
+    written(folder, "open('there', 'w').close(); 9**9**9")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gradparity", *CHECK, "--implementations", "mine.py"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    while not (folder / "there").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.terminate()
+    assert process.wait(60) == -signal.SIGTERM
 
 
 @needs_a_guard

@@ -19,7 +19,7 @@ import os, signal, subprocess, sys, time
 from pathlib import Path
 from gradparity.reference.data import guard
 from gradparity.reference.data.cleanup import obey_signals, passing_folder
-guard.SOON = 0.3
+guard.SOON, guard.LONG = 0.3, 0.2
 obey_signals()
 with guard.apart(), passing_folder(Path(sys.argv[1]), "unfinished-") as folder:
     (folder / "half").touch()
@@ -107,6 +107,17 @@ def test_no_process_is_left(tmp_path: Path) -> None:
     process.terminate()
     assert process.communicate(timeout=60) == ("", "")
     assert not Path(f"/proc/{worker}").exists()
+
+
+def test_what_is_waited_for_is_told_while_c_code_runs(tmp_path: Path) -> None:
+    process = start(
+        "with guard.noted(guard.CODE, 'Relu of mine.py'): 9**9**9", tmp_path
+    )
+    assert process.stderr is not None
+    said = process.stderr.readline()
+    assert said == "gradparity: waiting for Relu of mine.py, for 0.2 s so far\n"
+    process.terminate()
+    assert process.communicate(timeout=60) == ("", "")
 
 
 def test_what_takes_long_is_told_once(
