@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -19,7 +19,18 @@ from rich.progress import (
 
 from gradparity.reference.data.cleanup import at_end
 
-output = Console()
+_results: list[Console] = []
+_kept: IO[str] | None = None  # standard output, where it is kept for results
+
+
+def for_results(**settings: Any) -> Console:
+    """A console on standard output, which `keep_output` keeps for it."""
+    console = Console(file=_kept, **settings)
+    _results.append(console)
+    return console
+
+
+output = for_results()
 errors = Console(stderr=True)
 
 
@@ -27,11 +38,14 @@ def keep_output() -> None:
     """Keep standard output for results: whatever else is printed in this process and below
     it, in whatever way, goes to standard error from now on.
     """
+    global _kept
     printed = sys.__stdout__
     if printed is None or output.file is not printed:
         return  # there is none, or it is not the process's own
     kept = os.dup(printed.fileno())
-    output.file = os.fdopen(kept, "w", -1, printed.encoding, printed.errors)
+    _kept = os.fdopen(kept, "w", -1, printed.encoding, printed.errors)
+    for console in _results:
+        console.file = _kept
     try:
         os.dup2(2, printed.fileno())
     except OSError:  # standard error is closed

@@ -14,7 +14,6 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
@@ -29,7 +28,7 @@ from gradparity.parity_tests.measuring.wording import listed
 from gradparity.reports import console, writing
 from gradparity.reports.tables.table import Table
 
-output = Console(emoji=False)
+output = console.for_results(emoji=False)
 
 SHORT, LONG = 40, 500  # characters: a name or a cell, a message
 # What is an instruction to a terminal or changes how other characters are shown (control
