@@ -1,10 +1,9 @@
 """Where things are printed: tables on standard output, progress and notes beside it."""
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
@@ -18,7 +17,11 @@ from rich.progress import (
 from rich.segment import Segment
 
 from gradparity.reference.data.cleanup import at_end
+from gradparity.reports.commands import streams
 from gradparity.reports.visible import LONGEST, harmless, visible
+
+_results: list[Console] = []
+_kept: IO[str] | None = None  # standard output, where it is kept for results
 
 
 class Screen(Console):
@@ -32,8 +35,26 @@ class Screen(Console):
             yield segment if control else Segment(harmless(text), style)
 
 
-output = Screen()
+def for_results(**settings: Any) -> Screen:
+    """A console on standard output, which `keep_output` keeps for it."""
+    console = Screen(file=_kept, **settings)
+    _results.append(console)
+    return console
+
+
+output = for_results()
 errors = Screen(stderr=True)
+
+
+def keep_output() -> None:
+    """Keep standard output for results: whatever else is printed in this process and below
+    it, in whatever way, goes to standard error from now on.
+    """
+    global _kept
+    if _kept is None and (kept := streams.kept()):
+        _kept = kept
+        for console in _results:
+            console.file = kept
 
 
 def say(sentence: str, console: Console = output, *, is_path: bool = False) -> None:
@@ -53,7 +74,7 @@ def print_json(**fields: Any) -> None:
     from pydantic_core import to_json
 
     found = json.loads(to_json(fields, inf_nan_mode="strings"))
-    sys.stdout.write(json.dumps(found) + "\n")
+    output.file.write(json.dumps(found) + "\n")
 
 
 class Advance(Protocol):

@@ -6,7 +6,6 @@ has a console of its own: it must not turn `:skull:` in a file's name into a pic
 """
 
 import csv
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from io import StringIO, TextIOWrapper
@@ -29,7 +28,7 @@ from gradparity.reports import console, writing
 from gradparity.reports.tables.table import Table
 from gradparity.reports.visible import LONG, visible
 
-output = console.Screen(emoji=False)
+output = console.for_results(emoji=False)
 
 SHORT = 40  # characters: a name or a cell
 # What makes a cell a formula, in whatever width it is typed.
@@ -400,8 +399,8 @@ def allow_any_text() -> None:
     """What standard output has no character for, as a pipe on Windows has few, becomes
     its code. Nobody has to be graded again for his name.
     """
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    if isinstance(output.file, TextIOWrapper):
+        output.file.reconfigure(errors="backslashreplace")
 
 
 def check_csv(path: Path) -> None:

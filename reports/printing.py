@@ -1,6 +1,5 @@
 """What `check` and `train` print: tables and sentences on standard output."""
 
-import sys
 from collections.abc import Iterable, Sequence
 
 from gradparity.parity_tests.checking import exhaustive
@@ -92,7 +91,7 @@ def every_number(run: exhaustive.Run, chosen: Sequence[str], as_json: bool) -> N
             *(f"{layer}: not tried" for layer in left),
         ]
         print_all(every_float32.kind_tables(rows), sentences)
-    sys.stdout.flush()  # a signal ends the program without doing so
+    output.file.flush()  # a signal ends the program without doing so
 
 
 def trainings(trained: TrainingResults, plan: Plan, wrong: Sequence[str]) -> None:

@@ -27,6 +27,7 @@ from gradparity.parity_tests.catalogue.divergences import documented
 from gradparity.parity_tests.catalogue.layers import LAYERS as SPECS
 from gradparity.parity_tests.implementations.backends import BACKENDS, Backend
 from gradparity.parity_tests.implementations.contract import Arrays, Implementation
+from gradparity.parity_tests.implementations.user_supplied import Left, Own
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.parity_tests.measuring.elementary import MEASURED, ulps
 from gradparity.parity_tests.measuring.records import Among, Exhaustive, Verdict
@@ -448,6 +449,18 @@ def let_jax_forget() -> None:
         jax.clear_caches()
 
 
+def run(
+    implementation: Implementation, layer: str, x: np.ndarray, dout: np.ndarray
+) -> Arrays:
+    """Its results. Raises `Left` whatever somebody's own raises."""
+    try:
+        return implementation.run_layer(layer, {"x": x}, dout)
+    except Exception as error:
+        if not isinstance(implementation, Own) or isinstance(error, Left):
+            raise
+        raise Left.by(error, f"{layer} of {implementation.name}") from error
+
+
 class Run:
     """Every float32, or one in `stride`, through these layers of these implementations.
 
@@ -506,7 +519,7 @@ class Run:
                 judged_as = implementation.judged_as(layer)
                 results = reference  # which need not be computed twice
                 if implementation.name != "reference":
-                    results = implementation.run_layer(layer, {"x": x}, dout)
+                    results = run(implementation, layer, x, dout)
                 for quantity, yardstick in yardsticks.items():
                     key = (layer, quantity, implementation.name)
                     found[key] = yardstick.measure(results, judged_as)

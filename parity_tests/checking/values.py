@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -25,7 +25,7 @@ from gradparity.parity_tests.implementations.contract import (
     NotInstalled,
 )
 from gradparity.parity_tests.implementations.registry import load
-from gradparity.parity_tests.implementations.user_supplied import Own
+from gradparity.parity_tests.implementations.user_supplied import Left, Own, is_own
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.parity_tests.measuring.comparison import (
     Allowed,
@@ -260,6 +260,8 @@ def written_into(given: Case | NetworkCase, case: Case | NetworkCase) -> dict[st
 
 
 def raised_by(error: Exception) -> str:
+    if isinstance(error, Left):
+        return str(error)
     return f"raised {type(error).__name__}: {error}"
 
 
@@ -415,13 +417,23 @@ def check_refusal(prepared: Prepared, implementation: Implementation) -> dict[st
     return {"verdict": verdict, "note": note}
 
 
+class AtOnce(Executor):
+    """Does what it is to do when it is told to, in this thread."""
+
+    def submit(self, do: Any, /, *values: Any, **named: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(do(*values, **named))
+        return future
+
+
 class Run:
     """The catalogue's cases of some layers, through some implementations.
 
     Iterating gives the rows of one case at a time: all dtypes and implementations of
     it. They run side by side in threads, since most of the time goes into compiling and
     importing, and those let go of Python's lock. Where other processes are at work, one
-    thread is enough: several take a quarter more of the processors' time in all.
+    thread is enough: several take a quarter more of the processors' time in all. Somebody's
+    own may fork, which OpenBLAS does not survive in another thread: nothing runs beside it.
     """
 
     def __init__(
@@ -455,18 +467,19 @@ class Run:
         return checks, self.divergences()
 
     def __iter__(self) -> Iterator[list[Check]]:
-        pool = ThreadPoolExecutor(self.threads)
+        own = any(map(is_own, self.implementations))
+        pool = AtOnce() if own else ThreadPoolExecutor(self.threads)
         try:
             # An import is work like any other: the reference need not wait for JAX's.
             loaded = {n: pool.submit(try_load, n) for n in self.implementations}
-            pending = []
-            for case in self.cases:
+
+            def submit(case: Case | NetworkCase) -> list[Future[list[Check]]]:
                 prepared = [Prepared.of(case, dtype) for dtype in self.dtypes]
                 pairs = [(p, n) for p in prepared for n in self.implementations]
-                pending.append(
-                    [pool.submit(self._check, p, n, loaded[n]) for p, n in pairs]
-                )
-            for futures in pending:
+                return [pool.submit(self._check, p, n, loaded[n]) for p, n in pairs]
+
+            pending = map(submit, self.cases)
+            for futures in pending if own else [*pending]:
                 yield [row for future in futures for row in future.result()]
         finally:  # who stops early does not want to wait for the rest
             pool.shutdown(cancel_futures=True)

@@ -16,6 +16,8 @@ a class `TwoLayerNet` takes its place if there is one. What is not there is miss
 import importlib
 import importlib.util
 import inspect
+import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -52,6 +54,7 @@ from gradparity.parity_tests.implementations.loop import NumpyLoop
 from gradparity.parity_tests.implementations.loop import run as run_loop
 from gradparity.parity_tests.implementations.numpy_adaptor import run_class
 from gradparity.parity_tests.implementations.torch_adaptor import TorchStyle
+from gradparity.reference.data import guard
 from gradparity.reference.data.reading import MIB, check_regular
 from gradparity.reference.networks import TWO_LAYER_NET, chain
 
@@ -72,6 +75,47 @@ Run = Callable[[Arrays, np.ndarray], Arrays]
 
 class UnusableImplementation(ValueError):
     """What was named is no implementation, or cannot be imported."""
+
+
+class Left(UnusableImplementation):
+    """Code of somebody's own raised what is no error, such as SystemExit, and would have
+    ended the program.
+    """
+
+    @classmethod
+    def by(cls, raised: BaseException, what: str) -> "Left":
+        """`Relu of mine.py raised SystemExit: 0 (mine.py, line 3)`."""
+        return cls(f"{what} raised {sentence_of(raised)}")
+
+
+@contextmanager
+def code_of(what: str) -> Iterator[None]:
+    """The block runs code of somebody's own. If that ends the process or takes long, the
+    guard says that it was in `what`; if it forks, the child does not get out of here.
+
+    Raises `Left` if what is raised in the block is no error.
+    """
+    process = os.getpid()
+    with guard.noted(guard.CODE, what):
+        try:
+            yield
+        except BaseException as error:
+            if os.getpid() != process and isinstance(error, SystemExit):
+                os._exit(0)  # so a child may end
+            if isinstance(error, Exception) or is_interrupt(error):
+                raise
+            raise Left.by(error, what) from error
+        finally:
+            if os.getpid() != process:
+                guard.child_came_back(what)
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether it is Ctrl-C, and not raised by somebody's code. A program that obeys
+    signals (`cleanup.py`) has another handler for that.
+    """
+    default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    return isinstance(error, KeyboardInterrupt) and default
 
 
 # --- By what name ---------------------------------------------------------------------
@@ -118,14 +162,22 @@ def import_target(target: str) -> ModuleType:
     Raises `UnusableImplementation`.
     """
     try:
-        if target.endswith(".py"):
-            return _import_file(Path(target))
-        with _importable(Path.cwd()):
-            return importlib.import_module(target)
-    except (Exception, SystemExit) as error:  # whatever it raises when it is imported
+        with code_of(f"the import of {target}"):
+            if target.endswith(".py"):
+                return _import_file(Path(target))
+            with _importable(Path.cwd()):
+                return importlib.import_module(target)
+    except Exception as raised:  # whatever it raises when it is imported
+        error = raised.__cause__ if isinstance(raised, Left) else raised
+        assert error is not None
         raise UnusableImplementation(
-            f"{target} cannot be imported: {type(error).__name__}: {error}{line(error)}"
+            f"{target} cannot be imported: {sentence_of(error)}"
         ) from error
+
+
+def sentence_of(error: BaseException) -> str:
+    """`ValueError: what it says (mine.py, line 3)`."""
+    return f"{type(error).__name__}: {error}".removesuffix(": ") + line(error)
 
 
 def line(error: BaseException) -> str:
@@ -244,12 +296,13 @@ class Own:
                 f"{layer} is given {self.lacking[layer]} by keyword: expected a parameter "
                 "of that name"
             )
-        with np.errstate(all="ignore"):
+        with code_of(f"{layer} of {self.name}"), np.errstate(all="ignore"):
             return run(inputs, dout)
 
     def _run_network(self, params: Arrays, x: np.ndarray, t: np.ndarray) -> Arrays:
         if self.network is not None:
-            return run_network_class(self.network, params, x, t)
+            with code_of(f"{NETWORK} of {self.name}"):
+                return run_network_class(self.network, params, x, t)
         return self._run_parts(params, x, t)
 
     def _run_parts(self, params: Arrays, x: np.ndarray, t: np.ndarray) -> Arrays:
@@ -279,7 +332,8 @@ class Own:
 
     def _predict(self, params: Arrays, x: np.ndarray) -> np.ndarray:
         if self.network is not None:
-            return np.asarray(network_of(self.network, params).predict(x))
+            with code_of(f"{NETWORK} of {self.name}"):
+                return np.asarray(network_of(self.network, params).predict(x))
         for layer in CHAIN.layers:
             given = inputs_of(layer, x, params)
             x = self._forward(layer.kind.__name__, given)

@@ -30,6 +30,7 @@ from gradparity.parity_tests.processes import compiling, settings
 from gradparity.parity_tests.training import forensics
 from gradparity.parity_tests.training.plan import Plan, Trained, in_dtype
 from gradparity.parity_tests.training.run import run_trainings
+from gradparity.reference.data import guard
 from gradparity.reference.data.cleanup import passing_file
 from gradparity.reference.datasets import Dataset
 
@@ -144,8 +145,13 @@ class Running:
     those that have been waited for.
     """
 
-    def __init__(self, results: Iterator[tuple[Any, float]], done: np.ndarray) -> None:
-        self._results, self._done = results, done
+    def __init__(
+        self,
+        results: Iterator[tuple[Any, float]],
+        done: np.ndarray,
+        notes: Sequence[guard.Notes] = (),
+    ) -> None:
+        self._results, self._done, self._notes = results, done, notes
         self.compiled = 0.0
 
     def wait(self, progress: Callable[[int], object] = lambda steps: None) -> list[Any]:
@@ -168,7 +174,8 @@ class Running:
             self.compiled = sum(seconds for _, seconds in found)
             return [result for result, _ in found]
         except TerminatedWorkerError as error:
-            raise ChildProcessError(how_it_ended(str(error))) from error
+            said = how_it_ended(str(error)) + guard.where(*self._notes)
+            raise ChildProcessError(said) from error
         finally:
             ended.set()
             teller.join()
@@ -180,6 +187,8 @@ class Running:
             done = int(self._done.sum())
             progress(done - told)
             told = done
+            for notes in self._notes:
+                notes.tell_what_takes_long()
 
 
 def how_it_ended(said: str) -> str:
@@ -263,6 +272,9 @@ def started(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Running]
         if wanted == 1:
             yield Running((_work(task, done, i) for i, task in enumerate(tasks)), done)
             return
+        shape = len(tasks), guard.HEAD + guard.NOTE.size
+        notes = files.enter_context(passing_file())
+        noted = np.memmap(notes, np.uint8, "w+", shape=shape)
         share = threads(len(tasks), jobs)
         # Of arrays that cannot be written to, torch warns.
         pool = {"n_jobs": max(min(wanted, len(tasks)), 2), "mmap_mode": "c"}
@@ -270,13 +282,13 @@ def started(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Running]
         with joblib.parallel_config("loky", inner_max_num_threads=share, **pool):
             parallel = joblib.Parallel(return_as="generator", batch_size=1)
         calls = (
-            joblib.delayed(_work)(task, done, number)
+            joblib.delayed(_work)(task, done, number, noted[number])
             for number, task in enumerate([*_with_shared_images(tasks, files)])
         )
         with _children_without_interrupts():
             results = parallel(calls)
         try:
-            yield Running(results, done)
+            yield Running(results, done, [*map(guard.Notes, noted)])
         finally:
             with warnings.catch_warnings():  # that not all has been waited for
                 warnings.simplefilter("ignore")
@@ -284,10 +296,14 @@ def started(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Running]
             get_reusable_executor(reuse=True).shutdown(kill_workers=True)
 
 
-def _work(task: Task, done: np.ndarray, number: int) -> tuple[Any, float]:
+def _work(
+    task: Task, done: np.ndarray, number: int, noted: np.ndarray | None = None
+) -> tuple[Any, float]:
     """What it returns, and for how many seconds JAX compiled; counts the steps that are
-    made in done[number].
+    made in done[number]. In another process, `noted` is where this one looks for notes.
     """
+    if noted is not None:
+        guard.use(noted)
 
     def count(steps: int) -> None:
         done[number] += steps
@@ -329,6 +345,7 @@ def _settle(parent: int, share: int) -> None:
     Of BLAS and torch, joblib sees to that; XLA obeys other variables.
     """
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # it is not asked for by exceptions
     os.environ |= settings.threads(share)
     settings.keep_memory()
     # Who holds 300 MB more than after its first task would count as leaking, and be

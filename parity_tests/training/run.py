@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from gradparity.parity_tests.implementations.contract import Arrays, Implementation
+from gradparity.parity_tests.implementations.user_supplied import Left
 from gradparity.parity_tests.measuring import records
 from gradparity.parity_tests.training import outcome
 from gradparity.parity_tests.training.checkpoints import CheckpointError, Checkpoints
@@ -219,7 +220,7 @@ class Counted:
 
 def sentence_of(error: BaseException) -> str:
     """What a training that raised this is told to have died of, in one line."""
-    if isinstance(error, TrainingDiverged):
+    if isinstance(error, TrainingDiverged | Left):
         return str(error)
     first = str(error).strip().partition("\n")[0]
     return f"raised {type(error).__name__}{': ' if first else ''}{first}"

@@ -19,12 +19,14 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
 
+from gradparity.reference.data import guard
+from gradparity.reference.data.guard import noted
+
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 UNFINISHED = ".unfinished"  # how the name of a file ends that is being written
 PASSING = "gradparity-passing-"  # how the names of temporary folders begin
 PATIENCE = 5.0  # seconds for which a lock of somebody else's is waited for
@@ -57,7 +59,11 @@ def passing_folder(
     block (SIGKILL, a power failure), `remove_abandoned` removes the folder.
     """
     folder = parent / f"{prefix}{secrets.token_hex(4)}{suffix}"
-    with at_end(partial(remove, folder)), ExitStack() as locks:
+    with (
+        noted(guard.PATH, os.path.abspath(folder)),
+        at_end(partial(remove, folder)),
+        ExitStack() as locks,
+    ):
         _claim(folder, partial(folder.mkdir, mode=0o700), locks)
         yield folder
 
@@ -200,6 +206,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
             start = f".{path.name}-"
             remove_abandoned(path.parent, start, UNFINISHED)
             beside = path.with_name(f"{start}{secrets.token_hex(4)}{UNFINISHED}")
+            stack.enter_context(noted(guard.PATH, os.path.abspath(beside)))
             stack.enter_context(at_end(partial(beside.unlink, missing_ok=True)))
             _claim(beside, beside.touch, stack)
             with beside.open("wb") as file:
@@ -221,16 +228,16 @@ def obey_signals() -> None:
     the program was started to ignore (nohup) still is.
     """
 
+    obeyed = guard.obeyed()
+
     def end(number: int, frame: object) -> None:
+        guard.notes.memory[guard.STAGE] = guard.ENDING
         for each in obeyed:
             signal.signal(each, signal.SIG_IGN)
         while _waiting:
             with suppress(Exception):  # the others are still to be done
                 _waiting.pop()()
-        signal.signal(number, signal.SIG_DFL)
-        signal.raise_signal(number)
+        guard.die_of(number)
 
-    known = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
-    obeyed = [each for each in known if signal.getsignal(each) != signal.SIG_IGN]
     for each in obeyed:
         signal.signal(each, end)

@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from gradparity.parity_tests.processes.settings import WAITING, keep_memory
+from gradparity.reference.data import guard
 from gradparity.reference.data.cleanup import remove_abandoned
 from gradparity.reports.commands import (
     bench,
@@ -95,7 +96,11 @@ def before(
         ),
     ] = False,
 ) -> None:
-    """Take the options that stand before a subcommand."""
+    """Take the options that stand before a subcommand, and prepare for it."""
+    from gradparity.reports.console import keep_output
+
+    guard.end_with_guard()
+    keep_output()
 
 
 def main() -> None:

@@ -107,7 +107,12 @@ def takes(
     def decorate(command: Callable[[Chosen], None]) -> Callable[..., None]:
         @wraps(command)
         def with_fields(**fields: Any) -> None:
-            command(options(**fields))
+            try:
+                command(options(**fields))
+            except SystemExit as error:  # typer's own is another
+                from gradparity.parity_tests.implementations.user_supplied import Left
+
+                raise Left.by(error, "code that is not ours") from error
 
         with_fields.__signature__ = inspect.signature(options)  # type: ignore[attr-defined]
         return with_fields

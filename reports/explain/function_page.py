@@ -8,12 +8,16 @@ side.
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from gradparity.parity_tests.implementations.contract import NotInstalled, framework
-from gradparity.parity_tests.implementations.user_supplied import import_target
+from gradparity.parity_tests.implementations.user_supplied import (
+    code_of,
+    import_target,
+)
 from gradparity.reports.explain import UnusableFunction, blocks
 from gradparity.reports.explain.layer_page import alignment, jax_blocks, torch_blocks
 from gradparity.reports.explain.observing import Look, Seen, facts, generic, see, there
@@ -38,7 +42,13 @@ def load(target: str) -> Function:
         raise UnusableFunction(
             f"{target}: expected a function {name!r} in {module_name}, got {came}"
         )
-    return function
+
+    @wraps(function)
+    def watched(*values: Any, **named: Any) -> Any:
+        with code_of(target):
+            return function(*values, **named)
+
+    return watched
 
 
 def arrays(function: Function, given: Mapping[str, np.ndarray]) -> Arrays:

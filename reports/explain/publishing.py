@@ -5,7 +5,6 @@ need is imported with them: a page in the terminal should not have to wait for i
 """
 
 import json
-import sys
 from collections.abc import Iterator
 from functools import partial
 from io import StringIO
@@ -28,7 +27,7 @@ def show(page: Page, kind: str, command: str) -> None:
     if kind == "text":
         as_text.render(page, console.output)
     else:
-        sys.stdout.write(rendered(page, kind, command))
+        console.output.file.write(rendered(page, kind, command))
 
 
 def save(page: Page, kind: str, path: Path, command: str) -> None:

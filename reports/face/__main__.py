@@ -5,15 +5,17 @@ Ctrl-C is obeyed from before that moment on.
 """
 
 from gradparity.reference.data.cleanup import obey_signals
+from gradparity.reference.data.guard import apart
 
 
 def main() -> None:
     """Run the command."""
     obey_signals()
-    from gradparity.reports.commands import application, streams
+    with apart():
+        from gradparity.reports.commands import application, streams
 
-    with streams.tolerant():
-        application.main()
+        with streams.tolerant():
+            application.main()
 
 
 if __name__ == "__main__":

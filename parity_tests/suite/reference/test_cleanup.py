@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from gradparity.reference.data.cleanup import (
-    SIGNALS,
     at_end,
     passing_folder,
     remove_abandoned,
     write_together,
 )
+from gradparity.reference.data.guard import SIGNALS
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
