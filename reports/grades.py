@@ -37,6 +37,9 @@ COLUMNS = (
     *("who", "status", "passed", "wrong"),
     *("mistakes", "warnings", "problem", "passed over"),
 )
+HEAD = f'"{COLUMNS[0]}","{COLUMNS[1]}",'  # how a table begins
+GENERATOR = '<meta name="generator" content="gradparity grade">'  # in each page
+PAGES = "grades.json"  # what makes a directory a graded class
 STATUS = {
     **{"pass": "pass", "fail": "FAIL", "unloadable": "not loaded"},
     **{"skipped": "passed over", "ungraded": "not graded"},
@@ -319,7 +322,7 @@ def class_sentence(files: Sequence[GradedFile]) -> str:
         if (count := sum(graded.status == status for graded in files))
     ]
     noun = "submission" if len(files) == 1 else "submissions"
-    done = sum(graded.status != "skipped" for graded in files)
+    done = sum(graded.status not in ("skipped", "ungraded") for graded in files)
     graded_ones = f" {done} of {len(files)} graded." if done < len(files) else ""
     return f"Of {len(files)} {noun} {listed(counts)}.{graded_ones}"
 
@@ -403,11 +406,20 @@ def allow_any_text() -> None:
         output.file.reconfigure(errors="backslashreplace")
 
 
+def is_ours(path: Path) -> bool:
+    """Whether an earlier call has written it: a table, a page, or pages of a class."""
+    try:
+        if path.is_dir():
+            return (path / PAGES).is_file()
+        mark = {".csv": HEAD, ".html": GENERATOR}.get(path.suffix)
+        return mark is not None and path.is_file() and writing.is_ours(path, mark)
+    except (OSError, ValueError):  # the name may be none
+        return False
+
+
 def check_csv(path: Path) -> None:
     """Raise `UnusableTarget` if the CSV cannot be written there."""
-    writing.check_file(
-        "--csv", path, f'"{COLUMNS[0]}","{COLUMNS[1]}",', "class summary"
-    )
+    writing.check_file("--csv", path, HEAD, "class summary")
 
 
 def write_csv(path: Path, files: Iterable[GradedFile]) -> None:

@@ -25,7 +25,12 @@ from gradparity.parity_tests.implementations.contract import (
     NotInstalled,
 )
 from gradparity.parity_tests.implementations.registry import load
-from gradparity.parity_tests.implementations.user_supplied import Left, Own, is_own
+from gradparity.parity_tests.implementations.user_supplied import (
+    Left,
+    Own,
+    is_own,
+    told,
+)
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.parity_tests.measuring.comparison import (
     Allowed,
@@ -262,7 +267,7 @@ def written_into(given: Case | NetworkCase, case: Case | NetworkCase) -> dict[st
 def raised_by(error: Exception) -> str:
     if isinstance(error, Left):
         return str(error)
-    return f"raised {type(error).__name__}: {error}"
+    return f"raised {told(error)}"
 
 
 def verdict(

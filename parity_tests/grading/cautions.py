@@ -49,6 +49,7 @@ OPTIONAL = {
     EXTREME: "At extreme values, {extreme}",
 }
 NOTICEABLE = 1e-7  # of an output, or a gradient, at extreme values
+SHOWN = 5  # paths
 KINDS = {SCALED: "dout ignored", CLOSURE: "closure"}
 
 
@@ -184,7 +185,8 @@ def of_the_whole(ran: Ran) -> Iterator[Warned]:
         )
         yield caution(None, "prints", sentence)
     if ran.reached_for:
-        what = listed([*ran.reached_for])
+        first, more = [*ran.reached_for[:SHOWN]], len(ran.reached_for[SHOWN:])
+        what = listed([*first, f"{more} more"] if more else first)
         sentence = f"Reaches for what it did not bring: {what}."
         yield caution(None, "reads", sentence)
 

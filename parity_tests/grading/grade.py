@@ -50,7 +50,11 @@ def submissions(path: Path) -> list[Path]:
         find(path)
         return [path]
     entries = [each for each in sorted(path.iterdir()) if is_work(each)]
-    found = [each for each in entries if each.name != "__init__.py"]
+    found = [
+        each
+        for each in entries
+        if each.name != "__init__.py" or each.is_symlink() or each.stat().st_size
+    ]
     if all(map(why_not, found)):
         but = [f"; {each.name} {why_not(each)}" for each in found[:3]]
         none = f"{path} has no .py file and no folder in it"

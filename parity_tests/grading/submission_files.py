@@ -8,8 +8,12 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from gradparity.parity_tests.grading.outcomes import GRADED
+from gradparity.parity_tests.measuring.wording import listed
 
 # The lecture's files, the last of them of those who follow this project's names.
 KNOWN = (
@@ -26,8 +30,12 @@ SHELVES = re.compile(r"common|src|ch\d+", re.IGNORECASE)
 NO_WORK = re.compile(
     r"__(pycache__|MACOSX)|\._.*|\.DS_Store|\.git.*|\.(venv|idea|vscode)"
     r"|\.(ipynb_checkpoints|pytest_cache|mypy_cache|ruff_cache)|Thumbs\.db|desktop\.ini"
-    r"|(README|LICENSE)(\..*)?",
+    r"|(README|LICENSE)(\.(md|txt|rst|html?|pdf|docx?))?",
     re.IGNORECASE,
+)
+# Where a file defines what is graded.
+DEFINES = re.compile(
+    rb"^(?:class|def)\s+(%s)\b" % "|".join(GRADED).encode(), re.MULTILINE
 )
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 WHY_NOT = {
@@ -95,7 +103,9 @@ def find(path: Path) -> Found:
         if not files:
             but = [f"; {file} {why}" for file, why in passed_over[:3]]
             raise PassedOver(path, "".join(["has no .py file in it", *but]))
-        return Found(path, files, next(filter(None, _choices(files))), passed_over)
+        chosen = next(filter(None, _choices(files)))
+        more = _not_asked(path, files, chosen)
+        return Found(path, files, chosen, (*passed_over, *more))
     folder = path.absolute().parent
     if SHELVES.fullmatch(folder.name):
         folder = folder.parent
@@ -123,8 +133,9 @@ def why_not(path: Path) -> str | None:
 
 def is_work(path: Path) -> bool:
     """Whether what lies in a folder may be somebody's work."""
-    is_environment = os.path.exists(path / "pyvenv.cfg")
-    return not NO_WORK.fullmatch(path.name) and not is_environment
+    if os.path.exists(path / "pyvenv.cfg"):  # a virtual environment, or called like one
+        return any(name.lower().endswith(".py") for name in os.listdir(path))
+    return not NO_WORK.fullmatch(path.name)
 
 
 def as_module(file: Path) -> Path:
@@ -133,9 +144,46 @@ def as_module(file: Path) -> Path:
 
 
 def is_one(folder: Path) -> bool:
-    """Is this folder one submission, rather than a class of them?"""
-    entries = [e for place in (folder, *_shelves(folder)) for e in _entries(place)]
-    return any(_is_python(e) and as_module(e).name in KNOWN for e in entries)
+    """Is this folder one submission, rather than a class of them?
+
+    It has one of the lecture's files; or a part of it has, such as `common/`, and no file
+    beside that defines what is graded.
+    """
+    here = [each for each in _entries(folder) if _is_python(each)]
+    if any(as_module(each).name in KNOWN for each in here):
+        return True
+    parts = [each for place in _shelves(folder) for each in _entries(place)]
+    known = any(_is_python(each) and as_module(each).name in KNOWN for each in parts)
+    return known and not any(map(_defined, here))
+
+
+def _defined(path: Path) -> list[str]:
+    """What is graded of what a file defines, as far as it can be read."""
+    with suppress(Unusable):
+        names = {name.decode() for name in DEFINES.findall(_content(path))}
+        return [name for name in GRADED if name in names]
+    return []
+
+
+def _not_asked(
+    folder: Path, files: tuple[Path, ...], asked: tuple[Path, ...]
+) -> Iterator[tuple[Path, str]]:
+    """Which files define what is graded, and are neither looked at nor imported."""
+    texts = {}
+    for file in files:
+        with suppress(Unusable):
+            texts[file] = _content(folder / file)
+    for file in files:
+        stem = re.escape(_module(file).stem.encode())
+        imports = re.compile(rb"^\s*(?:from|import)\b.*\b%s\b" % stem, re.MULTILINE)
+        used = any(
+            imports.search(text) for other, text in texts.items() if other != file
+        )
+        if file not in asked and not used and (names := _defined(folder / file)):
+            yield (
+                file,
+                f"defines {listed(names)}, and no file that is graded imports it",
+            )
 
 
 def _shelves(folder: Path) -> list[Path]:

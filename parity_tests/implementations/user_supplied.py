@@ -177,7 +177,17 @@ def import_target(target: str) -> ModuleType:
 
 def sentence_of(error: BaseException) -> str:
     """`ValueError: what it says (mine.py, line 3)`."""
-    return f"{type(error).__name__}: {error}".removesuffix(": ") + line(error)
+    return told(error).removesuffix(": ") + line(error)
+
+
+def told(error: BaseException) -> str:
+    """`ValueError: what it says`, as far as an exception of somebody's own lets itself be
+    told.
+    """
+    try:
+        return f"{type(error).__name__}: {error}"
+    except BaseException:
+        return f"{type.__repr__(type(error))} that cannot be told as text"
 
 
 def line(error: BaseException) -> str:

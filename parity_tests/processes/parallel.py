@@ -196,7 +196,7 @@ def how_it_ended(said: str) -> str:
     codes = re.findall(r"(\w+)\((-?\d+)\)", said)
     signals = sorted({name for name, code in codes if int(code) < 0})
     if "SIGKILL" in signals:
-        how = "by SIGKILL, as the system ends processes where memory runs out"
+        how = "by SIGKILL, as where memory runs out,"
     elif signals:
         how = f"by {', '.join(signals)}"
     else:
@@ -294,6 +294,8 @@ def started(tasks: Sequence[Task], jobs: int | None = None) -> Iterator[Running]
                 warnings.simplefilter("ignore")
                 results.close()
             get_reusable_executor(reuse=True).shutdown(kill_workers=True)
+            for each in map(guard.Notes, noted):
+                guard.child_came_back_in(each)
 
 
 def _work(

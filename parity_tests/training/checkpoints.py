@@ -75,6 +75,7 @@ class Checkpoints:
     sha256: str
     tell: Callable[[str], object]
     _spent: dict[tuple[str, str], float] = field(default_factory=dict)
+    failure: str | None = None  # why no more are written
 
     @classmethod
     def open(
@@ -126,7 +127,13 @@ class Checkpoints:
         if software not in made_with:
             made_with.append(software)
         text = json.dumps({"run": run, "made with": made_with}, indent=2)
-        write_whole(folder / RUN, text.encode())
+        try:
+            write_whole(folder / RUN, text.encode())
+        except OSError as error:
+            raise CheckpointError(
+                f"--checkpoint: {folder / RUN} cannot be written "
+                f"({error.strerror or error})"
+            ) from error
         return cls(folder, run["SHA-256"], tell)
 
     def train(
@@ -143,8 +150,8 @@ class Checkpoints:
     ) -> Iterator[Stop]:
         """As `implementation.train`, which it is from the first stop that is not stored.
 
-        Raises:
-            CheckpointError: a checkpoint cannot be written; those before it can be used.
+        The training goes on where a checkpoint cannot be written: `failure` says so then,
+        and none comes after it.
         """
         assert implementation.train is not None
         stops = sorted({stop for stop in stops if 0 < stop < len(batches)})
@@ -221,14 +228,17 @@ class Checkpoints:
         file = io.BytesIO()
         np.savez(file, **values)
         path = self._path(name, dtype, step)
+        if self.failure is not None:
+            return
         try:
             path.parent.mkdir(exist_ok=True)
             write_whole(path, file.getvalue())
         except OSError as error:
-            raise CheckpointError(
+            self.failure = (
                 f"{path} cannot be written ({error.strerror or error}); --resume goes "
                 f"on from the checkpoints before it"
-            ) from error
+            )
+            self.tell(self.failure)
 
 
 def description(plan: Plan) -> dict[str, Any]:

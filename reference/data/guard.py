@@ -138,8 +138,11 @@ def apart() -> Iterator[None]:
         _guard = os.getpid()
         # Who is asked to end before both are ready, is asked when they are.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, obeyed())
-        if worker := os.fork():
-            _wait_for(worker, mask)
+        try:
+            if worker := os.fork():
+                _wait_for(worker, mask)
+        except BlockingIOError:  # there are too few processes for a guard
+            _guard = 0
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     status = 1
     try:
@@ -150,7 +153,18 @@ def apart() -> Iterator[None]:
         status = code & 0xFF if isinstance(code, int) else 1
         raise
     finally:
-        notes.memory[STATUS], notes.memory[STAGE] = status, ENDED
+        notes.memory[STATUS] = status or notes.memory[STATUS]
+        notes.memory[STAGE] = ENDED
+
+
+def ends_with(status: int) -> None:
+    """What the command has come to, should the code that it runs keep it from ending so."""
+    notes.memory[STATUS] = status & 0xFF
+
+
+def child_came_back_in(other: Notes) -> None:
+    """Note here what has been noted in another process's memory."""
+    notes.memory[FORKED] |= other.memory[FORKED]
 
 
 def end_with_guard() -> None:

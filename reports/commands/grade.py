@@ -92,10 +92,14 @@ def submissions(options: Options) -> tuple[list[Path], bool]:
         from gradparity.reports.pages import grading_html
 
         grading_html.check_target(html, is_class)
-    # What an earlier call has written into the class's folder is nobody's work.
-    written = [os.path.realpath(each) for each in (html, csv) if each is not None]
-    if is_class and written:
-        paths = [each for each in paths if os.path.realpath(each) not in written]
+    if is_class:  # what an earlier call has written into its folder is nobody's work
+        written = [os.path.realpath(each) for each in (html, csv) if each is not None]
+        paths = [
+            each
+            for each in paths
+            if not grades.is_ours(each)
+            and not (written and os.path.realpath(each) in written)
+        ]
     return paths, is_class
 
 

@@ -12,9 +12,11 @@ from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import typer
 from typer import Option
 
 from gradparity.parity_tests import DTYPES
+from gradparity.reference.data import guard
 
 THREE = "reference,torch,jax"
 NAMES = "reference, torch, torch-composed, jax, jax-composed, jax-jit"
@@ -109,6 +111,9 @@ def takes(
         def with_fields(**fields: Any) -> None:
             try:
                 command(options(**fields))
+            except typer.Exit as ended:
+                guard.ends_with(ended.exit_code)
+                raise
             except SystemExit as error:  # typer's own is another
                 from gradparity.parity_tests.implementations.user_supplied import Left
 

@@ -93,6 +93,8 @@ def train(options: Options) -> None:
         printing.trainings(trained, plan, wrong)
     if options.save is not None:
         save_parameters(options.save, trained.networks)
+    if checkpoints is not None and checkpoints.failure is not None:
+        raise choices.Unusable(checkpoints.failure)
     raise typer.Exit(1 if wrong else 0)
 
 

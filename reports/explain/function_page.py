@@ -15,6 +15,7 @@ import numpy as np
 
 from gradparity.parity_tests.implementations.contract import NotInstalled, framework
 from gradparity.parity_tests.implementations.user_supplied import (
+    Left,
     code_of,
     import_target,
 )
@@ -96,7 +97,8 @@ def look(functions: list[Function], given: Mapping[str, np.ndarray]) -> Look:
                 raise
             except Exception as error:  # it is written for the other one
                 said = " ".join(str(error).split())[:200]
-                refused[name] = f"{name}: {type(error).__name__}: {said}"
+                kind = "" if isinstance(error, Left) else f"{type(error).__name__}: "
+                refused[name] = f"{name}: {kind}{said}"
     if not any(isinstance(seen, Seen) for seen in found.values()):
         reasons = [*refused.values(), *map(str, found.values())]
         raise UnusableFunction(

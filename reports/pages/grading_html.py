@@ -27,9 +27,7 @@ from gradparity.reports.pages.report_html import shown, sort_key
 from gradparity.reports.pages.templating import environment
 from gradparity.reports.visible import LONG, visible
 
-MARK = "grades.json"  # what makes a directory a graded class
 INDEX = "index.html"
-GENERATOR = '<meta name="generator" content="gradparity grade">'
 SYMBOLS = {
     **{"pass": "✓", "fail": "✗", "FAIL": "✗", "unloadable": "✗"},
     **{"skipped": "∅", "ungraded": "∅", "missing": "∅"},
@@ -76,7 +74,7 @@ def render_index(
 def common() -> dict[str, object]:
     """What every page is written with."""
     return {
-        "generator": Markup(GENERATOR),
+        "generator": Markup(grades.GENERATOR),
         "versions": versions(),
         "ratio": grades.RATIO.partition(": ")[2],
         "SYMBOLS": SYMBOLS,
@@ -136,9 +134,9 @@ def file_name(graded: GradedFile) -> str:
 def check_target(path: Path, is_class: bool) -> None:
     """Raise `UnusableTarget` if a page, or a folder of them, cannot be written there."""
     if not is_class:
-        writing.check_file("--html", path, GENERATOR, "page of a grading")
+        writing.check_file("--html", path, grades.GENERATOR, "page of a grading")
         return
-    writing.check_target(path, MARK, "class summary", option="--html")
+    writing.check_target(path, grades.PAGES, "class summary", option="--html")
 
 
 def write(path: Path, files: Sequence[GradedFile], class_name: str | None) -> None:
@@ -156,7 +154,7 @@ def write(path: Path, files: Sequence[GradedFile], class_name: str | None) -> No
     writing.write_folder(
         Path(os.path.realpath(path)),
         {
-            MARK: record.decode() + "\n",
+            grades.PAGES: record.decode() + "\n",
             INDEX: render_index(files, addresses, class_name),
             **dict(zip(addresses, map(render, files), strict=True)),
         },

@@ -466,7 +466,7 @@ def test_the_original_stays_as_it_is(tmp_path: Path) -> None:
     """Links are not followed, and what is hidden is left alone."""
     secret = tmp_path / "secret.py"
     secret.write_text("raise ValueError('a secret')\n")
-    top = written(tmp_path / "top", layers=RELU, **{"venv/gradient": "1 / 0"})
+    top = written(tmp_path / "top", layers=RELU, **{"venv/lib/gradient": "1 / 0"})
     (top / "venv" / "pyvenv.cfg").touch()
     (top / "functions.py").symlink_to(secret)
     (top / "common").symlink_to(tmp_path)
@@ -529,6 +529,21 @@ def test_a_class_and_a_submission_are_told_apart(tmp_path: Path) -> None:
             submissions(path)
 
 
+def test_a_part_does_not_make_a_class_one_submission(tmp_path: Path) -> None:
+    """Unless all that lies beside it is to be imported."""
+    course = written(tmp_path, a=RELU, b="1 / 0\n", **{"src/layers": RELU})
+    assert [each.name for each in submissions(course)] == ["a.py", "b.py", "src"]
+
+
+def test_who_is_neither_graded_nor_imported_is_named(tmp_path: Path) -> None:
+    """Somebody who is called as the lecture's file hides nobody."""
+    files = {"layers": "from mine import Relu\n", "mine": RELU, "helper": "x = 1\n"}
+    course = written(tmp_path, ben=RELU, **files, **{"aiko/layers": RELU})
+    (result,) = grade_all(submissions(course))
+    why = "defines Relu, and no file that is graded imports it"
+    assert result.passed_over == {"ben.py": why, str(Path("aiko", "layers.py")): why}
+
+
 HAND_INS = {
     **{"a.py": "pass", "B.PY": "pass", "__c.py": "pass", "_d.py": "pass"},
     **{
@@ -553,7 +568,8 @@ def test_whoever_hands_in_is_counted(tmp_path: Path) -> None:
     for name in (*HAND_INS, *NO_WORK):
         path = tmp_path / "class" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(RELU if path.suffix.lower() == ".py" else "")
+        is_code = path.suffix.lower() == ".py" and name != "__init__.py"
+        path.write_text(RELU if is_code else "")
     course, expected = tmp_path / "class", dict(HAND_INS)
     (course / "n").mkdir()
     expected |= {"n": "has no .py file in it"}

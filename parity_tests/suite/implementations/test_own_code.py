@@ -183,6 +183,36 @@ def test_a_signal_ends_the_command_in_its_c_code(folder: Path) -> None:
 
 
 @needs_a_guard
+@pytest.mark.parametrize(
+    "code",
+    [
+        "sys.exit = lambda *_: None; os._exit = lambda *_: os.kill(os.getpid(), 0)\n",
+        "\nclass Odd(Exception):\n    def __str__(self): sys.exit(0)\nraise Odd\n",
+    ],
+)
+def test_what_it_replaces_or_raises_makes_no_success(code: str, folder: Path) -> None:
+    """The command ends with what it has come to, by whatever means."""
+    path = folder / "mine.py"
+    indented = code.replace("\n", "\n        ")
+    path.write_text(
+        LAYERS + FORWARD.format(indented).replace("(x)", "(x) * 2"), encoding="utf-8"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "gradparity",
+        "check",
+        "Relu",
+        "--dtype",
+        "float64",
+    ]
+    done = subprocess.run(
+        [*command, "--implementations", "mine.py"], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "FAIL" in done.stdout
+
+
 def test_a_child_that_it_forks_off_does_not_come_back(folder: Path) -> None:
     once = "hasattr(right, 'forked') or (setattr(right, 'forked', 1), os.fork())"
     written(folder, once)
