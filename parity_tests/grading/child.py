@@ -7,6 +7,7 @@ asked and sends the answers. Both end when the grader does. Where there is no fo
 (Windows) there is no guard.
 """
 
+import ctypes.util
 import errno
 import json
 import os
@@ -127,6 +128,9 @@ def _prepared(
     root, working = Path(settings["root"]), Path(settings["working"])
     os.chdir(working)
     tempfile.tempdir = str(working)  # to look for one, it would have to remove a file
+    # Some libraries ask for others by name, for which this would start a compiler, with
+    # a file that it would have to remove.
+    ctypes.util._findLib_gcc = lambda name: None  # type: ignore[attr-defined]
     from gradparity.parity_tests.grading.exercise import exercise
     from gradparity.parity_tests.grading.libraries import import_path, readable
     from gradparity.parity_tests.grading.loading import Submission
