@@ -1,8 +1,10 @@
 """Where things are printed: tables on standard output, progress and notes beside it."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import IO, Any, Protocol
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -77,6 +79,16 @@ def print_json(**fields: Any) -> None:
     output.file.write(json.dumps(found) + "\n")
 
 
+def stopped(stop: Callable[[], object]) -> None:
+    """Stop what moves on the terminal, and show the cursor. A signal may have come in the
+    middle of writing: what the console says from then on is not written any more.
+    """
+    stop()
+    if errors.is_terminal:
+        with suppress(OSError):
+            os.write(2, b"\x1b[?25h")
+
+
 class Advance(Protocol):
     """Moves a bar on by so many steps."""
 
@@ -93,7 +105,7 @@ def bar(description: str, total: int) -> Iterator[Advance]:
         TimeRemainingColumn(),
     )
     progress = Progress(*columns, console=errors, disable=not errors.is_terminal)
-    with at_end(progress.stop), progress:
+    with at_end(partial(stopped, progress.stop)), progress:
         task = progress.add_task(description, total=total)
 
         def advance(steps: int = 1) -> None:
@@ -109,7 +121,7 @@ def working(description: str) -> Iterator[None]:
         yield
         return
     status = errors.status(description)
-    with at_end(status.stop), status:
+    with at_end(partial(stopped, status.stop)), status:
         yield
 
 
@@ -124,7 +136,7 @@ def download_bars() -> Iterator[DownloadProgress]:
     """A bar for each file that is being downloaded."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     progress = Progress(*columns, console=errors, disable=not errors.is_terminal)
-    with at_end(progress.stop), progress:
+    with at_end(partial(stopped, progress.stop)), progress:
         tasks = {}
 
         def show(name: str, done: int, total: int | None, /) -> None:
