@@ -268,6 +268,8 @@ def _end_like(code: int, asked: list[int], late: bool) -> NoReturn:
             die_of(-code)
         os._exit(notes.memory[STATUS] or max(code, 0) or notes.memory[FORKED])
     place = where(notes)
+    if asked and code == 128 + asked[0]:  # the signal was blocked
+        die_of(asked[0])
     if code < 0 and (asked or not place):
         if late and os.isatty(2):
             os.write(2, b"\x1b[?25h")  # a progress bar hides the cursor

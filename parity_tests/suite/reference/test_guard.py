@@ -96,6 +96,21 @@ def test_elsewhere_it_ends_as_its_program_does(tmp_path: Path) -> None:
     assert (status, said.splitlines()[-1][:17]) == (1, "ZeroDivisionError")
 
 
+def test_who_blocks_signals_dies_of_them(tmp_path: Path) -> None:
+    """Also where its handler cannot raise the signal again: that is not its own end."""
+    block = "signal.pthread_sigmask(signal.SIG_BLOCK, {15})"
+    process = start(f"{block}\nprint('ready', flush=True)\nos._exit(143)", tmp_path)
+    process.communicate(timeout=60)
+    assert process.returncode == 2  # nobody asked for it
+    wait = f"{block}\nprint('ready', flush=True)\nsignal.sigwait({{15}})\nos._exit(143)"
+    process = start(wait, tmp_path)
+    assert process.stdout
+    process.stdout.readline()
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (-signal.SIGTERM, "")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="a subreaper is Linux's")
 def test_no_process_is_left(tmp_path: Path) -> None:
     """Whatever it has started: an orphan that holds standard output would be waited for."""
