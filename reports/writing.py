@@ -2,7 +2,6 @@
 
 import errno
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gradparity.reference.data import cleanup
 from gradparity.reference.datasets import Dataset
-from gradparity.reports.console import note
+from gradparity.reports.console import note, output
 
 if TYPE_CHECKING:
     from gradparity.reports.results import Results
@@ -170,7 +169,7 @@ def to_be_written(path: Path, files: Mapping[str, str | bytes]) -> Iterator[None
     """What fails to write in the block makes that path an `UnusableTarget`, and the files
     are kept elsewhere. What was printed before has reached its reader by then.
     """
-    sys.stdout.flush()
+    output.file.flush()
     try:
         yield
     except OSError as error:

@@ -25,6 +25,7 @@ from typing import Any
 from gradparity.parity_tests.grading import messages
 from gradparity.parity_tests.grading.child import DISTURBED, START, amount
 from gradparity.parity_tests.grading.confinement import LACKING, Limits
+from gradparity.parity_tests.grading.libraries import search_path
 from gradparity.parity_tests.grading.messages import Malformed, Message, Reader
 from gradparity.parity_tests.grading.outcomes import GRADED, Outcome, Raised, Ran, Task
 from gradparity.parity_tests.grading.submission_files import Unusable, as_module, find
@@ -85,7 +86,7 @@ def launch(
         working.mkdir()
         (folder / "tasks").write_bytes(_content(tuple(tasks)))
         settings = {
-            "path": _import_path(),
+            "path": search_path(),
             "root": str(root),
             "working": str(working),
             "tasks": str(folder / "tasks"),
@@ -108,7 +109,7 @@ def lacking_here() -> list[str]:
     )
     with _folder() as folder:
         said = subprocess.run(
-            [*_python(code), _file(folder / "path", _import_path())],
+            [*_python(code), _file(folder / "path", search_path())],
             env=_environment(folder),
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -127,11 +128,6 @@ def _file(path: Path, value: Any) -> str:
 def _python(code: str) -> list[str]:
     """This interpreter, which obeys no settings but the environment's."""
     return [sys.executable, "-s", "-P", "-B", "-X", "utf8", "-c", code]
-
-
-def _import_path() -> list[str]:
-    found = [str(Path(each).resolve()) for each in sys.path if each]
-    return [each for each in dict.fromkeys(found) if Path(each).exists()]
 
 
 def _environment(home: Path) -> dict[str, str]:

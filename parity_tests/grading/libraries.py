@@ -34,15 +34,20 @@ SYSTEM = (
 )
 
 
+def search_path() -> list[str]:
+    """The folders of `sys.path` that there are, each once, links followed."""
+    found = [str(Path(each).resolve()) for each in sys.path if each]
+    return [each for each in dict.fromkeys(found) if Path(each).exists()]
+
+
 def import_path() -> list[str]:
     """Those folders of `sys.path` that packages and the standard library lie in, and not
     the folder of whoever started Python.
     """
-    found = [str(Path(each).resolve()) for each in sys.path if each]
     inside = tuple(map(str, _of_python()))
     return [
         each
-        for each in dict.fromkeys(found)
+        for each in search_path()
         if Path(each).name in INSTALLED or each.startswith(inside)
     ]
 

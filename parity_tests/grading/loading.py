@@ -26,10 +26,10 @@ from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, ModuleType, TracebackType
 from typing import Any
 
+from gradparity.parity_tests.grading.libraries import OURS
 from gradparity.parity_tests.grading.outcomes import GRADED, Raised
 
 # A submission that forgot to rename an import must not be graded for what is ours.
-OURS = "gradparity"
 ROOMS = ("reference", "torch_impl", "jax_impl")  # of it, which may be graded, too
 # The package of what has a name that something else has, too. No file is called that.
 APART = "its/own"

@@ -68,6 +68,9 @@ _TABLE = {
         symlink 88 -, symlinkat 266 36, ftruncate 77 46, fsync 74 82, fdatasync 75 83,
         fadvise64 221 223, sendfile 40 71, copy_file_range 326 285
     """,
+    # The descriptor that is asked of threads leaves the process so; later there is no
+    # socket, and so nothing to send with.
+    "for the guard": "sendmsg 46 211",
     "descriptors of its own": """
         dup 32 23, dup2 33 -, dup3 292 24, pipe 22 -, pipe2 293 59, eventfd2 290 19,
         epoll_create 213 -, epoll_create1 291 20, epoll_ctl 233 21, epoll_wait 232 -,
@@ -89,9 +92,6 @@ ALLOWED = {
 }
 # Of what these are asked for, a filter sees nothing; the older ones say it.
 UNSEEN = {"clone3": (435, 435), "openat2": (437, 437)}
-# Sent with it, the descriptor that is asked of threads leaves the process; later there is
-# no socket, and so nothing to send with.
-SENDMSG = (46, 211)
 # Allowed only if 32 bits of their arguments are so: a thread and no process; limits that
 # are asked for and not changed (a pointer is of two times 32 bits); signals to oneself.
 CLONE, THREAD = (56, 220), 0x10000
@@ -209,7 +209,6 @@ def program(machine: str, pid: int, thread: int = ALLOW) -> list[Word]:
         words += _on(numbers[column], [(RETURN, 0, 0, ALLOW)])
     for numbers in UNSEEN.values():
         words += _on(numbers[column], [(RETURN, 0, 0, NOT_THERE)])
-    words += _on(SENDMSG[column], [(RETURN, 0, 0, ALLOW)])
     words += _on(CLONE[column], _only_if((0, ANY_BIT, THREAD), then=thread))
     words += _on(PRLIMIT[column], _only_if((0, EQUAL, 0), (4, EQUAL, 0), (5, EQUAL, 0)))
     for numbers in TO_ONESELF.values():

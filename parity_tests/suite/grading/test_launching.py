@@ -24,6 +24,7 @@ from gradparity.parity_tests.grading.grade import (
     submissions,
 )
 from gradparity.parity_tests.grading.launching import launch
+from gradparity.parity_tests.grading.libraries import search_path
 from gradparity.parity_tests.grading.messages import Malformed, NoNumbers, Reader
 from gradparity.parity_tests.grading.outcomes import (
     GRADED,
@@ -926,7 +927,7 @@ def test_what_was_not_asked_for_is_a_disturbance(sent: list[bytes]) -> None:
 
 
 def test_the_path_to_imports_is_that_of_the_grader() -> None:
-    path = launching._import_path()
+    path = search_path()
     assert str(Path(np.__file__).parents[1]) in path
     assert all(Path(each).is_absolute() for each in path)
     assert sys.executable == launching._python("")[0]

@@ -155,7 +155,6 @@ def tables() -> dict[str, tuple[int | None, int | None]]:
         **seccomp.UNSEEN,
         **{name: numbers for name, (numbers, _) in seccomp.OPEN.items()},
         "clone": seccomp.CLONE,
-        "sendmsg": seccomp.SENDMSG,
         "prlimit64": seccomp.PRLIMIT,
         "fcntl": seccomp.FCNTL,
         "ioctl": seccomp.IOCTL,

@@ -1,6 +1,7 @@
 """Where the last write fails nothing is lost, and two commands write one whole output."""
 
 import errno
+import io
 import os
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from gradparity.parity_tests.suite.reports.test_cli import (
 )
 from gradparity.reference.data.cleanup import UNFINISHED, write_together
 from gradparity.reference.networks import parameters
-from gradparity.reports import runner, writing
+from gradparity.reports import console, runner, writing
 from gradparity.reports.commands import grade
 from gradparity.reports.explain import making, publishing
 from gradparity.reports.results import Results
@@ -251,3 +252,14 @@ def test_both_of_what_a_grading_writes_are_tried(
     options = grade.Options(path=tmp_path, html=Path("a.html"), csv=Path("a.csv"))
     with pytest.raises(writing.UnusableTarget, match=r"a\.csv cannot .*; a\.html"):
         grade.write(options, [], False)
+
+
+def test_what_was_shown_has_left_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Results go by a console of their own, and not by `sys.stdout`."""
+    reached = io.BytesIO()
+    monkeypatch.setattr(console.output, "_file", io.TextIOWrapper(reached))
+    console.print_json(result=1)
+    with writing.to_be_written(tmp_path, {}):
+        assert reached.getvalue() == b'{"result": 1}\n'
