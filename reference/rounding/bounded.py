@@ -12,6 +12,9 @@ Arrays = dict[str, Any]
 Values = Any  # an array, or the NumPy scalar that operations make of one of rank 0
 
 
+FLOAT64 = 2.0**-53  # the unit roundoff of what bounds are computed in
+
+
 def times(error: Values, factor: Values) -> Values:
     """An error, multiplied: what is exact stays so, even times an infinity."""
     return np.where(error == 0, 0, error * factor)
@@ -109,30 +112,46 @@ class Bounded:
     def matmul(self, other: "Bounded", plus: "Bounded | None" = None) -> "Bounded":
         """self @ other, and a further term `plus`, in one sum.
 
-        Of n products and that term, every one takes part in at most n additions. Rounding
-        the factors to `product_u` first changes each product by (1 + v)**2 at most.
+        Rounding the factors to `product_u` first changes each product by (1 + v)**2 at
+        most, and then it is rounded once.
         """
         a, n = self.arithmetic, self.value.shape[-1]
+        additions = n - (plus is None)
         narrowed = 2 * a.product_u + a.product_u**2
-        roundings = n if plus is None else n + 1
         largest = self.magnitude @ other.magnitude
         value = self.value @ other.value
         error = self.spread @ other.magnitude + np.abs(self.value) @ other.spread
-        error = error + (narrowed + (1 + narrowed) * a.growth(roundings)) * largest
+        error = error + (narrowed + (1 + narrowed) * a.u) * largest
+        largest = (1 + narrowed) * (1 + a.u) * largest
         if plus is not None:
             value, largest = value + plus.value, largest + plus.magnitude
-            error = error + plus.spread + a.growth(n) * plus.magnitude
+            error = error + plus.spread
+        error = error + self._additions(additions, value, error, largest)
         return self._summed(value, error + n * a.underflow, largest)
 
     def sum(self, axis: int | None = None, keepdims: bool = False) -> "Bounded":
         """Of all elements, or along an axis."""
-        a = self.arithmetic
         keep: dict[str, Any] = {"axis": axis, "keepdims": keepdims}
         n = self.value.size if axis is None else self.value.shape[axis]
         largest = self.magnitude.sum(**keep)
-        error = self.spread.sum(**keep) + a.growth(n - 1) * largest
-        error = error + (n - 1) * (a.flushed > 0) * a.underflow
-        return self._summed(self.value.sum(**keep), error, largest)
+        value, error = self.value.sum(**keep), self.spread.sum(**keep)
+        error = error + self._additions(n - 1, value, error, largest)
+        return self._summed(value, error, largest)
+
+    def _additions(self, n: int, value: Values, error: Values, size: Values) -> Values:
+        """What n additions can do to a sum, in any order, of terms whose absolute values
+        add up to `size`, and which themselves are off by `error` in all.
+
+        No partial sum is larger than the positive terms together, or the negative ones,
+        (size + |sum|) / 2: but for what was rounded before, n u size at most; the sum
+        here is itself computed in float64.
+        """
+        a = self.arithmetic
+        with np.errstate(invalid="ignore"):  # of infinite terms, nothing is known
+            one_sided = (size + np.abs(value) + error) / 2
+            one_sided = one_sided + (n + 1) * (a.u + 2 * FLOAT64) * size
+        flushed = n * a.underflow if a.flushed else 0
+        return a.additions(n) * np.fmin(one_sided, size) + flushed
 
     def _summed(self, value: Values, error: Values, largest: Values) -> "Bounded":
         """A sum with this error, unless some part of it may overflow on the way."""

@@ -80,6 +80,14 @@ class Arithmetic:
         worst = gamma(n, self.u)
         return np.minimum(worst, probable_gamma(n, self.u)) if self.probable else worst
 
+    def additions(self, n: Any) -> Any:
+        """How much n additions can change a sum, relative to the largest partial sum:
+        n u, for any n (Jeannerod and Rump, Improved error bounds for inner products in
+        floating-point arithmetic, SIAM J. Matrix Anal. Appl. 34(2), 2013).
+        """
+        worst = n * self.u
+        return min(worst, probable_gamma(n, self.u)) if self.probable else worst
+
 
 def gamma(n: Any, u: float) -> Any:
     """|prod (1 + d_i)^(+-1) - 1| for n roundings |d_i| <= u: n u / (1 - n u).

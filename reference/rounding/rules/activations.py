@@ -8,6 +8,7 @@ from gradparity.reference.rounding.bounded import (
     Values,
     flatness,
     through_tanh,
+    times,
 )
 from gradparity.reference.rounding.rules.registry import rule
 
@@ -84,15 +85,19 @@ def shifted(x: Bounded) -> Bounded:
 
 
 def drift(x: Bounded) -> Values:
-    """How far the logarithm of a softmax is off because x is: by the error of x, and by
-    that of the logarithm of the sum, which is at most the largest of the row. Whatever
-    is subtracted from a row cancels.
+    """How far the logarithm of a softmax is off because x is: by the error e of x, and by
+    that of the logarithm of the sum, which is at most log(sum(y exp(e))). Whatever is
+    subtracted from a row cancels.
 
     The roundings on the way are then of numbers that are off as much: those of z for the
     result and for the sum, of the logarithm of the sum, and of the last subtraction.
     """
-    a = x.arithmetic
-    off = x.spread + x.spread.max(axis=-1, keepdims=True)
+    a, spread = x.arithmetic, x.spread
+    z = x.value - x.value.max(axis=-1, keepdims=True)
+    e = np.where(np.isnan(z), 1, np.exp(z))
+    moved = times(np.expm1(spread), e).sum(axis=-1, keepdims=True)
+    total = e.sum(axis=-1, keepdims=True)
+    off = spread + np.fmin(np.log1p(moved / total), spread.max(axis=-1, keepdims=True))
     return (1 + a.growth(4 + 2 * a.roundings("log"))) * off
 
 
