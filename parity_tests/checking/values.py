@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -136,17 +136,19 @@ class Standard:
         of_truth = cls.bounds(given, arithmetic(NUMPY, wide))
         return cls(given, dtype, truth, cls.by_reference(given), of_truth)
 
-    def allowed(self, *backends: Backend) -> dict[str, Allowed]:
-        """How far results may be from the truth, with the arithmetic of any of these."""
-        first, *others = (self._allowed(backend) for backend in backends)
+    def allowed(self, *backends: Backend, any_form: bool = False) -> dict[str, Allowed]:
+        """How far results may be from the truth, with the arithmetic of any of these; by
+        any of the algorithms that there are for a layer, or by the frameworks'.
+        """
+        first, *others = (self._allowed(backend, any_form) for backend in backends)
         for other in others:
             first = {
                 quantity: a.or_of(other[quantity]) for quantity, a in first.items()
             }
         return first
 
-    def _allowed(self, backend: Backend) -> dict[str, Allowed]:
-        own = arithmetic(backend, self.dtype)
+    def _allowed(self, backend: Backend, any_form: bool) -> dict[str, Allowed]:
+        own = replace(arithmetic(backend, self.dtype), any_form=any_form)
         if own not in self.by_arithmetic:  # several have the same
             certain, probable = (self.bounds(self.given, a) for a in (own, own.likely))
             self.by_arithmetic[own] = {
@@ -241,7 +243,7 @@ def check(
     except Exception as error:  # whatever it is, the other rows are still wanted
         return all_alike(Verdict.FAIL, raised_by(error))
     judged_as = implementation.judged_as(case.layer)
-    allowed = prepared.allowed(*judged_as)
+    allowed = prepared.allowed(*judged_as, any_form=isinstance(implementation, Own))
     blame = written_into(given, case)
     return [
         Check(
@@ -337,6 +339,8 @@ def verdict(
         return where_it_is(others, prepared.case)
     ids = ", ".join(dict.fromkeys(seen))
     note = f"{ids}; {note}" if note else ids
+    if others["verdict"] == Verdict.NO_BOUND:
+        return others | {"note": f"{others['note']}; elsewhere {note}"}
     return found | {"verdict": Verdict.DOCUMENTED, "note": note}
 
 

@@ -64,8 +64,9 @@ def compare(
 ) -> dict[str, Any]:
     """The metrics and the verdict, under the names of `records.Check`.
 
-    Where no bound can be given, because something may overflow on the way, only the
-    truth rounded once is right.
+    Where there is no bound, because something may overflow on the way or a divisor come
+    to 0, the truth rounded once is right, and of anything else nothing can be said: that
+    is a verdict of its own, unless the tensor is wrong elsewhere.
 
     Args:
         value: what an implementation computed.
@@ -87,7 +88,9 @@ def compare(
         rounded, known = truth.astype(dtype), record(dtype)
         largest = known.info.max
         error = distance(value, truth)
-        error = np.where(~np.isfinite(allowed.certain) & (value == rounded), 0, error)
+        unbounded = ~np.isfinite(allowed.certain)
+        error = np.where(unbounded & (value == rounded), 0, error)
+        unbounded &= error > 0
         # From half a spacing above the largest number on, rounding is to infinity: that
         # far off is an infinite value then.
         beyond = truth.dtype.type(largest) * (1 + known.u / 2)
@@ -97,7 +100,10 @@ def compare(
         # The spacing of the largest number is infinite, that of its neighbour is not.
         below = np.clip(np.abs(rounded), 0, np.nextafter(largest, 0))
         ulp = np.spacing(below).astype(truth.dtype)
-        ratio, probable = share(error, allowed.certain), share(error, allowed.probable)
+        bounded_error = np.where(unbounded, 0, error)
+        ratio, probable = (
+            share(bounded_error, bound) for bound in (allowed.certain, allowed.probable)
+        )
         result: dict[str, Any] = {
             "shape": list(value.shape),
             "max_abs": float(error.max()),
@@ -105,12 +111,20 @@ def compare(
             "max_ulp": float(share(error, ulp).max()),
             "bound_ratio": float(ratio.max()),
             "probable_ratio": float(probable.max()),
-            "worst": worst(ratio, value, truth, allowed.certain),
+            "worst": worst(
+                error if unbounded.any() and ratio.max() <= 1 else ratio,
+                value,
+                truth,
+                allowed.certain,
+            ),
         }
         if reference is not None:
             result["max_abs_reference"] = float(distance(value, reference).max())
     if result["bound_ratio"] > 1:
         verdict = Verdict.FAIL
+    elif unbounded.any():
+        verdict = Verdict.NO_BOUND
+        result["note"] = f"no bound for {unbounded.sum():,} of {value.size:,} elements"
     elif same_bits(value, rounded if reference is None else reference):
         verdict = Verdict.IDENTICAL
     else:

@@ -20,6 +20,7 @@ class Verdict(StrEnum):
 
     IDENTICAL = "identical"
     WITHIN_BOUND = "within bound"
+    NO_BOUND = "no bound"
     DOCUMENTED = "documented divergence"
     FAIL = "FAIL"
     MISSING = "missing"
@@ -360,6 +361,7 @@ class Summary(Record):
     checks: int
     identical: int
     within_bound: int
+    no_bound: int = 0
     documented: int
     failed: int
     missing: int
@@ -373,6 +375,7 @@ class Summary(Record):
             checks=len(checks),
             identical=count[Verdict.IDENTICAL],
             within_bound=count[Verdict.WITHIN_BOUND],
+            no_bound=count[Verdict.NO_BOUND],
             documented=count[Verdict.DOCUMENTED],
             failed=count[Verdict.FAIL],
             missing=count[Verdict.MISSING],

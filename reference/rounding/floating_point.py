@@ -26,6 +26,8 @@ class Arithmetic:
             1 for each that is rounded correctly.
         composed: layers are spelled from primitive operations, a loss as the logarithm
             of a softmax.
+        any_form: it is not known by which algorithm: a rule allows all that it lists,
+            where otherwise it allows those of the frameworks and of the reference.
         product_u: the unit roundoff to which the factors of a matrix product are rounded
             before they are multiplied and summed in u: 2**-11 for TF32, 2**-8 for
             bfloat16, 0 where they are not.
@@ -42,6 +44,7 @@ class Arithmetic:
         (name, 1.0) for name in ELEMENTARY
     )
     composed: bool = False
+    any_form: bool = False
     product_u: float = 0.0
     probable: bool = False
     overflows: bool = True

@@ -33,8 +33,17 @@ SYMBOLS = {
     Verdict.IDENTICAL: "=",
     Verdict.WITHIN_BOUND: "≤",
     Verdict.DOCUMENTED: "≠",
+    Verdict.NO_BOUND: "?",
     Verdict.FAIL: "✗",
     Verdict.MISSING: "∅",
+}
+COLOURS = {
+    Verdict.MISSING: "v0",
+    Verdict.IDENTICAL: "v1",
+    Verdict.WITHIN_BOUND: "v2",
+    Verdict.DOCUMENTED: "v3",
+    Verdict.NO_BOUND: "v3",
+    Verdict.FAIL: "v4",
 }
 FILTERS = ("layer", "dtype", "implementation", "inputs", "verdict")
 INPUTS = {"typical": "typical", "edge": "special"}
@@ -143,6 +152,7 @@ def _templates() -> Environment:
     templates.filters |= {"shown": shown, "sort_key": sort_key, "abridged": abridged}
     templates.filters["with_keys"] = with_keys
     templates.filters["severity"] = SEVERITY.index
+    templates.filters["colour"] = COLOURS.__getitem__
     templates.filters["drift"] = _largest_drift
     templates.tests["link"] = is_link
     return templates
@@ -156,6 +166,11 @@ def _counts(results: Results) -> list[tuple[str, int, Verdict | None]]:
         ("identical", summary.identical, Verdict.IDENTICAL),
         ("within bound", summary.within_bound, Verdict.WITHIN_BOUND),
         ("documented", summary.documented, Verdict.DOCUMENTED),
+        *(
+            [("no bound", summary.no_bound, Verdict.NO_BOUND)]
+            if summary.no_bound
+            else []
+        ),
         ("failed", summary.failed, Verdict.FAIL),
         ("missing", summary.missing, Verdict.MISSING),
     ]

@@ -17,7 +17,9 @@ LEGEND = (
     "Each cell: the largest difference from the truth, and how much of the rounding "
     "bound it uses (1.00 would be all of it); after a stroke, how much of the probable "
     "bound, where that is a sharper one. '=' means the same bits as the reference "
-    "in the same dtype; for the reference itself, those of the truth rounded once."
+    "in the same dtype; for the reference itself, those of the truth rounded once. "
+    "'no bound': something may overflow on the way or a divisor come to 0, and of the "
+    "difference nothing can be said."
 )
 SPECIAL = (
     "Zeros, infinities, NaN, subnormal and extreme numbers, ties, and unusual layouts and "
@@ -111,6 +113,8 @@ def cell(row: dict[str, Any]) -> str:
             used = row["bound_ratio"]
             times = "" if used is None else f" ({used:.3g} x bound)"
             return f"FAIL {number(row['max_abs'])}{times}"
+        case Verdict.NO_BOUND:
+            return f"no bound {number(row['max_abs'])}"
     value = ""
     if row["others"] == Verdict.IDENTICAL:
         value = "="

@@ -12,6 +12,7 @@ SEVERITY = [
     Verdict.IDENTICAL,
     Verdict.WITHIN_BOUND,
     Verdict.DOCUMENTED,
+    Verdict.NO_BOUND,
     Verdict.FAIL,
 ]
 
@@ -70,6 +71,8 @@ def checks_sentence(summary: Summary) -> str:
         parts.append("1 is a documented divergence")
     elif summary.documented:
         parts.append(f"{summary.documented:,} are documented divergences")
+    if summary.no_bound:
+        parts.append(f"for {summary.no_bound:,} there is no bound")
     if summary.failed:
         parts.append(f"{summary.failed:,} FAIL")
     if summary.missing:

@@ -32,26 +32,46 @@ def sigmoid_graph(x: Bounded, dout: Bounded) -> Bounds:
 
 @rule("Sigmoid")
 def sigmoid(x: Bounded, dout: Bounded) -> Bounds:
-    """In y (1 - y), the error of y counts |1 - 2 y| times."""
+    """In y (1 - y), the error of y counts |1 - 2 y| times. Other forms are y - y**2,
+    sigmoid(x) sigmoid(-x) and e / (1 + e)**2; (1 + tanh(x / 2)) / 2 is not among them, for
+    it has no digit left where x is far below 0.
+    """
     if x.arithmetic.composed:
         return sigmoid_graph(x, dout)
     y = x.sigmoid()
     dx = dout * (x.constant(1.0) - y.given) * y.given
     slope = np.abs(1 - 2 * y.value) + 2 * y.error
-    return {"out": y, "dx": dx.inheriting(y, slope, dout.magnitude)}
+    dx = dx.inheriting(y, slope, dout.magnitude)
+    if x.arithmetic.any_form:
+        square = dout * (y.given - y.given * y.given)
+        dx = dx.either(square.inheriting(y, slope, dout.magnitude))
+        e = x.where(x.value < 0, -x).exp()
+        below = x.constant(1.0) + e
+        for form in (dout * y * (-x).sigmoid(), dout * e / (below * below)):
+            dx = dx.either(form)
+    return {"out": y, "dx": dx}
 
 
 @rule("Softmax")
 def softmax(x: Bounded, dout: Bounded) -> Bounds:
     """dout y - y sum(dout y), where others have y (dout - sum(dout y)): the two products
-    may cancel.
+    may cancel. Composed, it is e (dout / total - sum(dout e) / total**2). Other forms of
+    y are exp(x - log(sum(exp(x)))), and the sum in one pass with the largest so far.
     """
     z = shifted(x)
     e = z.exp()
     total = e.sum(axis=-1, keepdims=True)
-    y = drifted(e / total, z - total.log(), drift(x))
+    log_y = z - total.log()
+    y = e / total
+    if x.arithmetic.any_form:
+        y = y.either(unshifted(x, total).exp()).either(e / in_one_pass(total, z))
+    y = drifted(y, log_y, drift(x))
     weighted = dout * y
-    return {"out": y, "dx": weighted - y * weighted.sum(axis=-1, keepdims=True)}
+    dx = weighted - y * weighted.sum(axis=-1, keepdims=True)
+    if x.arithmetic.any_form:
+        back = (dout * y / total).sum(axis=-1, keepdims=True)
+        dx = through_max(dx.either(e * (dout / total - back)), x)
+    return {"out": y, "dx": dx}
 
 
 @rule("Tanh")
@@ -82,6 +102,35 @@ def shifted(x: Bounded) -> Bounded:
     z = x - x.constant(x.value.max(axis=-1, keepdims=True))
     lowest = x.constant(np.full_like(x.value, -np.finfo(np.float64).max))
     return z.where(~(np.isneginf(z.value) & np.isfinite(x.value)), lowest)
+
+
+def unshifted(x: Bounded, total: Bounded) -> Bounded:
+    """The logarithm of a softmax as x - (m + log(total)), with m the largest of the row:
+    the sum in brackets is rounded as a number of the size of m is.
+    """
+    x = x.given
+    largest = x.constant(x.value.max(axis=-1, keepdims=True))
+    return x - (largest + total.log())
+
+
+def in_one_pass(total: Bounded, z: Bounded) -> Bounded:
+    """The sum of exponentials, where the terms so far are scaled by another exponential
+    whenever a larger one comes: n - 1 times at most, with arguments that add up to the
+    range of the row.
+    """
+    a, n = total.arithmetic, z.value.shape[-1]
+    finite = np.where(np.isfinite(z.value), z.value, 0)
+    along = -finite.min(axis=-1, keepdims=True)
+    return total.rounded((n - 1) * (a.roundings("exp") + 1) + along, n)
+
+
+def through_max(dx: Bounded, x: Bounded) -> Bounded:
+    """dx where the largest of the row, which is subtracted, is differentiated as well:
+    what it gets is the sum of all, which is 0 but for their errors.
+    """
+    largest = (x.value - x.spread).max(axis=-1, keepdims=True)
+    moved = dx - dx.sum(axis=-1, keepdims=True)
+    return dx.either(moved.where(x.value + x.spread >= largest, dx))
 
 
 def drift(x: Bounded) -> Values:

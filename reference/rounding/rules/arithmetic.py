@@ -47,7 +47,8 @@ def exp(x: Bounded, dout: Bounded) -> Bounds:
 
 @rule("Log")
 def log(x: Bounded, dout: Bounded) -> Bounds:
-    return {"out": x.log(), "dx": dout / x}
+    """dout / x, or dout times 1 / x."""
+    return {"out": x.log(), "dx": (dout / x).either(dout * x.reciprocal())}
 
 
 @rule("PlusOne")

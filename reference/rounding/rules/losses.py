@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 
 from gradparity.reference.rounding.bounded import Bounded, Bounds, Values
-from gradparity.reference.rounding.rules.activations import drift, drifted, shifted
+from gradparity.reference.rounding.rules.activations import (
+    drift,
+    drifted,
+    in_one_pass,
+    shifted,
+    through_max,
+    unshifted,
+)
 from gradparity.reference.rounding.rules.registry import rule
 
 
@@ -29,6 +36,9 @@ def softmax_with_loss(x: Bounded, t: Any, dout: Bounded) -> Bounds:
     """-log(softmax) where layers are composed, else -log_softmax, which is log(total) - z;
     and (y - t) dout / N, with y from e / total or from exp(log_softmax).
 
+    Another form of the logarithm is x - log(sum(exp(x))), which loses digits where the
+    scores are far from 0.
+
     Autograd comes to y - t by multiplying y with what the logarithm passed back: one
     rounding of t, where that was divided by y_t, and two of y.
     """
@@ -40,14 +50,22 @@ def softmax_with_loss(x: Bounded, t: Any, dout: Bounded) -> Bounds:
     y, log_y = e / total, z - total.log()
     composed = x.arithmetic.composed
     log_y_t = picked(y, labels).log() if composed else picked(log_y, labels)
+    if x.arithmetic.any_form:
+        log_y_t = log_y_t.either(picked(unshifted(x, total), labels))
     log_y_t = log_y_t.exactly(
         log_y_t.value, log_y_t.error + at_labels(drift(x), labels)
     )
-    y_used = drifted(y if composed else y.either(log_y.exp()), log_y, drift(x))
+    y_used = y if composed else y.either(log_y.exp())
+    if x.arithmetic.any_form:
+        y_used = y_used.either(unshifted(x, total).exp())
+        y_used = y_used.either(e / in_one_pass(total, z))
+    y_used = drifted(y_used, log_y, drift(x))
     difference = y_used.rounded(2, 1) - x.constant(one_hot).rounded(1)
     dx = (difference * dout).over(labels.size)
     if composed:
         dx = through_log(dx, y_used.magnitude + one_hot, dout, picked(y, labels))
+    if x.arithmetic.any_form:
+        dx = through_max(dx, x)
     return {
         "out": -log_y_t.sum().over(labels.size),
         "y": drifted(y, log_y, drift(x)),
