@@ -12,6 +12,7 @@ import threadpoolctl
 
 from gradparity.parity_tests.implementations.contract import NotInstalled, framework
 from gradparity.parity_tests.implementations.user_supplied import announced
+from gradparity.parity_tests.measuring.devices import numpy_flushes
 from gradparity.reports.results import Environment
 
 VARIABLES = (
@@ -26,7 +27,10 @@ def describe() -> Environment:
     """This machine, as it is now. Imports torch and JAX if they can be imported."""
     missing: dict[str, str] = {}
     torch, jax = module("torch", missing), module("jax", missing)
-    switches = {"longdouble eps": f"{np.finfo(np.longdouble).eps:.3g}"}
+    switches = {
+        "longdouble eps": f"{np.finfo(np.longdouble).eps:.3g}",
+        "numpy subnormal numbers": "flushed to zero" if numpy_flushes() else "kept",
+    }
     if torch:
         switches |= read_switches(TORCH_SWITCHES, torch)
     if jax:

@@ -174,8 +174,8 @@ def function_checks(mutant: Mutant) -> Iterator[Check]:
 class Reused(Prepared):
     """What one mutant is held against, many are."""
 
-    def allowed(self, *backends: Backend) -> dict[str, Allowed]:
-        return allowed(self, *backends)
+    def allowed(self, *backends: Backend, **settings: bool) -> dict[str, Allowed]:
+        return allowed(self, *backends, **settings)
 
 
 @cache
@@ -184,8 +184,10 @@ def prepare(case: Case | NetworkCase, dtype: str) -> Reused:
 
 
 @cache
-def allowed(prepared: Reused, *backends: Backend) -> dict[str, Allowed]:
-    return Prepared.allowed(prepared, *backends)
+def allowed(
+    prepared: Reused, *backends: Backend, **settings: bool
+) -> dict[str, Allowed]:
+    return Prepared.allowed(prepared, *backends, **settings)
 
 
 @cache

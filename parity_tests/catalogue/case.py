@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from gradparity.parity_tests.implementations.contract import Arrays
+from gradparity.parity_tests.measuring.processor_mode import ieee
 
 Kind = Literal["typical", "edge", "invalid"]
 
@@ -40,6 +41,7 @@ class Corners:
 
     @classmethod
     @cache
+    @ieee()
     def of(cls, dtype: Any) -> Self:
         info, to = np.finfo(dtype), np.dtype(dtype).type
 
@@ -49,9 +51,10 @@ class Corners:
 
         exp_normal = up_to(-np.log(np.float64(info.smallest_normal)))
         exp_last = up_to(np.log(np.float64(info.max)))
-        exp_tiny = -np.log(np.float64(info.smallest_subnormal))
+        tiny = np.nextafter(to(0), to(1))
+        exp_tiny = -np.log(np.float64(tiny))
         return cls(
-            tiny=info.smallest_subnormal,
+            tiny=tiny,
             subnormal=np.nextafter(info.smallest_normal, to(0)),
             normal=info.smallest_normal,
             low_root=np.sqrt(info.smallest_normal) / 4,
@@ -114,6 +117,15 @@ class Case:
             dout = cast(self.dout, dtype)
         return replace(self, inputs=inputs, dout=dout)
 
+    def flushed(self) -> Self:
+        """The case as a processor sees it to which subnormal numbers are zero."""
+        inputs = {name: without_subnormals(v) for name, v in self.inputs.items()}
+        if isinstance(self.dout, tuple):
+            dout: Any = tuple(map(without_subnormals, self.dout))
+        else:
+            dout = without_subnormals(self.dout)
+        return replace(self, inputs=inputs, dout=dout)
+
 
 @dataclass(frozen=True, eq=False)
 class NetworkCase:
@@ -141,6 +153,14 @@ class NetworkCase:
         params = {name: cast(value, dtype) for name, value in self.params.items()}
         x, t = cast(self.x, dtype), cast(self.t, dtype)
         return replace(self, params=params, x=x, t=t)
+
+
+def without_subnormals(value: np.ndarray) -> np.ndarray:
+    """A copy, laid out in memory as it is, with zeros of their signs in their place."""
+    if value.dtype not in (np.float64, np.float32):
+        return value
+    small = np.abs(value) < np.finfo(value.dtype).smallest_normal
+    return laid_out_as(value, np.where(small, np.copysign(0, value), value))
 
 
 def cast(value: np.ndarray, dtype: Any) -> np.ndarray:

@@ -8,7 +8,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from gradparity.parity_tests.catalogue.case import Case, NetworkCase
+from gradparity.parity_tests.catalogue.case import (
+    Case,
+    NetworkCase,
+    without_subnormals,
+)
 from gradparity.parity_tests.catalogue.cases import (
     LAYER_CASES,
     LAYERS_AND_NETWORK,
@@ -18,6 +22,7 @@ from gradparity.parity_tests.catalogue.divergences import Seen, known, table
 from gradparity.parity_tests.catalogue.divergences.entry import place
 from gradparity.parity_tests.catalogue.layers import LAYERS, one_hot_forms
 from gradparity.parity_tests.catalogue.spellings import SPELLINGS
+from gradparity.parity_tests.checking import local
 from gradparity.parity_tests.implementations.backends import BACKENDS, NUMPY, Backend
 from gradparity.parity_tests.implementations.contract import (
     Arrays,
@@ -39,7 +44,9 @@ from gradparity.parity_tests.measuring.comparison import (
     distance,
     same_bits,
 )
+from gradparity.parity_tests.measuring.devices import numpy_flushes
 from gradparity.parity_tests.measuring.dtypes import truth_dtype
+from gradparity.parity_tests.measuring.processor_mode import ieee, mode_kept
 from gradparity.parity_tests.measuring.records import Check, Divergence, Verdict, Worst
 from gradparity.parity_tests.processes.settings import forget_programs
 from gradparity.reference.networks import TWO_LAYER_NET
@@ -53,6 +60,7 @@ from gradparity.reference.rounding import (
 
 Loaded = Implementation | NotInstalled
 NOT_OFFERED = "not offered"
+CHANGED = "it set the processor so that subnormal numbers are zero"
 AS_LONG = 100  # steps of a training, as a case through all implementations
 REFERENCE = load("reference")
 
@@ -127,28 +135,46 @@ class Standard:
 
     @classmethod
     def of(cls, given: Any, dtype: str) -> Self:
-        given, wide = given.to(dtype), truth_dtype(dtype)
-        bounded = cls.bounds(given, arithmetic(NUMPY, dtype))
-        truth = {
-            quantity: trusted(value, bounded[quantity])
-            for quantity, value in cls.by_reference(given.to(wide)).items()
-        }
-        of_truth = cls.bounds(given, arithmetic(NUMPY, wide))
-        return cls(given, dtype, truth, cls.by_reference(given), of_truth)
+        with ieee():
+            given, wide = given.to(dtype), truth_dtype(dtype)
+            bounded = cls.bounds(given, arithmetic(NUMPY, dtype))
+            truth_bounds = cls.bounds(given, arithmetic(NUMPY, wide))
+            truth = cls.by_reference(given.to(wide))
+            for quantity, value in truth.items():
+                truth[quantity] = trusted(value, bounded[quantity])
+                if truth[quantity] is not value and wide is not np.float64:
+                    truth_bounds[quantity] = bounded[quantity]  # it is a float64
+        return cls(given, dtype, truth, cls.by_reference(given), truth_bounds)
 
-    def allowed(self, *backends: Backend, any_form: bool = False) -> dict[str, Allowed]:
-        """How far results may be from the truth, with the arithmetic of any of these; by
-        any of the algorithms that there are for a layer, or by the frameworks'.
+    def allowed(
+        self, *backends: Backend, any_form: bool = False, flushed: bool = False
+    ) -> dict[str, Allowed]:
+        """How far results may be from the truth, with the arithmetic of any of these.
+
+        Args:
+            any_form: by any algorithm that there is for a layer, or by the frameworks'.
+            flushed: the processor was in a mode in which subnormal numbers are zero.
         """
-        first, *others = (self._allowed(backend, any_form) for backend in backends)
+        first, *others = map(
+            self._allowed,
+            self.arithmetics(*backends, any_form=any_form, flushed=flushed),
+        )
         for other in others:
             first = {
                 quantity: a.or_of(other[quantity]) for quantity, a in first.items()
             }
         return first
 
-    def _allowed(self, backend: Backend, any_form: bool) -> dict[str, Allowed]:
-        own = replace(arithmetic(backend, self.dtype), any_form=any_form)
+    def arithmetics(
+        self, *backends: Backend, any_form: bool = False, flushed: bool = False
+    ) -> list[Arithmetic]:
+        """Those of the backends, as for `allowed`."""
+        return [
+            replace(arithmetic(each, self.dtype, flushed), any_form=any_form)
+            for each in backends
+        ]
+
+    def _allowed(self, own: Arithmetic) -> dict[str, Allowed]:
         if own not in self.by_arithmetic:  # several have the same
             certain, probable = (self.bounds(self.given, a) for a in (own, own.likely))
             self.by_arithmetic[own] = {
@@ -182,7 +208,8 @@ class Prepared(Standard):
     def of(cls, given: Case | NetworkCase, dtype: str) -> Self:
         if given.kind != "invalid":
             return super().of(given, dtype)
-        case = given.to(dtype)
+        with ieee():
+            case = given.to(dtype)
         return cls(case, dtype, {}, {}, {}, refusal=refusal(case, REFERENCE))
 
 
@@ -237,22 +264,45 @@ def check(
     if case.kind == "invalid":
         found = check_refusal(prepared, implementation)
         return [Check(**row, quantity="refusal", **found)], {}
-    given = case.to(dtype)  # arrays of its own, for it may write into them
-    try:
-        results = run(given, implementation)
-    except Exception as error:  # whatever it is, the other rows are still wanted
-        return all_alike(Verdict.FAIL, raised_by(error))
+    with ieee():
+        given = case.to(dtype)  # arrays of its own, for it may write into them
+    flushed = numpy_flushes()
+    with mode_kept():
+        try:
+            results = run(given, implementation)
+        except Exception as error:  # whatever it is, the other rows are still wanted
+            return all_alike(Verdict.FAIL, raised_by(error))
+        changed = numpy_flushes() and not flushed
     judged_as = implementation.judged_as(case.layer)
-    allowed = prepared.allowed(*judged_as, any_form=isinstance(implementation, Own))
-    blame = written_into(given, case)
-    return [
-        Check(
-            **row,
-            quantity=label,
-            **(verdict(prepared, name, q, results, allowed[q], judged_as) | blame),
-        )
-        for q, label in zip(quantities(case), labels(case), strict=True)
-    ], results
+    with ieee():
+        settings = {
+            "any_form": isinstance(implementation, Own),
+            "flushed": flushed or changed,
+        }
+        allowed = prepared.allowed(*judged_as, **settings)
+        blame = written_into(given, case) | ({"note": CHANGED} if changed else {})
+        found = {
+            q: verdict(
+                *(prepared, name, q, results, allowed[q], judged_as),
+                flushed=settings["flushed"],
+            )
+            for q in quantities(case)
+        }
+        if settings["flushed"] and isinstance(case, Case):
+            seen = Prepared.of(case.flushed(), dtype)
+            allowed = seen.allowed(*judged_as, **settings)
+            for q, first in found.items():
+                if first["verdict"] == Verdict.FAIL:
+                    found[q] = verdict(
+                        *(seen, name, q, results, allowed[q], judged_as), flushed=True
+                    )
+        if isinstance(case, NetworkCase):
+            arithmetics = prepared.arithmetics(*judged_as, **settings)
+            local.judge(case, dtype, results, arithmetics, found)
+        return [
+            Check(**row, quantity=label, **(found[q] | blame))
+            for q, label in zip(quantities(case), labels(case), strict=True)
+        ], results
 
 
 def written_into(given: Case | NetworkCase, case: Case | NetworkCase) -> dict[str, Any]:
@@ -279,8 +329,10 @@ def verdict(
     results: Arrays,
     allowed: Allowed,
     judged_as: Sequence[Backend] = (),
+    flushed: bool = False,
 ) -> dict[str, Any]:
-    """What comes of one quantity, documented divergences included.
+    """What comes of one quantity, documented divergences included. With subnormal numbers
+    flushed, what is within its bound need not be as documented.
 
     A divergence is asserted of an implementation that is built in. Somebody's own may
     have those that are documented for any of `judged_as`, and need not.
@@ -293,7 +345,7 @@ def verdict(
         return {"verdict": Verdict.FAIL, "note": f"{quantity} was not returned"}
     value, truth = results[quantity], prepared.truth[quantity]
     reference = None if name == "reference" else prepared.reference[quantity]
-    found = compare(value, truth, allowed, prepared.dtype, reference)
+    found = compare(value, truth, allowed, prepared.dtype, reference, flushed)
     if value.shape != truth.shape or value.dtype != prepared.dtype:
         return found
     with np.errstate(over="ignore", invalid="ignore"):
@@ -319,6 +371,8 @@ def verdict(
         applies = entry.applies_to(each)
         if not applies:  # what was wrong in other versions and is right in this one
             unlike &= correct & ~alike(expected, right)
+        if flushed:
+            unlike &= bounded & ~correct & ~alike(value, without_subnormals(expected))
         if unlike.any():
             at = tuple(map(int, np.argwhere(unlike)[0]))
             was, now = expected[at], value[at]
@@ -334,7 +388,7 @@ def verdict(
     if not seen:
         return where_it_is(found, prepared.case) | ({"note": note} if note else {})
     rest, allowed = np.where(different, right, value), allowed.but_for(different)
-    others = compare(rest, truth, allowed, prepared.dtype, reference)
+    others = compare(rest, truth, allowed, prepared.dtype, reference, flushed)
     if others["verdict"] == Verdict.FAIL:
         return where_it_is(others, prepared.case)
     ids = ", ".join(dict.fromkeys(seen))

@@ -1,8 +1,8 @@
 """How each implementation computes: what its rounding bounds are made of.
 
 The unit roundoff is the dtype's. The rest is the implementation's own: how well it
-computes elementary functions and whether it flushes tiny numbers to zero, which was
-measured, and how precisely it was asked to multiply matrices.
+computes elementary functions, which was measured; whether it flushes tiny numbers to
+zero, which is tried; and how precisely it was asked to multiply matrices.
 """
 
 from functools import cache
@@ -12,15 +12,17 @@ import numpy as np
 
 from gradparity.parity_tests.implementations.backends import Backend
 from gradparity.parity_tests.implementations.contract import framework
-from gradparity.parity_tests.measuring.devices import device, product_u
+from gradparity.parity_tests.measuring.devices import flushes, product_u
 from gradparity.parity_tests.measuring.dtypes import record
 from gradparity.parity_tests.measuring.elementary import ulps
 from gradparity.reference.rounding import Arithmetic
 from gradparity.reference.rounding.elementary import ELEMENTARY
 
 
-def arithmetic(backend: Backend, dtype: Any) -> Arithmetic:
-    """Return that of a backend in a dtype, as its framework is set now."""
+def arithmetic(backend: Backend, dtype: Any, flushed: bool = False) -> Arithmetic:
+    """Return that of a backend in a dtype, as its framework is set now; `flushed` where
+    the processor was in a mode in which subnormal numbers are zero.
+    """
     name, known = np.dtype(dtype).name, record(dtype)
     roundings = (
         2 * (ulps(function, name, backend) if known.ulps is None else known.ulps)
@@ -28,7 +30,7 @@ def arithmetic(backend: Backend, dtype: Any) -> Arithmetic:
     )
     return Arithmetic.of(
         dtype,
-        flushes=device(backend).flushes,
+        flushes=flushed or flushes(backend),
         elementary=tuple(zip(ELEMENTARY, roundings, strict=True)),
         composed=backend.form == "composed",
         product_u=product_u(backend) if name == "float32" else 0.0,

@@ -61,12 +61,14 @@ def compare(
     allowed: Allowed,
     dtype: str,
     reference: np.ndarray | None,
+    flushed: bool = False,
 ) -> dict[str, Any]:
     """The metrics and the verdict, under the names of `records.Check`.
 
     Where there is no bound, because something may overflow on the way or a divisor come
-    to 0, the truth rounded once is right, and of anything else nothing can be said: that
-    is a verdict of its own, unless the tensor is wrong elsewhere.
+    to 0, the truth rounded once is right, and of anything else nothing can be said, if
+    the truth is a number: that is a verdict of its own, unless the tensor is wrong
+    elsewhere.
 
     Args:
         value: what an implementation computed.
@@ -76,6 +78,8 @@ def compare(
         reference: what the reference computes in the dtype of `value`; None where
             `value` is that. `identical` means its bits, or, for the reference itself,
             those of the truth rounded once.
+        flushed: subnormal numbers were zero to the processor, so that what is infinite
+            by right may be no number.
     """
     for what, expected, came in (
         ("dtype", dtype, str(value.dtype)),
@@ -90,7 +94,7 @@ def compare(
         error = distance(value, truth)
         unbounded = ~np.isfinite(allowed.certain)
         error = np.where(unbounded & (value == rounded), 0, error)
-        unbounded &= error > 0
+        unbounded &= (error > 0) & (np.isfinite(truth) | flushed)
         # From half a spacing above the largest number on, rounding is to infinity: that
         # far off is an infinite value then.
         beyond = truth.dtype.type(largest) * (1 + known.u / 2)

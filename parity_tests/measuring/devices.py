@@ -3,7 +3,10 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
+
+import numpy as np
 
 from gradparity.parity_tests.implementations.backends import Backend
 
@@ -22,12 +25,13 @@ class Device:
     """How a framework computes on a device.
 
     Args:
-        flushes: subnormal numbers are zero to it, both what comes in and what goes out.
+        flushes: whether subnormal numbers are zero to the framework, its module, in this
+            thread now, what comes in or what goes out.
         precision: to what precision the framework, its module, is set now to multiply
             float32 matrices: one of PRODUCTS; anything else counts as the lowest.
     """
 
-    flushes: bool = False
+    flushes: Callable[[Any], bool]
     precision: Callable[[Any], str] = lambda framework: "highest"
 
 
@@ -38,12 +42,41 @@ def jax_precision(jax: Any) -> str:
     return str(jax.config.jax_default_matmul_precision or "high").lower()
 
 
+NORMAL = np.array(
+    [2.0**-126], np.float32
+)  # the smallest normal number, and one that is below it
+SUBNORMAL = np.array([1 << 20], np.uint32).view(np.float32)
+EIGHTH, LARGE = (np.array([v], np.float32) for v in (0.125, 2.0**100))
+
+
+def numpy_flushes(numpy: Any = np) -> bool:
+    """Return whether the processor does, which has a mode for each thread: a library that
+    was built for speed may have changed it, or `torch.set_flush_denormal`.
+    """
+    return not ((NORMAL * EIGHTH).all() and (SUBNORMAL * LARGE).all())
+
+
+def torch_flushes(torch: Any) -> bool:
+    """Return whether PyTorch does."""
+    normal, subnormal, eighth, large = map(
+        torch.from_numpy, (NORMAL, SUBNORMAL, EIGHTH, LARGE)
+    )
+    return not bool((normal * eighth).all() and (subnormal * large).all())
+
+
+@cache
+def jax_flushes(jax: Any) -> bool:
+    """Return whether JAX does. XLA's programs set the mode, whatever the thread has."""
+    with jax.ensure_compile_time_eval():
+        product = jax.numpy.multiply(NORMAL, EIGHTH)
+        return not bool(np.asarray(product).view(np.uint32).all())
+
+
 DEVICES = {
-    ("numpy", "cpu"): Device(),
-    ("torch", "cpu"): Device(precision=lambda t: t.get_float32_matmul_precision()),
-    # XLA's programs run with the processor's FTZ and DAZ set.
-    ("jax", "cpu"): Device(flushes=True, precision=jax_precision),
-    ("unknown", "cpu"): Device(),
+    ("numpy", "cpu"): Device(numpy_flushes),
+    ("torch", "cpu"): Device(torch_flushes, lambda t: t.get_float32_matmul_precision()),
+    ("jax", "cpu"): Device(jax_flushes, jax_precision),
+    ("unknown", "cpu"): Device(numpy_flushes),
 }
 
 
@@ -55,6 +88,15 @@ def device(backend: Backend) -> Device:
         raise ValueError(
             f"nothing is known of {backend.framework} on {backend.device}"
         ) from None
+
+
+def flushes(backend: Backend) -> bool:
+    """Return whether subnormal numbers are zero to a backend, in this thread now. One
+    that is not imported computes nothing, and is taken for the processor.
+    """
+    module = sys.modules.get(backend.framework)
+    known = device(backend)
+    return numpy_flushes() if module is None else known.flushes(module)
 
 
 def product_u(backend: Backend) -> float:

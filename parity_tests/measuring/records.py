@@ -36,7 +36,9 @@ class Worst(Record):
 
 
 class Check(Record):
-    """One tensor of one implementation against the truth."""
+    """One tensor of one implementation against the truth. `local_ratio` is that of a
+    network's tensor to the bound of its own step, on what that step took.
+    """
 
     scope: Literal["layer", "network"]
     case: str
@@ -52,6 +54,7 @@ class Check(Record):
     bound_ratio: float | None = None
     probable_ratio: float | None = None
     max_abs_reference: float | None = None
+    local_ratio: float | None = None
     worst: Worst | None = None
     verdict: Verdict
     note: str | None = None

@@ -9,11 +9,14 @@ allowance anywhere:
 
 * +, -, *, / and 1/x: fl(a op b) = (a op b)(1 + d) + e, |d| <= u, with |e| the underflow,
   which only products and quotients have (Higham, section 2.8);
-* a sum of n terms, in any order and with or without fused multiply-add: every term takes
-  part in at most n - 1 additions, so the error is at most gamma(n - 1) times the sum of
-  the terms' absolute values, gamma(n) = n u / (1 - n u) (Lemma 3.1, section 4.2). A dot
-  product of length n has one more rounding for each product: gamma(n) |x||y| (section
-  3.1). A fused multiply-add rounds less often, never more;
+* a sum of n terms, in any order and with or without fused multiply-add: there are n - 1
+  additions, each of which rounds a partial sum. None of these is larger than the positive
+  terms together, or the negative ones: (S + |s|) / 2, with S the sum of the absolute
+  values and s the sum. So the error is at most (n - 1) u times that, and a little more,
+  since partial sums are rounded themselves; and never more than (n - 1) u S, for any n
+  (Jeannerod and Rump, SIAM J. Matrix Anal. Appl. 34(2), 2013). A dot product has one more
+  rounding for each product. A fused multiply-add rounds less often, never more (Lange and
+  Rump, BIT 57, 2017);
 * exp, log and tanh: so many roundings as `Arithmetic` says, which is measured and not
   assumed;
 * a division by a constant: two roundings, for a compiler may multiply by its rounded
@@ -34,6 +37,7 @@ from gradparity.reference.rounding.floating_point import (
 )
 from gradparity.reference.rounding.layers import bounds, tangent_bounds
 from gradparity.reference.rounding.networks import (
+    local_bounds,
     network_bounds,
     network_tangent_bounds,
     step_bounds,
@@ -53,6 +57,7 @@ __all__ = [
     "Values",
     "bounds",
     "gamma",
+    "local_bounds",
     "network_bounds",
     "network_tangent_bounds",
     "picked",

@@ -197,9 +197,11 @@ class Bounded:
         """y where it is opened, and the other elsewhere; it switches where self is 0.
 
         Where self is not further from 0 than its error, the computed one may be on the
-        other side, and the result that of the other.
+        other side, and the result that of the other. The value here is itself a computed
+        one, in float64, and may be off by as much as any in that dtype.
         """
-        certain = (np.abs(self.value) > self.error) | (self.error == 0)
+        doubt = (1 + FLOAT64 / self.arithmetic.u) * self.error
+        certain = (np.abs(self.value) > doubt) | (self.error == 0)
         certain |= np.isnan(self.value)
         chosen, left = y.where(opened, other), other.where(opened, y)
         apart = np.abs(chosen.value - left.value) + left.spread
@@ -249,6 +251,11 @@ class Bounded:
     def either(self, other: "Bounded") -> "Bounded":
         """The same value by one algorithm or another: the larger of the two bounds."""
         return self.exactly(self.value, np.maximum(self.error, other.error))
+
+    def allowing(self, other: "Bounded") -> "Bounded":
+        """The same, but that where the other algorithm has no bound, it is none."""
+        error = np.where(np.isfinite(other.error), other.error, self.error)
+        return self.exactly(self.value, np.maximum(self.error, error))
 
 
 def flatness(e: Bounded) -> Values:

@@ -54,7 +54,8 @@ class Arithmetic:
         """That of a dtype, with or without subnormal numbers."""
         info = np.finfo(dtype)
         smallest_normal = float(info.smallest_normal)
-        subnormal = float(info.smallest_subnormal)
+        # Which np.finfo takes for 0 where the processor does.
+        subnormal = float(np.nextafter(info.dtype.type(0), info.dtype.type(1)))
         half_subnormal = subnormal / 2 or subnormal  # float64 has no half of its own
         return cls(
             u=float(info.eps) / 2,

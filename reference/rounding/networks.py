@@ -74,25 +74,61 @@ def network_tangent_bounds(
         return tangents_of(chain_bounds(chain, given, still, t))
 
 
-def chain_bounds(
-    chain: Chain, given: Arrays, x: Any, t: Any, mask: Any = None
+def local_bounds(
+    params: Arrays,
+    x: Any,
+    t: Any,
+    own: Arrays,
+    arithmetic: Arithmetic,
+    chain: Chain = TWO_LAYER_NET,
 ) -> Bounds:
-    """Everything that flows through a chain of these (bounded) parameters and x."""
-    flow: Bounds = {"x": x}
+    """The bound of every step of a network by itself, on the tensors that an
+    implementation had there: what it computed from these may be off by no more.
+
+    Args:
+        own: what the implementation says flowed through its network, by the names of its
+            `trace`. Where some of it is missing, so are the bounds of what follows.
+    """
+    given = {name: Bounded.exact(v, arithmetic) for name, v in params.items()}
+    traced = {name: Bounded.exact(v, arithmetic) for name, v in own.items()}
+    with np.errstate(all="ignore"):
+        return chain_bounds(chain, given, Bounded.exact(x, arithmetic), t, own=traced)
+
+
+def chain_bounds(
+    chain: Chain, given: Arrays, x: Any, t: Any, mask: Any = None, own: Any = None
+) -> Bounds:
+    """Everything that flows through a chain of these (bounded) parameters and x; step by
+    step where `own` says what each step took.
+    """
+    found: Bounds = {}
+
+    def step(compute: Pass, taken: list[str], names: list[str], *more: Any) -> None:
+        flow = (found if own is None else own) | {"x": x}
+        if all(name in flow for name in taken):
+            made = compute(*(flow[name] for name in taken), *more)
+            found.update(zip(names, made, strict=True))
+
     for before, layer in chain.links:
         forward, _ = passes(layer.kind.__name__, mask)
-        flow[layer.name] = forward(flow[before], *(given[n] for n in layer.params))
+        params = [given[name] for name in layer.params]
+        step(lambda x, *p, f=forward: [f(x, *p)], [before], [layer.name], *params)
     scores = layer.name
-    loss = RULES[chain.last.__name__](flow[scores], t, x.constant(1.0))
-    flow |= {"loss": loss["out"], "y": loss["y"], "d" + scores: loss["dx"]}
+    rule, one = RULES[chain.last.__name__], x.constant(1.0)
+    step(
+        lambda scores: [rule(scores, t, one)[q] for q in ("out", "y", "dx")],
+        *([scores], ["loss", "y", "d" + scores]),
+    )
     for before, layer in reversed(chain.links):
         _, backward = passes(layer.kind.__name__, mask)
-        inputs = flow[before], *(given[n] for n in layer.params)
-        gradients = backward(*inputs, flow["d" + layer.name])
-        names = ["d" + name for name in (before, *layer.params)]
-        flow |= zip(names, gradients, strict=True)
-    del flow["x"]
-    return flow
+        params = [given[name] for name in layer.params]
+        step(
+            lambda x, dout, *p, f=backward: f(x, *p, dout),
+            [before, "d" + layer.name],
+            ["d" + name for name in (before, *layer.params)],
+            *params,
+        )
+    return found
 
 
 def passes(layer: str, mask: Any = None) -> tuple[Pass, Pass]:

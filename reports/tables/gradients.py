@@ -16,7 +16,8 @@ KINDS = {"typical": "Gradient differences", "edge": "Special inputs"}
 LEGEND = (
     "Each cell: the largest difference from the truth, and how much of the rounding "
     "bound it uses (1.00 would be all of it); after a stroke, how much of the probable "
-    "bound, where that is a sharper one. '=' means the same bits as the reference "
+    "bound, where that is a sharper one; and of a network's tensor, how much of the bound "
+    "of its own step, on what went into that. '=' means the same bits as the reference "
     "in the same dtype; for the reference itself, those of the truth rounded once. "
     "'no bound': something may overflow on the way or a divisor come to 0, and of the "
     "difference nothing can be said."
@@ -33,7 +34,7 @@ R_LEGEND = (
 )
 METRICS = (
     *("max_abs", "max_rel", "max_ulp"),
-    *("bound_ratio", "probable_ratio", "max_abs_reference"),
+    *("bound_ratio", "probable_ratio", "local_ratio", "max_abs_reference"),
 )
 
 
@@ -126,9 +127,13 @@ def cell(row: dict[str, Any]) -> str:
 
 
 def shares(row: dict[str, Any]) -> str:
-    """Of the bound, and of the probable bound where they differ: 0.08/0.31."""
+    """Of the bound, and of the probable bound where they differ: 0.08/0.31. Of a network's
+    tensor, then of the bound of its own step: 0.001, step 0.08.
+    """
     certain, probable = f"{row['bound_ratio']:.2g}", f"{row['probable_ratio']:.2g}"
-    return certain if certain == probable else f"{certain}/{probable}"
+    said = certain if certain == probable else f"{certain}/{probable}"
+    step = row["local_ratio"]
+    return said if step is None else f"{said}, step {step:.2g}"
 
 
 def warnings(checks: Iterable[Check]) -> list[str]:

@@ -118,7 +118,7 @@ def worst_of_products(seeds: range, sizes: tuple[int, ...]) -> dict[str, float]:
             factors += [(x, np.ones((1, n))) for x in bad(rng, 1, n)]
             for number, (x, y) in enumerate(factors):
                 x, y = x.astype(np.float32), y.astype(np.float32)
-                plus = np.float32([rng.normal() if number % 2 else 0])
+                plus = np.array([rng.normal() if number % 2 else 0], np.float32)
                 one = [Bounded.exact(v, FLOAT32) for v in (x, y.T, plus)]
                 bounded = one[0].matmul(one[1], plus=one[2])
                 bounded = bounded.map(lambda v: v[:, 0])

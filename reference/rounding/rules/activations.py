@@ -44,11 +44,11 @@ def sigmoid(x: Bounded, dout: Bounded) -> Bounds:
     dx = dx.inheriting(y, slope, dout.magnitude)
     if x.arithmetic.any_form:
         square = dout * (y.given - y.given * y.given)
-        dx = dx.either(square.inheriting(y, slope, dout.magnitude))
+        dx = dx.allowing(square.inheriting(y, slope, dout.magnitude))
         e = x.where(x.value < 0, -x).exp()
         below = x.constant(1.0) + e
         for form in (dout * y * (-x).sigmoid(), dout * e / (below * below)):
-            dx = dx.either(form)
+            dx = dx.allowing(form)
     return {"out": y, "dx": dx}
 
 
@@ -64,13 +64,13 @@ def softmax(x: Bounded, dout: Bounded) -> Bounds:
     log_y = z - total.log()
     y = e / total
     if x.arithmetic.any_form:
-        y = y.either(unshifted(x, total).exp()).either(e / in_one_pass(total, z))
+        y = y.allowing(unshifted(x, total).exp()).allowing(e / in_one_pass(total, z))
     y = drifted(y, log_y, drift(x))
     weighted = dout * y
     dx = weighted - y * weighted.sum(axis=-1, keepdims=True)
     if x.arithmetic.any_form:
         back = (dout * y / total).sum(axis=-1, keepdims=True)
-        dx = through_max(dx.either(e * (dout / total - back)), x)
+        dx = through_max(dx.allowing(e * (dout / total - back)), x)
     return {"out": y, "dx": dx}
 
 
@@ -116,11 +116,11 @@ def unshifted(x: Bounded, total: Bounded) -> Bounded:
 def in_one_pass(total: Bounded, z: Bounded) -> Bounded:
     """The sum of exponentials, where the terms so far are scaled by another exponential
     whenever a larger one comes: n - 1 times at most, with arguments that add up to the
-    range of the row.
+    range of the row, or as much of it as can be seen.
     """
     a, n = total.arithmetic, z.value.shape[-1]
     finite = np.where(np.isfinite(z.value), z.value, 0)
-    along = -finite.min(axis=-1, keepdims=True)
+    along = np.minimum(-finite.min(axis=-1, keepdims=True), 2 * np.log(a.largest))
     return total.rounded((n - 1) * (a.roundings("exp") + 1) + along, n)
 
 
@@ -130,7 +130,7 @@ def through_max(dx: Bounded, x: Bounded) -> Bounded:
     """
     largest = (x.value - x.spread).max(axis=-1, keepdims=True)
     moved = dx - dx.sum(axis=-1, keepdims=True)
-    return dx.either(moved.where(x.value + x.spread >= largest, dx))
+    return dx.allowing(moved.where(x.value + x.spread >= largest, dx))
 
 
 def drift(x: Bounded) -> Values:

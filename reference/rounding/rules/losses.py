@@ -51,14 +51,14 @@ def softmax_with_loss(x: Bounded, t: Any, dout: Bounded) -> Bounds:
     composed = x.arithmetic.composed
     log_y_t = picked(y, labels).log() if composed else picked(log_y, labels)
     if x.arithmetic.any_form:
-        log_y_t = log_y_t.either(picked(unshifted(x, total), labels))
+        log_y_t = log_y_t.allowing(picked(unshifted(x, total), labels))
     log_y_t = log_y_t.exactly(
         log_y_t.value, log_y_t.error + at_labels(drift(x), labels)
     )
     y_used = y if composed else y.either(log_y.exp())
     if x.arithmetic.any_form:
-        y_used = y_used.either(unshifted(x, total).exp())
-        y_used = y_used.either(e / in_one_pass(total, z))
+        y_used = y_used.allowing(unshifted(x, total).exp())
+        y_used = y_used.allowing(e / in_one_pass(total, z))
     y_used = drifted(y_used, log_y, drift(x))
     difference = y_used.rounded(2, 1) - x.constant(one_hot).rounded(1)
     dx = (difference * dout).over(labels.size)

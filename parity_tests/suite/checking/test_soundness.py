@@ -1,0 +1,269 @@
+"""The verdict says what it claims: nothing that is legitimately computed is an alarm."""
+
+import ctypes
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradparity import assert_parity
+from gradparity.parity_tests.catalogue.case import Case
+from gradparity.parity_tests.catalogue.cases import LAYER_CASES
+from gradparity.parity_tests.checking import values
+from gradparity.parity_tests.checking.values import CHANGED, Prepared, check
+from gradparity.parity_tests.implementations.contract import Arrays
+from gradparity.parity_tests.implementations.registry import load
+from gradparity.parity_tests.implementations.user_supplied import Own
+from gradparity.parity_tests.measuring.devices import numpy_flushes
+from gradparity.parity_tests.measuring.processor_mode import ieee, mode_kept
+from gradparity.parity_tests.measuring.records import Check, Summary, Verdict
+from gradparity.reference.rounding import Arithmetic, Bounded
+
+x86 = pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64") or platform.system() != "Linux",
+    reason="the mode is set as Linux has it on x86_64",
+)
+
+
+def rows_of(case: Case, dtype: str, **offered: Any) -> list[Check]:
+    """The rows of a case for somebody's own implementation."""
+    return check(Prepared.of(case, dtype), "own", Own("own", {"vjp": None, **offered}))[
+        0
+    ]
+
+
+# --- What cannot be judged ------------------------------------------------------------
+
+
+def test_where_there_is_no_bound_that_is_the_verdict() -> None:
+    """y_t is so small there that its logarithm's derivative may overflow, and does not."""
+    pytest.importorskip("jax")
+    inputs = {
+        "x": np.array([[0.3, -86], [0.1, 0.2], [0.5, -0.3]]),
+        "t": np.array([1, 0, 1]),
+    }
+    case = Case("SoftmaxWithLoss", "an improbable label", inputs, np.array(0.7))
+    name = "jax-composed"
+    rows, _ = check(Prepared.of(case, "float32"), name, load(name))
+    found = {row.quantity: row for row in rows}
+    assert found["dx"].verdict == Verdict.NO_BOUND
+    assert found["dx"].note == "no bound for 2 of 6 elements"
+    assert found["dx"].bound_ratio is not None
+    assert found["dx"].bound_ratio <= 1
+    summary = Summary.of(rows)
+    assert (summary.no_bound, summary.failed) == (1, 0)
+
+
+def test_what_is_wrong_elsewhere_is_wrong_all_the_same() -> None:
+    from gradparity.parity_tests.measuring.comparison import Allowed, compare
+
+    truth, bound = np.array([1.0, 2.0]), np.array([np.inf, 1e-9])
+    for value, verdict in (
+        ([1.5, 2.0], Verdict.NO_BOUND),
+        ([1.0, 2.0], Verdict.IDENTICAL),
+        ([1.5, 2.1], Verdict.FAIL),
+        ([np.nan, 2.0], Verdict.NO_BOUND),
+    ):
+        allowed = Allowed(bound, bound)
+        found = compare(
+            np.array(value), truth, allowed, "float64", np.array([1.0, 2.0])
+        )
+        assert found["verdict"] == verdict, value
+
+
+# --- Other forms ----------------------------------------------------------------------
+
+
+class LogByReciprocal:
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        return np.log(x)
+
+    def backward(self, dout: Any) -> Any:
+        return dout * (1 / self.x)
+
+
+def logistic(derivative: Callable[[Any, Any], Any]) -> type:
+    """A sigmoid with this derivative: of x, and of y."""
+
+    class Logistic:
+        def forward(self, x: Any) -> Any:
+            self.x, self.y = x, 1 / (1 + np.exp(-x))
+            return self.y
+
+        def backward(self, dout: Any) -> Any:
+            return dout * derivative(self.x, self.y)
+
+    return Logistic
+
+
+FORMS: list[tuple[str, Any]] = [
+    ("Log", LogByReciprocal),
+    ("Sigmoid", logistic(lambda x, y: y - y * y)),
+    ("Sigmoid", logistic(lambda x, y: y / (1 + np.exp(x)))),
+    ("Sigmoid", logistic(lambda x, y: np.exp(-x) / (1 + np.exp(-x)) ** 2)),
+]
+
+
+@pytest.mark.parametrize(("layer", "form"), FORMS)
+def test_other_forms_of_a_layer_are_right(layer: str, form: Any) -> None:
+    with np.errstate(all="ignore"):
+        assert_parity(form, layer, edges=False)
+
+
+def test_a_form_that_loses_its_digits_is_wrong() -> None:
+    class ByTanh:
+        def forward(self, x: Any) -> Any:
+            self.y = (1 + np.tanh(x / 2)) / 2
+            return self.y
+
+        def backward(self, dout: Any) -> Any:
+            return dout * self.y * (1 - self.y)
+
+    with pytest.raises(AssertionError, match="times the rounding bound"):
+        assert_parity(ByTanh, "Sigmoid", edges=False)
+
+
+def test_a_textbook_softmax_is_right_at_subnormal_numbers_too() -> None:
+    """What its largest score gets back is the sum of all the others' errors."""
+    torch = pytest.importorskip("torch")
+
+    def softmax(x: Any) -> Any:
+        e = torch.exp(x - x.max(dim=-1, keepdim=True).values)
+        return e / e.sum(-1, keepdim=True)
+
+    assert_parity(softmax, "Softmax")
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e2, 1e3, 1e4])
+def test_a_loss_that_is_the_logarithm_of_a_sum_is_right(
+    shift: float, dtype: str
+) -> None:
+    """It loses digits where scores are far from 0, and no more than its bound says."""
+    torch = pytest.importorskip("torch")
+
+    def softmax_with_loss(x: Any, t: Any) -> Any:
+        return (torch.logsumexp(x, -1) - x[torch.arange(len(x)), t]).mean()
+
+    rng = np.random.default_rng(0)
+    inputs = {"x": rng.normal(size=(20, 10)) + shift, "t": rng.integers(0, 10, 20)}
+    case = Case("SoftmaxWithLoss", "shifted", inputs, np.array(1.0))
+    rows = rows_of(case, dtype, SoftmaxWithLoss=softmax_with_loss)
+    judged = {row.quantity: row.verdict for row in rows if row.quantity != "y"}
+    assert {*judged.values()} <= {Verdict.IDENTICAL, Verdict.WITHIN_BOUND}
+
+
+def test_a_softmax_in_one_pass_is_right(dtype: str) -> None:
+    torch = pytest.importorskip("torch")
+
+    def softmax(x: Any) -> Any:
+        largest, total = x[:, :1], torch.ones_like(x[:, :1])
+        for k in range(1, x.shape[1]):
+            before, here = largest, x[:, k : k + 1]
+            largest = torch.maximum(before, here)
+            total = total * torch.exp(before - largest) + torch.exp(here - largest)
+        return torch.exp(x - largest) / total
+
+    x = np.sort(np.random.default_rng(0).normal(size=(50, 40)) * 8, axis=-1)
+    rows = rows_of(Case("Softmax", "sorted", {"x": x}, x), dtype, Softmax=softmax)
+    assert [row.verdict for row in rows] == [Verdict.WITHIN_BOUND] * 2
+
+
+# --- The processor's mode -------------------------------------------------------------
+
+
+@contextmanager
+def subnormal_numbers_are_zero() -> Iterator[None]:
+    """As a library that was built for speed leaves it: FTZ and DAZ, in this thread."""
+    library, held = ctypes.CDLL("libm.so.6"), ctypes.create_string_buffer(256)
+    with mode_kept():
+        library.fegetenv(held)
+        mxcsr = ctypes.c_uint32.from_buffer(held, 28)
+        mxcsr.value |= 0x8040
+        library.fesetenv(held)
+        yield
+
+
+@x86
+def test_the_mode_is_tried_and_kept() -> None:
+    assert not numpy_flushes()
+    with subnormal_numbers_are_zero():
+        assert numpy_flushes()
+        with ieee():
+            assert not numpy_flushes()
+        assert numpy_flushes()
+    assert not numpy_flushes()
+
+
+@x86
+@pytest.mark.parametrize("name", ["reference", "torch"])
+def test_where_subnormal_numbers_are_zero_nothing_fails(name: str, dtype: str) -> None:
+    if name == "torch":
+        pytest.importorskip("torch")
+    implementation = load(name)
+    edges = [c for c in LAYER_CASES if c.kind == "edge" and "special" in c.name]
+    with subnormal_numbers_are_zero():
+        for case in edges:
+            rows, _ = check(Prepared.of(case, dtype), name, implementation)
+            assert [row for row in rows if row.verdict == Verdict.FAIL] == []
+
+
+@x86
+def test_who_changes_the_mode_is_told_and_changes_it_for_nobody_else() -> None:
+    library = ctypes.CDLL("libm.so.6")
+
+    class Negate:
+        def forward(self, x: Any) -> Any:
+            held = ctypes.create_string_buffer(256)
+            library.fegetenv(held)
+            ctypes.c_uint32.from_buffer(held, 28).value |= 0x8040
+            library.fesetenv(held)
+            return -x
+
+        def backward(self, dout: Any) -> Any:
+            return -dout
+
+    x = np.array([[1.0, 2.0]])
+    rows = rows_of(Case("Negate", "two numbers", {"x": x}, x), "float64", Negate=Negate)
+    assert {row.note for row in rows} == {CHANGED}
+    assert not numpy_flushes()
+
+
+# --- The bound's own value ------------------------------------------------------------
+
+
+def test_a_value_of_the_bound_is_not_taken_for_the_exact_one() -> None:
+    """In float64 it is off by as much as what it judges: 1.5 errors from 0 is not sure."""
+    arithmetic = Arithmetic.of(np.float64)
+    x = Bounded.exact(np.array([1.5e-10, 2.5e-10]), arithmetic)
+    x = x.exactly(x.value, np.full(2, 1e-10))
+    gated = x.gate(x.constant(np.ones(2)))
+    assert gated.error.tolist() == [1, 0]
+
+
+def test_where_the_bounds_value_is_the_truth_its_error_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The reference being wrong, a float64 is held against a float64."""
+
+    class Wrong:
+        name = "wrong"
+
+        def run_layer(self, layer: str, inputs: Arrays, dout: Any) -> Arrays:
+            found = load("reference").run_layer(layer, inputs, dout)
+            return {name: value * (1 + 1e-4) for name, value in found.items()}
+
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    case = Case("Sigmoid", "a batch", {"x": x}, x)
+    right = Prepared.of(case, "float64")
+    monkeypatch.setattr(values, "REFERENCE", Wrong())
+    wrong = Prepared.of(case, "float64")
+    for quantity in ("out", "dx"):
+        assert (wrong.truth[quantity] == wrong.truth_bounds[quantity].value).all()
+        assert (
+            wrong.truth_bounds[quantity].error
+            > 100 * right.truth_bounds[quantity].error
+        ).all()
