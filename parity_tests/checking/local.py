@@ -76,6 +76,26 @@ def local_standard(
     return found
 
 
+def compared(
+    params: Arrays,
+    x: Any,
+    t: Any,
+    own: Arrays,
+    dtype: str,
+    arithmetics: Sequence[Arithmetic],
+) -> dict[str, dict[str, Any]]:
+    """What comes of each step by itself (`comparison.compare`), by quantity; of a step that
+    takes what is not traced, nothing.
+    """
+    unlimited = [each.unlimited for each in arithmetics]
+    standard = local_standard(params, x, t, own, dtype, unlimited)
+    return {
+        name: compare(own[name], truth, allowed, dtype, None)
+        for name, (truth, allowed) in standard.items()
+        if name in own
+    }
+
+
 def judge(
     case: Any,
     dtype: str,
@@ -92,15 +112,13 @@ def judge(
         for name, value in own.items()
         if name in found and found[name].get("bound_ratio") is not None
     }
-    unlimited = [each.unlimited for each in arithmetics]
-    standard = local_standard(case.params, case.x, case.t, own, dtype, unlimited)
+    steps = compared(case.params, case.x, case.t, own, dtype, arithmetics)
     for name, row in found.items():
-        if name not in own or name not in standard:
+        if name not in steps:
             if row["verdict"] not in (Verdict.FAIL, Verdict.MISSING):
                 row.setdefault("note", UNTRACED)
             continue
-        truth, allowed = standard[name]
-        step = compare(own[name], truth, allowed, dtype, None)
+        step = steps[name]
         row["local_ratio"] = step["bound_ratio"]
         if step["verdict"] == Verdict.FAIL and row["verdict"] != Verdict.FAIL:
             row |= {"verdict": Verdict.FAIL, "worst": step["worst"], "note": WRONG_STEP}

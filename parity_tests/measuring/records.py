@@ -241,7 +241,9 @@ class Parting(Record):
     the reference's; `exact` the truth from each one's own. `bound` and `probable_bound`
     are what rounding can do to it; `masks` tell which of the units are open for this
     image. With `forced` masks made to agree, the ratio of jump to allowed is
-    `forced_ratio`; that is verified if it is at most 1.
+    `forced_ratio`; that is verified if it is at most 1. `local_ratio` is the largest share
+    of its bound that any tensor of this step uses, judged on what the implementation itself
+    computed it from, and `local_quantity` that tensor: at most 1 where all are right.
     """
 
     implementation: str
@@ -263,6 +265,8 @@ class Parting(Record):
     ratio: float
     forced_ratio: float
     verified: bool
+    local_ratio: float | None = None
+    local_quantity: str | None = None
     first: bool = False
     leap: bool = False
     later: list[Apart]

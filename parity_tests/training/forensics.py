@@ -35,6 +35,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradparity.parity_tests.checking import local
 from gradparity.parity_tests.implementations.backends import NUMPY
 from gradparity.parity_tests.implementations.contract import Arrays, Implementation
 from gradparity.parity_tests.implementations.numpy_adaptor import LectureStyle
@@ -202,6 +203,21 @@ class Replay:
         *_, (_, reached, _, _) = stops
         pixels = x.shape[1] - len(forced)
         return {**reached, "W1": reached["W1"][:pixels]}
+
+    def worst_tensor(self, step: int, params: Arrays) -> tuple[Any, Any]:
+        """That of the tensors of this step which uses the largest share of its bound,
+        judged on what the implementation itself computed it from, and the share; None and
+        None where the implementation traces no network.
+        """
+        network = self.implementation.run_network
+        if network is None:
+            return None, None
+        x, t = self.batch(step)
+        own = network(params, x, t)
+        found = local.compared(params, x, t, own, self.dtype, [self.arithmetic])
+        shares = {name: row.get("bound_ratio", np.inf) for name, row in found.items()}
+        worst = max(shares, key=lambda name: shares[name])
+        return worst, shares[worst]
 
     def preactivations(self, step: int, params: Arrays) -> np.ndarray:
         """What the implementation hands its ReLU in this step, (batch, hidden)."""
@@ -467,6 +483,7 @@ def explain(pair: Pair, step: int, replays: Mapping[str, Replay]) -> Parting:
         forced_ratio = pair.excess(step, reached).ratio
         mended = Replay(other.plan, other.dtype, other.implementation, {step: reached})
     steps = [step, *(step + n for n in LATER if step + n <= pair.plan.steps)]
+    tensor, share = other.worst_tensor(step, before[1])
     row = Parting(
         implementation=other.name,
         dtype=other.dtype,
@@ -479,6 +496,8 @@ def explain(pair: Pair, step: int, replays: Mapping[str, Replay]) -> Parting:
         ratio=found.ratio,
         forced_ratio=forced_ratio,
         verified=bool(forced) and forced_ratio <= 1,
+        local_quantity=tensor,
+        local_ratio=share,
         later=[
             Apart(
                 step=at,

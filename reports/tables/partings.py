@@ -11,7 +11,9 @@ PARTINGS = (
     "the first step of all that does. Leap: the first that moves a parameter by more than "
     "rounding could any of its tensor, which is what one sees in a curve. Sample: the "
     "training image. Added: the same as a share of what rounding can add; and with that "
-    "one ReLU forced to agree. Differences are the largest of any parameter."
+    "one ReLU forced to agree. Step ratio: the largest share of its bound that any tensor "
+    "of the step uses, judged on what it was computed from; up to 1, no step of the "
+    "computation is wrong. Differences are the largest of any parameter."
 )
 
 
@@ -22,6 +24,7 @@ def parting_tables(partings: Sequence[Parting]) -> Iterator[Table]:
     headers = [
         *("implementation", "dtype", "which", "step", "sample", "label", "unit"),
         *("difference before", "after", "added", "forced to agree", "replay"),
+        "step ratio",
     ]
     rows = [
         [
@@ -30,6 +33,7 @@ def parting_tables(partings: Sequence[Parting]) -> Iterator[Table]:
             *(number(p.gap_before), number(p.later[0].gap)),
             *(f"{p.ratio:.3g}", f"{p.forced_ratio:.3g}" if p.forced else ""),
             "proves it" if p.verified else "FAIL",
+            "" if p.local_ratio is None else f"{p.local_ratio:.3g} {p.local_quantity}",
         ]
         for p in partings
     ]
@@ -108,6 +112,12 @@ def parting_sentences(
 def told(p: Parting, first: int) -> str:
     """What happened; `first` is the step at which the two parted first."""
     who = f"{p.implementation} in {p.dtype}"
+    if p.local_ratio is not None and p.local_ratio > 1:
+        return (
+            f"{who} computes {p.local_quantity} wrong at step {p.step:,}: it is "
+            f"{p.local_ratio:.3g} times its bound from what follows from what it was "
+            "computed from."
+        )
     does = "parts from the reference" if p.first else "leaps away from the reference"
     if p.unit is None:
         return (

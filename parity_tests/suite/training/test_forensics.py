@@ -34,6 +34,7 @@ from gradparity.parity_tests.training.outcome import (
 from gradparity.parity_tests.training.plan import Plan, Trained
 from gradparity.parity_tests.training.run import run_trainings
 from gradparity.reference.datasets import load as load_dataset
+from gradparity.reports.tables.partings import parting_sentences
 
 STEPS = 150
 PLANTED, LAST = 6, 20  # the step at which a ReLU turns, and the last of that training
@@ -97,6 +98,8 @@ def test_a_parting_is_found_and_proved(
     assert (parting.flips, parting.forced) == (1, 1)
     assert parting.verified
     assert parting.forced_ratio <= 1 < parting.ratio
+    assert parting.local_ratio is not None
+    assert 0 < parting.local_ratio <= 1
     assert parting.jump > parting.allowed
     assert parting.label == planted_plan.dataset.t_train[SAMPLE]
     z = parting.preactivation
@@ -247,6 +250,31 @@ def test_a_mistake_is_no_relus_doing(plan: Plan, dtype: str) -> None:
     assert partings[0].first
     assert partings[0].step == 1
     assert not any(p.verified for p in partings)
+    assert all(p.local_ratio is not None and p.local_ratio <= 1 for p in partings)
+
+
+def test_the_tensor_of_a_step_that_is_wrong_is_named(plan: Plan, dtype: str) -> None:
+    """db1 by a thousandth, which is no ReLU's doing, and within the bound of the whole."""
+    altered = Altered(faster)
+    inner = altered.inner.run_network
+    assert inner is not None
+
+    def wrong(*given: Any) -> dict[str, Any]:
+        flow = inner(*given)
+        return flow | {"db1": flow["db1"] * flow["db1"].dtype.type(1.001)}
+
+    altered.run_network = wrong
+    partings, _ = found_in(plan, dtype, trained_in(plan, dtype, altered))
+    (said, *_) = parting_sentences(partings, [])
+    assert partings[0].local_quantity == "db1"
+    assert f"torch in {dtype} computes db1 wrong at step 1: it is" in said
+
+
+def test_who_traces_no_network_is_judged_as_a_whole(plan: Plan) -> None:
+    altered = Altered(faster)
+    replay = Replay(plan, "float64", altered, known={})
+    altered.run_network = None
+    assert replay.worst_tensor(1, {}) == (None, None)
 
 
 def test_what_two_networks_know() -> None:
