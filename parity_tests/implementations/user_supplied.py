@@ -49,6 +49,7 @@ from gradparity.parity_tests.implementations.contract import (
 from gradparity.parity_tests.implementations.contract import (
     framework as import_framework,
 )
+from gradparity.parity_tests.implementations.inside import listen, parts
 from gradparity.parity_tests.implementations.jax_adaptor import JaxStyle
 from gradparity.parity_tests.implementations.loop import NumpyLoop
 from gradparity.parity_tests.implementations.loop import run as run_loop
@@ -546,19 +547,32 @@ def network_of(kind: Any, params: Arrays) -> Any:
     (inputs, hidden), classes = params["W1"].shape, len(params["b2"])
     network = kind(inputs, hidden, classes)
     network.params.update(params)
-    for i in ("1", "2"):
-        layer = getattr(network, "layers", {}).get("Affine" + i)
-        if layer is not None:
-            layer.W, layer.b = params["W" + i], params["b" + i]
+    affine = [
+        part for part in parts(network) if hasattr(part, "W") and hasattr(part, "b")
+    ]
+    for part, names in zip(affine, (("W1", "b1"), ("W2", "b2")), strict=False):
+        part.W, part.b = (params[name] for name in names)
     return network
 
 
 def run_network_class(
     kind: Any, params: Arrays, x: np.ndarray, t: np.ndarray
 ) -> Arrays:
-    """What can be seen of a `TwoLayerNet` from outside."""
+    """What can be seen of a `TwoLayerNet` from outside, and what its layers hand on."""
     network = network_of(kind, params)
+    inside = listen(network)
     gradients = network.gradient(x, t)
+    inside = dict(inside)  # as it was then: there may be other passes
     flow = {"Affine2": network.predict(x), "loss": network.loss(x, t)}
     flow |= {"d" + name: gradients[name] for name in params}
-    return {name: np.asarray(value) for name, value in flow.items()}
+    return inside | {name: np.asarray(value) for name, value in flow.items()}
+
+
+def its_own_affair(implementation: Any, quantity: str) -> bool:
+    """Whether a quantity of a network is seen only where it is handed on inside somebody's
+    class, which may have another way of computing.
+    """
+    if not isinstance(implementation, Own) or implementation.network is None:
+        return False
+    seen = {"Affine2", "loss", *("d" + name for name in CHAIN.params)}
+    return quantity not in seen

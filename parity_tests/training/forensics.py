@@ -40,6 +40,7 @@ from gradparity.parity_tests.implementations.backends import NUMPY
 from gradparity.parity_tests.implementations.contract import Arrays, Implementation
 from gradparity.parity_tests.implementations.numpy_adaptor import LectureStyle
 from gradparity.parity_tests.implementations.registry import load
+from gradparity.parity_tests.implementations.user_supplied import its_own_affair
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.parity_tests.measuring.records import Apart, Parting, Together
 from gradparity.parity_tests.training.plan import Plan, Trained, Trajectory, in_dtype
@@ -213,7 +214,11 @@ class Replay:
         if network is None:
             return None, None
         x, t = self.batch(step)
-        own = network(params, x, t)
+        own = {
+            name: value
+            for name, value in network(params, x, t).items()
+            if not its_own_affair(self.implementation, name)
+        }
         found = local.compared(params, x, t, own, self.dtype, [self.arithmetic])
         shares = {name: row.get("bound_ratio", np.inf) for name, row in found.items()}
         worst = max(shares, key=lambda name: shares[name])
