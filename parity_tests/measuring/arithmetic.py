@@ -14,26 +14,30 @@ from gradparity.parity_tests.implementations.backends import Backend
 from gradparity.parity_tests.implementations.contract import framework
 from gradparity.parity_tests.measuring.devices import flushes, product_u
 from gradparity.parity_tests.measuring.dtypes import record
-from gradparity.parity_tests.measuring.elementary import ulps
+from gradparity.parity_tests.measuring.elementary import measured, ulps
 from gradparity.reference.rounding import Arithmetic
 from gradparity.reference.rounding.elementary import ELEMENTARY
 
 
 def arithmetic(backend: Backend, dtype: Any, flushed: bool = False) -> Arithmetic:
     """Return that of a backend in a dtype, as its framework is set now; `flushed` where
-    the processor was in a mode in which subnormal numbers are zero.
+    the processor was in a mode in which subnormal numbers are zero. Of a function that was
+    not measured nothing is promised: there is no bound.
     """
     name, known = np.dtype(dtype).name, record(dtype)
-    roundings = (
-        2 * (ulps(function, name, backend) if known.ulps is None else known.ulps)
+    there = {row.function for row in measured()}
+    roundings = {
+        function: 2 * (ulps(function, name, backend) if function in there else np.inf)
+        if known.ulps is None
+        else 2 * known.ulps
         for function in ELEMENTARY
-    )
+    }
     return Arithmetic.of(
         dtype,
         flushes=flushed or flushes(backend),
-        elementary=tuple(zip(ELEMENTARY, roundings, strict=True)),
+        elementary=tuple(roundings.items()),
         composed=backend.form == "composed",
-        product_u=product_u(backend) if name == "float32" else 0.0,
+        factor_u=product_u(backend) if name == "float32" else 0.0,
     )
 
 

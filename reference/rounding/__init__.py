@@ -27,10 +27,12 @@ The layers have a rule each (`rules/`), the network is put together from these
 (`networks.py`), and `dual.py` takes the same rules to the bounds of second derivatives.
 """
 
-from gradparity.reference.rounding.bounded import Arrays, Bounded, Bounds, Values, times
+from gradparity.reference.rounding.bounded import Bounded, Bounds
+from gradparity.reference.rounding.decision import Decision
 from gradparity.reference.rounding.dual import Dual
 from gradparity.reference.rounding.floating_point import (
     LAMBDA,
+    TENSOR_CORE,
     Arithmetic,
     gamma,
     probable_gamma,
@@ -42,6 +44,7 @@ from gradparity.reference.rounding.networks import (
     network_tangent_bounds,
     step_bounds,
 )
+from gradparity.reference.rounding.operations import Arrays, Values, times
 from gradparity.reference.rounding.rules import RULES, rule
 from gradparity.reference.rounding.rules.activations import shifted
 from gradparity.reference.rounding.rules.losses import picked
@@ -49,10 +52,12 @@ from gradparity.reference.rounding.rules.losses import picked
 __all__ = [
     "LAMBDA",
     "RULES",
+    "TENSOR_CORE",
     "Arithmetic",
     "Arrays",
     "Bounded",
     "Bounds",
+    "Decision",
     "Dual",
     "Values",
     "bounds",

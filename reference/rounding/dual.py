@@ -9,6 +9,7 @@ no layer's formula is written down twice.
 Where a derivative can be arranged in more than one way, the larger bound holds.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +19,11 @@ import numpy as np
 from gradparity.reference.rounding.bounded import (
     Bounded,
     Bounds,
-    Values,
     through_tanh,
 )
+from gradparity.reference.rounding.decision import Decision
 from gradparity.reference.rounding.floating_point import Arithmetic
+from gradparity.reference.rounding.operations import Values
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +122,50 @@ class Dual(Bounded):
         y = self.primal.tanh()
         return self.of(y, through_tanh(y, self.tangent))
 
+    def erf(self) -> "Dual":
+        return self.of(self.primal.erf(), self._under_the_bell_moves())
+
+    def erfc(self) -> "Dual":
+        return self.of(self.primal.erfc(), -self._under_the_bell_moves())
+
+    def _under_the_bell_moves(self) -> Bounded:
+        """2 exp(-x**2) / sqrt(pi), times the tangent."""
+        x, t = self.primal, self.tangent
+        height = x.constant(2 / math.sqrt(math.pi)).rounded()
+        bell = (-(x * x)).exp()
+        return (height * (t * bell)).either(t * (height * bell))
+
+    def sqrt(self, nonnegative: bool = False) -> "Dual":
+        """Rx / (2 sqrt(x)), or Rx (0.5 / sqrt(x))."""
+        x, t = self.primal, self.tangent
+        root = x.sqrt(nonnegative)
+        return self.of(
+            root, (t / (root + root)).either(t * x.constant(0.5).over_sqrt(x))
+        )
+
+    def rsqrt(self) -> "Dual":
+        """-Rx / 2 times y / x or y**3; or what the two operations come to."""
+        x, t = self.primal, self.tangent
+        y, half = x.rsqrt(), x.constant(-0.5)
+        cube = half * t * (y * y * y)
+        return self.of(y, cube.either(t * (half * (y / x)))).either(
+            self.sqrt().reciprocal()
+        )
+
+    def pow(self, exponent: Any) -> "Dual":
+        """Rx n x**(n - 1), and Rn x**n log(x) where the exponent moves."""
+        x, t = self.primal, self.tangent
+        if not isinstance(exponent, Dual):
+            factor, below = x.constant(exponent), x.pow(exponent - 1)
+            moved = (t * factor * below).either(t * (factor * below))
+            return self.of(x.pow(exponent), moved)
+        factor = exponent.primal
+        below, power = x.pow(factor - x.constant(1.0)), x.pow(factor)
+        moved = (t * factor * below).either(t * (factor * below))
+        if exponent.moves:
+            moved = moved + exponent.tangent * (power * x.log())
+        return self.of(power, moved)
+
     @property
     def given(self) -> "Dual":
         """Itself: its errors are passed on operation by operation."""
@@ -128,18 +174,35 @@ class Dual(Bounded):
     def inheriting(self, of: Any, *slope: Values) -> "Dual":
         return self
 
-    def switch(self, opened: Values, y: Any, other: Any) -> "Dual":
-        """The switch does not move: its derivative is 0, at the kink too."""
-        x = self.primal
-        return self.of(
-            x.switch(opened, y.primal, other.primal),
-            x.switch(opened, y.tangent, other.tangent),
-        )
-
     def relu(self) -> "Dual":
+        """Which does not move at the kink."""
         return self.of(self.primal.relu(), self.primal.gate(self.tangent))
 
-    def where(self, condition: Values, other: Any) -> "Dual":
+    def abs(self) -> "Dual":
+        return self.of(self.primal.abs(), self.primal.signed(self.tangent))
+
+    def maximum(self, other: Any) -> "Dual":
+        """Of equal ones, either may be what moves it, or both by halves."""
+        x, y = self.primal, other.primal
+        first = x >= y
+        first = Decision(first.value, first.doubt | (x.value == y.value))
+        return self.of(x.maximum(y), self.tangent.where(first, other.tangent))
+
+    def max(self, axis: int, keepdims: bool = False) -> "Dual":
+        """Of equal ones, any may be what moves it, or all by the same share."""
+        x, t = self.primal, self.tangent
+        may = x.may_be_largest(axis)
+        first = np.argmax(x.value, axis=axis, keepdims=True)
+        chosen = t.map(lambda v: np.take_along_axis(v, first, axis))
+        apart = np.where(may, np.abs(t.value - chosen.value) + t.spread, 0)
+        many = may.sum(axis=axis, keepdims=True)
+        chosen = chosen.exactly(chosen.value, apart.max(axis=axis, keepdims=True))
+        chosen = chosen.rounded(np.where(many > 1, many, 0))
+        if not keepdims:
+            chosen = chosen.map(lambda v: np.squeeze(v, axis))
+        return self.of(x.max(axis, keepdims), chosen)
+
+    def where(self, condition: Values | Decision, other: Any) -> "Dual":
         return self.of(
             self.primal.where(condition, other.primal),
             self.tangent.where(condition, other.tangent),

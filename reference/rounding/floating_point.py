@@ -1,5 +1,6 @@
 """How an implementation computes: the numbers that there are, and what rounding does."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ class Arithmetic:
     """How an implementation computes in a dtype.
 
     Args:
-        u: the unit roundoff, half the distance from 1 to the next number.
+        u: the unit roundoff of what is stored, half the distance from 1 to the next number.
         underflow: the largest error of a product or quotient that underflows: half the
             smallest subnormal number, or the smallest normal one where results are
             flushed to zero.
@@ -23,14 +24,22 @@ class Arithmetic:
         largest: the largest finite number.
         elementary: the largest relative errors of the elementary functions
             (`elementary.py`) by name, in units of u (an error of k ulps is at most 2 k u);
-            1 for each that is rounded correctly.
+            1 for each that is rounded correctly, infinite for one of which nothing is
+            known.
         composed: layers are spelled from primitive operations, a loss as the logarithm
             of a softmax.
         any_form: it is not known by which algorithm: a rule allows all that it lists,
             where otherwise it allows those of the frameworks and of the reference.
-        product_u: the unit roundoff to which the factors of a matrix product are rounded
-            before they are multiplied and summed in u: 2**-11 for TF32, 2**-8 for
-            bfloat16, 0 where they are not.
+        factor_u: the unit roundoff to which the factors of a matrix product are rounded
+            before they are multiplied: 2**-10 for TF32, whose digits may be cut off (2**-11
+            only where they are known to be rounded), 2**-8 for bfloat16, 0 where they are
+            not rounded.
+        accumulator: the arithmetic that sums, and products in them, are computed in, if it
+            is another one; then the sum is rounded once to what is stored. (A single
+            operation that is computed in float32 and then rounded to bfloat16 or float16
+            comes to what it would be if it were rounded only once: Figueroa, When is
+            double rounding innocuous?, SIGNUM Newsletter 30(3), 1995.)
+        block: how many terms are aligned to the largest of them and added at a time.
         probable: use `probable_gamma` for sums, which may fail, in place of `gamma`.
         overflows: there is no bound where something may overflow on the way; otherwise
             the bound is that of what has not overflown.
@@ -45,14 +54,18 @@ class Arithmetic:
     )
     composed: bool = False
     any_form: bool = False
-    product_u: float = 0.0
+    factor_u: float = 0.0
+    accumulator: "Arithmetic | None" = None
+    block: float = math.inf
     probable: bool = False
     overflows: bool = True
 
     @classmethod
     def of(cls, dtype: Any, *, flushes: bool = False, **more: Any) -> "Arithmetic":
-        """That of a dtype, with or without subnormal numbers."""
-        info = np.finfo(dtype)
+        """That of a dtype, or of its `finfo` where NumPy does not know it; with or without
+        subnormal numbers.
+        """
+        info = dtype if hasattr(dtype, "smallest_normal") else np.finfo(dtype)
         smallest_normal = float(info.smallest_normal)
         # Which np.finfo takes for 0 where the processor does.
         subnormal = float(np.nextafter(info.dtype.type(0), info.dtype.type(1)))
@@ -73,7 +86,13 @@ class Arithmetic:
     @property
     def likely(self) -> "Arithmetic":
         """The same with sums judged by `probable_gamma`."""
-        return replace(self, probable=True)
+        inner = self.accumulator and self.accumulator.likely
+        return replace(self, probable=True, accumulator=inner)
+
+    @property
+    def inner(self) -> "Arithmetic":
+        """What sums are computed in, before they are stored."""
+        return self.accumulator or self
 
     def roundings(self, function: str) -> float:
         """The largest relative error of an elementary function, in units of u."""
@@ -89,8 +108,23 @@ class Arithmetic:
         n u, for any n (Jeannerod and Rump, Improved error bounds for inner products in
         floating-point arithmetic, SIAM J. Matrix Anal. Appl. 34(2), 2013).
         """
+        n = self.operations(n)
         worst = n * self.u
         return min(worst, probable_gamma(n, self.u)) if self.probable else worst
+
+    def operations(self, additions: Any) -> Any:
+        """As how many roundings so many additions count.
+
+        Where n terms are added in blocks, what ends below the largest of a block is cut
+        off: of each term, of the sum so far, and of the result. That is n + 2 n / block,
+        less one, for the largest loses nothing (Fasi, Higham, Mikaitis and Pranesh,
+        Numerical behavior of NVIDIA tensor cores, PeerJ Computer Science 7:e330, 2021).
+        """
+        return additions + 2 * math.ceil((additions + 1) / self.block)
+
+
+# float32 as the tensor cores of a V100 add it up: cut off, not rounded.
+TENSOR_CORE = replace(Arithmetic.of(np.float32), u=2.0**-23, block=4)
 
 
 def gamma(n: Any, u: float) -> Any:

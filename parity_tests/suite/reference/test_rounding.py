@@ -185,8 +185,8 @@ def test_bfloat16_products_of_jax_are_within_their_bound() -> None:
 TORCH = BACKENDS["torch"]
 
 
-def product_bound(x: np.ndarray, W: np.ndarray, product_u: float) -> Bounded:
-    own = Arithmetic.of("float32", product_u=product_u)
+def product_bound(x: np.ndarray, W: np.ndarray, factor_u: float) -> Bounded:
+    own = Arithmetic.of("float32", factor_u=factor_u)
     return Bounded.exact(x, own).matmul(Bounded.exact(W, own))
 
 
@@ -196,9 +196,9 @@ def test_a_lower_precision_that_torch_was_asked_for_is_taken_into_account() -> N
     assert product_u(TORCH) == 0.0
     try:
         torch.set_float32_matmul_precision("medium")
-        assert arithmetic(TORCH, "float32").product_u == 2**-8
-        assert arithmetic(TORCH, "float64").product_u == 0.0
-        assert arithmetic(NUMPY, "float32").product_u == 0.0
+        assert arithmetic(TORCH, "float32").factor_u == 2**-8
+        assert arithmetic(TORCH, "float64").factor_u == 0.0
+        assert arithmetic(NUMPY, "float32").factor_u == 0.0
     finally:
         torch.set_float32_matmul_precision(before)
 

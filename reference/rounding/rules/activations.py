@@ -5,11 +5,10 @@ import numpy as np
 from gradparity.reference.rounding.bounded import (
     Bounded,
     Bounds,
-    Values,
     flatness,
     through_tanh,
-    times,
 )
+from gradparity.reference.rounding.operations import Values, times
 from gradparity.reference.rounding.rules.registry import rule
 
 
@@ -86,22 +85,28 @@ def tanh(x: Bounded, dout: Bounded) -> Bounds:
 @rule("LeakyRelu")
 def leaky_relu(x: Bounded, dout: Bounded, slope: float) -> Bounds:
     """The slope is rounded to the dtype of x, too."""
-    opened, factor = ~(x.value <= 0), x.constant(slope).rounded()
+    closed, factor = x <= x.constant(0.0), x.constant(slope).rounded()
     return {
-        "out": x.switch(opened, x, factor * x),
-        "dx": x.switch(opened, dout, factor * dout),
+        "out": (factor * x).where(closed, x),
+        "dx": (factor * dout).where(closed, dout),
     }
 
 
 def shifted(x: Bounded) -> Bounded:
     """x minus the largest of its row, as if x were exact; its error comes in `drifted`.
 
-    What is further below than numbers go is taken to be the lowest: its exp is 0, too.
+    What is further below than numbers go is taken to be the lowest: its exp is 0, too. And
+    0 is taken to be rounded, where it is not known for sure which one is the largest: of
+    that one alone exp is exact.
     """
+    unsure = np.where(
+        (x.spread == 0).all(axis=-1, keepdims=True), 0, x.arithmetic.underflow
+    )
     x = x.given
     z = x - x.constant(x.value.max(axis=-1, keepdims=True))
     lowest = x.constant(np.full_like(x.value, -np.finfo(np.float64).max))
-    return z.where(~(np.isneginf(z.value) & np.isfinite(x.value)), lowest)
+    z = z.where(~(np.isneginf(z.value) & np.isfinite(x.value)), lowest)
+    return z.exactly(z.value, np.maximum(z.error, unsure))
 
 
 def unshifted(x: Bounded, total: Bounded) -> Bounded:

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.reference.rounding.bounded import Bounded, Bounds, Values
+from gradparity.reference.rounding.bounded import Bounded, Bounds
+from gradparity.reference.rounding.operations import Values
 from gradparity.reference.rounding.rules.activations import (
     drift,
     drifted,
