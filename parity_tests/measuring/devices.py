@@ -10,11 +10,13 @@ import numpy as np
 
 from gradparity.parity_tests.implementations.backends import Backend
 
-PRODUCTS = {  # what the frameworks call it, and the unit roundoff of the factors
+# What the frameworks call it, and the unit roundoff of the factors. The last digits of
+# float32 may be cut off where TF32 is used, which loses twice as much as rounding does.
+PRODUCTS = {
     "highest": 0.0,
     "float32": 0.0,
-    "high": 2**-11,
-    "tensorfloat32": 2**-11,
+    "high": 2**-10,
+    "tensorfloat32": 2**-10,
     "medium": 2**-8,
     "bfloat16": 2**-8,
 }

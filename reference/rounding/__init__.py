@@ -17,8 +17,21 @@ allowance anywhere:
   (Jeannerod and Rump, SIAM J. Matrix Anal. Appl. 34(2), 2013). A dot product has one more
   rounding for each product. A fused multiply-add rounds less often, never more (Lange and
   Rump, BIT 57, 2017);
-* exp, log and tanh: so many roundings as `Arithmetic` says, which is measured and not
-  assumed;
+  What is added up in wider numbers than it is stored in is rounded once more (Blanchard,
+  Higham, Lopez, Mary and Pranesh, SIAM J. Sci. Comput. 42(3), 2020);
+* exp, log, tanh, erf, erfc, 1/sqrt and powers: so many roundings as `Arithmetic` says,
+  which is measured and not assumed; where it was not, there is no bound. exp(0) = 1 and
+  log(1) = 0 are exact (ISO C, annex F.10). What comes of an error is the difference of two
+  values, or the error times the steepest slope on the way;
+* sqrt: one rounding (IEEE 754). |sqrt(a) - sqrt(b)| <= sqrt(|a - b|), so that the root of
+  squares has a bound at 0, too; what else may come to a pole, or out of where a function
+  is defined, has none;
+* 1/sqrt(x): one operation or two; a/sqrt(b): a quotient, or a product with the reciprocal
+  root, which XLA makes of it;
+* x**n, for a whole number: |n| - 1 products, and a reciprocal;
+* max, min, |x|, and a choice by a comparison: nothing is rounded. A comparison is in doubt
+  where what is compared is no further apart than its errors (a `Decision`): then both
+  results are allowed, as at the kink of ReLU;
 * a division by a constant: two roundings, for a compiler may multiply by its rounded
   reciprocal;
 * numbers flushed to zero, where an implementation does that: their own size.

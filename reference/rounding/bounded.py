@@ -9,7 +9,13 @@ import math
 
 import numpy as np
 
-from gradparity.reference.rounding.operations import Operations, Values, times
+from gradparity.reference.rounding.operations import (
+    FLOAT64,
+    Operations,
+    Values,
+    known,
+    times,
+)
 
 erf, erfc = (np.vectorize(f, otypes=[np.float64]) for f in (math.erf, math.erfc))
 
@@ -31,11 +37,15 @@ class Bounded(Operations):
 
     def log(self) -> "Bounded":
         """There is no bound where the argument may come to 0."""
-        x, spread = self.value, self.spread
-        lost = np.where(x > spread, np.minimum(times(spread, 1 / x), 1), spread > 0)
-        passed = self.exactly(np.log(x), -np.log1p(-lost))
+        passed = self.exactly(np.log(self.value), -np.log1p(-self._lost))
         k = self.arithmetic.roundings("log")
-        return passed._elementary(k, exact=(x == 1) & (spread == 0))
+        return passed._elementary(k, exact=(self.value == 1) & (self.spread == 0))
+
+    @property
+    def _lost(self) -> Values:
+        """The spread as a part of a positive value; 1 where that may come to 0."""
+        x, spread = self.value, self.spread
+        return np.where(x > spread, np.minimum(times(spread, 1 / x), 1), spread > 0)
 
     def sigmoid(self) -> "Bounded":
         """1 / (1 + e) with e = exp(-|x|); for x < 0, e times that, which is one rounding
@@ -97,7 +107,8 @@ class Bounded(Operations):
         moved = np.where((spread < x) | (spread == 0), moved, np.inf)
         one = self.exactly(1 / root, moved)
         one = one._elementary(self.arithmetic.roundings("rsqrt"))
-        return self.sqrt().reciprocal().either(one)
+        two = self.sqrt().reciprocal()
+        return two.exactly(two.value, known(two.error)).either(one)
 
     def over_sqrt(self, other: "Bounded") -> "Bounded":
         """self / sqrt(other), which XLA turns into self * rsqrt(other)."""
@@ -128,14 +139,13 @@ class Bounded(Operations):
         value, roundings = self.value**n, max(n - 1, 0)
         grown = times(np.abs(value), np.expm1(n * np.log1p(times(spread, 1 / x))))
         moved = np.where(spread < x, grown, (x + spread) ** n - x**n)
-        passed = self._of(value, np.where(spread == 0, 0, moved), self.value)
+        passed = self._of(value, np.where(spread == 0, 0, known(moved)), self.value)
         return passed.rounded(roundings, roundings)
 
     def _library_pow(self, exponent: "Bounded") -> "Bounded":
         """The logarithm, y log(x), is furthest off in a corner of what x and y may be."""
-        x, y, spread = self.value, exponent.value, self.spread
+        x, y, spread, lost = self.value, exponent.value, self.spread, self._lost
         value, log = np.power(x, y), np.log(x)
-        lost = np.where(x > spread, np.minimum(times(spread, 1 / x), 1), spread > 0)
         off = value * 0.0
         for moved in (np.log1p(lost), np.log1p(-lost)):
             for by in (exponent.spread, -exponent.spread):
@@ -143,8 +153,9 @@ class Bounded(Operations):
                 far = np.abs(np.exp(y * log + corner) - value)
                 near = times(np.abs(np.expm1(corner)), np.abs(value))
                 off = np.maximum(off, np.where(corner > 1, far, near))
+        off = off * (1 + 8 * FLOAT64 * (1 + np.abs(y * log)))  # as it is computed here
         given = (spread == 0) & (exponent.spread == 0)
-        off = np.where(given, 0, np.where(np.isnan(off) | (lost == 1), np.inf, off))
+        off = np.where(given, 0, np.where(lost == 1, np.inf, known(off)))
         return self._of(value, off, x, y)._elementary(self.arithmetic.roundings("pow"))
 
     def _elementary(self, roundings: Values, exact: Values = False) -> "Bounded":

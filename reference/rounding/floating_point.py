@@ -35,7 +35,7 @@ class Arithmetic:
             only where they are known to be rounded), 2**-8 for bfloat16, 0 where they are
             not rounded.
         accumulator: the arithmetic that sums, and products in them, are computed in, if it
-            is another one; then the sum is rounded once to what is stored. (A single
+            is another one; a sum is rounded once to what is stored. (A single
             operation that is computed in float32 and then rounded to bfloat16 or float16
             comes to what it would be if it were rounded only once: Figueroa, When is
             double rounding innocuous?, SIGNUM Newsletter 30(3), 1995.)
@@ -93,6 +93,11 @@ class Arithmetic:
     def inner(self) -> "Arithmetic":
         """What sums are computed in, before they are stored."""
         return self.accumulator or self
+
+    @property
+    def stores(self) -> bool:
+        """Whether a sum is rounded once more when it is stored."""
+        return self.inner.u < self.u
 
     def roundings(self, function: str) -> float:
         """The largest relative error of an elementary function, in units of u."""

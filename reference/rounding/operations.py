@@ -23,6 +23,11 @@ def times(error: Values, factor: Values) -> Values:
     return np.where(error == 0, 0, error * factor)
 
 
+def known(error: Values) -> Values:
+    """An error, which is infinite where it is no number."""
+    return np.where(np.isnan(error), np.inf, error)
+
+
 @dataclass(frozen=True, eq=False)
 class Operations:
     """A value, and a bound on the error of what was computed for it."""
@@ -133,7 +138,7 @@ class Operations:
             error = error + plus.spread
         error = error + self._additions(additions, value, error, largest)
         summed = self._summed(value, error + n * a.inner.underflow, largest)
-        if plus is None or a.accumulator is None:
+        if plus is None or not a.stores:
             return summed
         return summed.either(self.matmul(other) + plus)
 
@@ -164,12 +169,12 @@ class Operations:
 
     def _summed(self, value: Values, error: Values, largest: Values) -> Self:
         """A sum with this error, unless some part of it may overflow on the way; rounded
-        to what is stored, if that is not what it was computed in.
+        to what is stored, if that has fewer digits.
         """
         a = self.arithmetic
         over = (largest > a.inner.largest) & a.overflows
         summed = self.exactly(value, np.where(over, np.inf, error))
-        return summed if a.accumulator is None else summed.rounded(1, 1)
+        return summed.rounded(1, 1) if a.stores else summed
 
     def __lt__(self, other: Self) -> Decision:
         return self._compared(np.less, other)
@@ -200,6 +205,7 @@ class Operations:
         certain = (apart > (1 + FLOAT64 / self.arithmetic.u) * error) | (error == 0)
         certain |= np.isnan(self.value) | np.isnan(other.value)
         over = np.isinf(self.spread) & np.isinf(other.spread)
+        over &= np.sign(self.value) == np.sign(other.value)
         return Decision(how(self.value, other.value), ~certain | over)
 
     def gate(self, y: Self) -> Self:

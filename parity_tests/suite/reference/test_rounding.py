@@ -195,6 +195,8 @@ def test_a_lower_precision_that_torch_was_asked_for_is_taken_into_account() -> N
     before = torch.get_float32_matmul_precision()
     assert product_u(TORCH) == 0.0
     try:
+        torch.set_float32_matmul_precision("high")
+        assert product_u(TORCH) == 2**-10
         torch.set_float32_matmul_precision("medium")
         assert arithmetic(TORCH, "float32").factor_u == 2**-8
         assert arithmetic(TORCH, "float64").factor_u == 0.0
