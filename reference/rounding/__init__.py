@@ -41,6 +41,7 @@ The layers have a rule each (`rules/`), the network is put together from these
 """
 
 from gradparity.reference.rounding.bounded import Bounded, Bounds
+from gradparity.reference.rounding.correctly_rounded import Arrays, Values, times
 from gradparity.reference.rounding.decision import Decision
 from gradparity.reference.rounding.dual import Dual
 from gradparity.reference.rounding.floating_point import (
@@ -57,7 +58,6 @@ from gradparity.reference.rounding.networks import (
     network_tangent_bounds,
     step_bounds,
 )
-from gradparity.reference.rounding.operations import Arrays, Values, times
 from gradparity.reference.rounding.rules import RULES, rule
 from gradparity.reference.rounding.rules.activations import shifted
 from gradparity.reference.rounding.rules.losses import picked

@@ -9,9 +9,9 @@ import math
 
 import numpy as np
 
-from gradparity.reference.rounding.operations import (
+from gradparity.reference.rounding.correctly_rounded import (
     FLOAT64,
-    Operations,
+    CorrectlyRounded,
     Values,
     known,
     times,
@@ -20,7 +20,7 @@ from gradparity.reference.rounding.operations import (
 erf, erfc = (np.vectorize(f, otypes=[np.float64]) for f in (math.erf, math.erfc))
 
 
-class Bounded(Operations):
+class Bounded(CorrectlyRounded):
     """A value, and a bound on the error of what was computed for it."""
 
     def exp(self) -> "Bounded":

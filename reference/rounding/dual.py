@@ -21,9 +21,9 @@ from gradparity.reference.rounding.bounded import (
     Bounds,
     through_tanh,
 )
+from gradparity.reference.rounding.correctly_rounded import Values
 from gradparity.reference.rounding.decision import Decision
 from gradparity.reference.rounding.floating_point import Arithmetic
-from gradparity.reference.rounding.operations import Values
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from gradparity.reference.rounding.bounded import Bounded, Bounds
+from gradparity.reference.rounding.correctly_rounded import Arrays
 from gradparity.reference.rounding.dual import Dual, tangents_of
 from gradparity.reference.rounding.floating_point import Arithmetic
-from gradparity.reference.rounding.operations import Arrays
 from gradparity.reference.rounding.rules import RULES
 
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from gradparity.reference.networks import TWO_LAYER_NET, Chain
 from gradparity.reference.rounding.bounded import Bounded, Bounds
+from gradparity.reference.rounding.correctly_rounded import Arrays
 from gradparity.reference.rounding.dual import Dual, tangents_of
 from gradparity.reference.rounding.floating_point import Arithmetic
-from gradparity.reference.rounding.operations import Arrays
 from gradparity.reference.rounding.rules import RULES
 from gradparity.reference.rounding.rules.linear import affine_back
 

@@ -8,7 +8,7 @@ from gradparity.reference.rounding.bounded import (
     flatness,
     through_tanh,
 )
-from gradparity.reference.rounding.operations import Values, times
+from gradparity.reference.rounding.correctly_rounded import Values, times
 from gradparity.reference.rounding.rules.registry import rule
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gradparity.reference.rounding.bounded import Bounded, Bounds
-from gradparity.reference.rounding.operations import Values
+from gradparity.reference.rounding.correctly_rounded import Values
 from gradparity.reference.rounding.rules.activations import (
     drift,
     drifted,

@@ -29,7 +29,7 @@ def known(error: Values) -> Values:
 
 
 @dataclass(frozen=True, eq=False)
-class Operations:
+class CorrectlyRounded:
     """A value, and a bound on the error of what was computed for it."""
 
     value: Values
