@@ -41,6 +41,7 @@ class Arithmetic:
             double rounding innocuous?, SIGNUM Newsletter 30(3), 1995.)
         block: how many terms are aligned to the largest of them and added at a time.
         probable: use `probable_gamma` for sums, which may fail, in place of `gamma`.
+        lambda_: how sure that is then.
         overflows: there is no bound where something may overflow on the way; otherwise
             the bound is that of what has not overflown.
     """
@@ -58,6 +59,7 @@ class Arithmetic:
     accumulator: "Arithmetic | None" = None
     block: float = math.inf
     probable: bool = False
+    lambda_: float = LAMBDA
     overflows: bool = True
 
     @classmethod
@@ -99,6 +101,11 @@ class Arithmetic:
         """Whether a sum is rounded once more when it is stored."""
         return self.inner.u < self.u
 
+    @property
+    def deviation(self) -> "Arithmetic":
+        """The same with sqrt(n) in place of n and nothing more: for who adds up squares."""
+        return replace(self, probable=True, lambda_=1.0)
+
     def roundings(self, function: str) -> float:
         """The largest relative error of an elementary function, in units of u."""
         return dict(self.elementary)[function]
@@ -106,7 +113,7 @@ class Arithmetic:
     def growth(self, n: Any) -> Any:
         """How much n roundings can change a value, relative to it; 0 for n = 0."""
         worst = gamma(n, self.u)
-        return np.minimum(worst, probable_gamma(n, self.u)) if self.probable else worst
+        return np.minimum(worst, self._probably(n)) if self.probable else worst
 
     def additions(self, n: Any) -> Any:
         """How much n additions can change a sum, relative to the largest partial sum:
@@ -115,7 +122,10 @@ class Arithmetic:
         """
         n = self.operations(n)
         worst = n * self.u
-        return min(worst, probable_gamma(n, self.u)) if self.probable else worst
+        return min(worst, self._probably(n)) if self.probable else worst
+
+    def _probably(self, n: Any) -> Any:
+        return probable_gamma(n, self.u, self.lambda_)
 
     def operations(self, additions: Any) -> Any:
         """As how many roundings so many additions count.

@@ -1,0 +1,198 @@
+"""The operations that a program is made of, a row each: what is known of it is data.
+
+A row says how its result is bounded, which is for `Bounded` to know, and how a derivative
+goes back through it, which is written by hand. An operation that `Bounded` has is added by
+a row of its own; nothing else needs to know of it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradparity.reference.rounding.bounded import Bounded, Values
+from gradparity.reference.rounding.rules.losses import picked
+
+Pull = Callable[..., Values]
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """What is known of an operation. Its settings are whatever is no floating-point array:
+    axes, labels, constants.
+
+    Args:
+        name: what it is called.
+        bounded: from its operands and settings to its result, each with its bound.
+        pulls: for each operand, from the derivative `g` of a number with respect to the
+            result, the result, the operands and the settings to the derivative with
+            respect to that operand (a vector-Jacobian product). What was broadcast need
+            not be summed again.
+        independent: its errors are roundings, each of another number. Those of an
+            elementary function or of a rounded constant may all have the same sign.
+        in_doubt: where operands that are off by their errors may take another branch, for
+            each operand; None where there are no branches.
+    """
+
+    name: str
+    bounded: Callable[..., Bounded]
+    pulls: tuple[Pull, ...]
+    independent: bool = True
+    in_doubt: Callable[..., tuple[Any, ...]] | None = None
+
+
+def nothing(g: Values, result: Values, x: Values, *others: Values) -> Values:
+    """The derivative with respect to what only decides: 0, but for the jump."""
+    return np.zeros_like(x)
+
+
+def open_where_positive(x: Values, y: Values) -> Values:
+    """y where x > 0, and 0 elsewhere: the lecture's mask, which lets NaN pass."""
+    return np.where(x <= 0, 0, y)
+
+
+def near_zero(x: Bounded, *others: Bounded) -> tuple[Any, ...]:
+    """Where x may be on the other side of 0: twice its error is more than enough for what
+    rounding in float64 has done to x itself.
+    """
+    return (np.abs(x.value) <= 2 * x.error, *(False for _ in others))
+
+
+def along(g: Values, x: Values, axis: Any = None, keepdims: bool = False) -> Values:
+    """What a reduction of x has, at every element that went into it."""
+    if axis is not None and not keepdims:
+        g = np.expand_dims(g, axis)
+    return np.broadcast_to(g, x.shape)
+
+
+def largest(x: Bounded, axis: int | None = None, keepdims: bool = False) -> Bounded:
+    return x.map(lambda v: v.max(axis=axis, keepdims=keepdims))
+
+
+def at_largest(
+    g: Values, y: Values, x: Values, axis: int | None = None, keepdims: bool = False
+) -> Values:
+    """To those that are the largest, in equal parts."""
+    is_largest = x == along(y, x, axis, keepdims)
+    share = is_largest / is_largest.sum(axis=axis, keepdims=True)
+    return share * along(g, x, axis, keepdims)
+
+
+def rivals(x: Bounded, axis: int | None = None, keepdims: bool = False) -> tuple[Any]:
+    """Which elements may be the largest, where more than one may."""
+    least = (x.value - x.error).max(axis=axis, keepdims=True)
+    may_be = x.value + x.error >= least
+    return (may_be & (may_be.sum(axis=axis, keepdims=True) > 1),)
+
+
+def put(g: Values, y: Values, x: Values, labels: Any) -> Values:
+    found = np.zeros_like(x)
+    np.put_along_axis(found, np.asarray(labels)[..., None], g, axis=-1)
+    return found
+
+
+def flip(x: Values) -> Values:
+    return np.swapaxes(x, -1, -2)
+
+
+TO_LEFT: Pull = lambda g, z, x, y, *b: g @ flip(y)  # noqa: E731
+TO_RIGHT: Pull = lambda g, z, x, y, *b: flip(x) @ g  # noqa: E731
+UNCHANGED: Pull = lambda g, *others, **settings: g  # noqa: E731
+
+OPERATIONS = {
+    row.name: row
+    for row in (
+        Operation("add", lambda x, y: x + y, (UNCHANGED, UNCHANGED)),
+        Operation("subtract", lambda x, y: x - y, (UNCHANGED, lambda g, z, x, y: -g)),
+        Operation(
+            "multiply",
+            lambda x, y: x * y,
+            (lambda g, z, x, y: g * y, lambda g, z, x, y: g * x),
+        ),
+        Operation(
+            "divide",
+            lambda x, y: x / y,
+            (lambda g, z, x, y: g / y, lambda g, z, x, y: -g * z / y),
+        ),
+        Operation("negate", lambda x: -x, (lambda g, y, x: -g,)),
+        Operation(
+            "reciprocal", lambda x: x.reciprocal(), (lambda g, y, x: -g * y * y,)
+        ),
+        Operation(  # by a constant, which is rounded to the dtype
+            "scale",
+            lambda x, factor: x * x.constant(factor).rounded(),
+            (lambda g, y, x, factor: g * factor,),
+            independent=False,
+        ),
+        Operation(  # by a constant, or times its rounded reciprocal
+            "over",
+            lambda x, n: x.over(n),
+            (lambda g, y, x, n: g / n,),
+            independent=False,
+        ),
+        Operation("matmul", lambda x, y: x.matmul(y), (TO_LEFT, TO_RIGHT)),
+        Operation(  # x @ W + b, in one sum
+            "affine",
+            lambda x, W, b: x.matmul(W, plus=b),
+            (TO_LEFT, TO_RIGHT, UNCHANGED),
+        ),
+        Operation(
+            "sum",
+            lambda x, **axes: x.sum(**axes),
+            (lambda g, y, x, **axes: along(g, x, **axes),),
+        ),
+        Operation("max", largest, (at_largest,), independent=False, in_doubt=rivals),
+        Operation("transpose", lambda x: x.map(flip), (lambda g, y, x: flip(g),)),
+        Operation(
+            "reshape",
+            lambda x, shape: x.map(lambda v: v.reshape(shape)),
+            (lambda g, y, x, shape: g.reshape(x.shape),),
+        ),
+        Operation(
+            "broadcast",
+            lambda x, shape: x.map(lambda v: np.broadcast_to(v, shape)),
+            (UNCHANGED,),
+        ),
+        Operation(  # the entry of every row that its label points at, in a column
+            "pick", lambda x, labels: picked(x, np.asarray(labels)), (put,)
+        ),
+        Operation(  # what a mask that is given lets through
+            "select",
+            lambda x, mask: x.map(lambda v: np.where(mask, v, 0)),
+            (lambda g, y, x, mask: np.where(mask, g, 0),),
+        ),
+        Operation(
+            "relu",
+            lambda x: x.relu(),
+            (lambda g, y, x: open_where_positive(x, g),),
+            independent=False,
+            in_doubt=near_zero,
+        ),
+        Operation(  # y where x > 0
+            "gate",
+            lambda x, y: x.gate(y),
+            (nothing, lambda g, z, x, y: open_where_positive(x, g)),
+            independent=False,
+            in_doubt=near_zero,
+        ),
+        Operation(
+            "exp", lambda x: x.exp(), (lambda g, y, x: g * y,), independent=False
+        ),
+        Operation(
+            "log", lambda x: x.log(), (lambda g, y, x: g / x,), independent=False
+        ),
+        Operation(
+            "sigmoid",
+            lambda x: x.sigmoid(),
+            (lambda g, y, x: g * y * (1 - y),),
+            independent=False,
+        ),
+        Operation(
+            "tanh",
+            lambda x: x.tanh(),
+            (lambda g, y, x: g * (1 - y * y),),
+            independent=False,
+        ),
+    )
+}
