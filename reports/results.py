@@ -86,6 +86,7 @@ class Results(records.Record):
     together: list[records.Together] = Field(default_factory=list)
     divergences: list[records.Divergence]
     truth: list[records.TruthCheck] = Field(default_factory=list)
+    budgets: list[records.ErrorBudget] = Field(default_factory=list)
     exhaustive: list[records.Exhaustive] = Field(default_factory=list)
     seeds: list[records.Paired] = Field(default_factory=list)
     bands: list[records.Band] = Field(default_factory=list)

@@ -7,11 +7,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from gradparity.parity_tests.audit import truth
 from gradparity.parity_tests.benchmarks import ROUNDS
+from gradparity.parity_tests.catalogue.case import NetworkCase
 from gradparity.parity_tests.checking import exhaustive
+from gradparity.parity_tests.checking.every_case import EveryCase
 from gradparity.parity_tests.checking.products import EveryProduct
-from gradparity.parity_tests.checking.values import EveryCase, Run, load_all
+from gradparity.parity_tests.checking.values import Run, load_all
 from gradparity.parity_tests.implementations.built_in import OUTSIDERS
 from gradparity.parity_tests.implementations.user_supplied import is_own
 from gradparity.parity_tests.measuring import records
@@ -21,9 +25,13 @@ from gradparity.parity_tests.training import forensics, seeds
 from gradparity.parity_tests.training.checkpoints import Checkpoints
 from gradparity.parity_tests.training.plan import TRAINED, Plan, Trained
 from gradparity.parity_tests.training.run import run_trainings
+from gradparity.reference import training
 from gradparity.reports.console import bar
 from gradparity.reports.environment import describe
 from gradparity.reports.results import DatasetInfo, Results
+
+FIRST_STEPS = 100  # of a training, after which the errors of a network are looked at
+PIXELS = 784  # of the lecture's images
 
 
 def check(run: Run) -> tuple[list[records.Check], list[records.Divergence]]:
@@ -139,15 +147,31 @@ def exhaust(run: exhaustive.Run) -> None:
             advance()
 
 
+def trained_case(plan: Plan) -> NetworkCase:
+    """The network after the first steps of the run, and a batch. Where images are smaller
+    than the lecture's they get blank pixels, for JAX has compiled programs of that size.
+    """
+    data, batches = plan.dataset, plan.batches[:FIRST_STEPS]
+    sets = (data.x_train, data.t_train), (data.x_test, data.t_test)
+    with np.errstate(all="ignore"):  # it may diverge, which the trainings tell
+        *_, (_, params, _, _) = training.train(
+            plan.params, *sets, batches, plan.learning_rate
+        )
+    x, t = data.x_train[batches[0]], data.t_train[batches[0]]
+    blank = max(PIXELS - x.shape[1], 0)
+    params["W1"] = np.pad(params["W1"], ((0, blank), (0, 0)))
+    return NetworkCase("trained", params, np.pad(x, ((0, 0), (0, blank))), t)
+
+
 def comparisons(
-    dtypes: Sequence[str], implementations: Sequence[str], jobs: int | None
+    plan: Plan, dtypes: Sequence[str], implementations: Sequence[str], jobs: int | None
 ) -> list[parallel.Task]:
     """Of all layers and the network: what they return, and Jacobian- and Hessian-vector
     products. Beside others one thread is enough: several take more time in all.
     """
     threads = None if jobs == 1 else 1
     return [
-        EveryCase(dtypes, implementations, threads),
+        EveryCase(dtypes, implementations, threads, trained_case(plan)),
         EveryProduct(dtypes, implementations, threads),
     ]
 
@@ -186,7 +210,7 @@ def report(
     layered = [name for name in implementations if name not in OUTSIDERS]
     trainings = seeds.tasks(plan, 1, dtypes, trainable(layered), find_partings=True)
     outside = outside_tasks(plan, dtypes, outsiders)
-    cases, products = comparisons(dtypes, layered, jobs)
+    cases, products = comparisons(plan, dtypes, layered, jobs)
     # What takes longest comes first.
     tasks = [*trainings, cases, *outside, products, truth_task(plan)]
     share = parallel.threads(len(tasks), jobs)
@@ -197,7 +221,7 @@ def report(
         environment = describe()  # which imports the frameworks, and others are at work
         found = iter(running.wait(advance))
     trained = parallel.TrainingResults.of([next(found) for _ in trainings])
-    checks, divergences = next(found)
+    checks, divergences, budgets = next(found)
     tenths = parallel.TrainingResults.of([next(found) for _ in outside])
     twice, confirmed = found
     checks += twice
@@ -234,6 +258,7 @@ def report(
         together=trained.together,
         divergences=divergences,
         truth=confirmed,
+        budgets=budgets,
         exhaustive=tried,
         seeds=seeds.paired(from_seeds, len(plan.dataset.t_test)),
         bands=list(seeds.bands(from_seeds)),

@@ -15,7 +15,6 @@ from gradparity.parity_tests.catalogue.case import (
 )
 from gradparity.parity_tests.catalogue.cases import (
     LAYER_CASES,
-    LAYERS_AND_NETWORK,
     NETWORK_CASES,
 )
 from gradparity.parity_tests.catalogue.divergences import Seen, known, table
@@ -49,7 +48,6 @@ from gradparity.parity_tests.measuring.devices import numpy_flushes
 from gradparity.parity_tests.measuring.dtypes import truth_dtype
 from gradparity.parity_tests.measuring.processor_mode import ieee, mode_kept
 from gradparity.parity_tests.measuring.records import Check, Divergence, Verdict, Worst
-from gradparity.parity_tests.processes.settings import forget_programs
 from gradparity.reference.networks import TWO_LAYER_NET
 from gradparity.reference.rounding import (
     Arithmetic,
@@ -62,7 +60,6 @@ from gradparity.reference.rounding import (
 Loaded = Implementation | NotInstalled
 NOT_OFFERED = "not offered"
 CHANGED = "it set the processor so that subnormal numbers are zero"
-AS_LONG = 100  # steps of a training, as a case through all implementations
 REFERENCE = load("reference")
 
 
@@ -521,6 +518,8 @@ class Run:
             if case.layer in layers and (case.kind == "edge" or not edges_only)
         ]
         self._seen: list[Seen] = []
+        # Of typical networks, by case and dtype: what flowed through whose.
+        self.flows: dict[tuple[NetworkCase, str], dict[str, Arrays]] = {}
 
     def whole(
         self, progress: Callable[[], object] = lambda: None
@@ -557,6 +556,8 @@ class Run:
     ) -> list[Check]:
         rows, results = check(prepared, name, implementation.result())
         case = prepared.case
+        if isinstance(case, NetworkCase) and case.kind == "typical":
+            self.flows.setdefault((case, prepared.dtype), {})[name] = results
         if isinstance(case, Case) and case.kind == "edge":
             if name == "reference":  # beside other spellings, stands what it returns
                 results = prepared.reference
@@ -578,29 +579,3 @@ class Run:
         names = self.implementations
         seen = sorted(self._seen, key=lambda s: (place[s.case.id], names.index(s.name)))
         return list(table(seen, names))
-
-
-@dataclass(frozen=True)
-class EveryCase:
-    """All layers and the network, as a task (`parallel.py`); by default in threads, as many
-    as a `Run` has.
-    """
-
-    dtypes: Sequence[str]
-    implementations: Sequence[str]
-    threads: int | None = None
-
-    @property
-    def total(self) -> int:
-        """In steps of trainings that take as long, as all tasks count."""
-        return AS_LONG * len(LAYER_CASES + NETWORK_CASES)
-
-    def run(
-        self, progress: Callable[[int], object]
-    ) -> tuple[list[Check], list[Divergence]]:
-        run = Run(
-            LAYERS_AND_NETWORK, self.dtypes, self.implementations, threads=self.threads
-        )
-        found = run.whole(lambda: progress(AS_LONG))
-        forget_programs()
-        return found

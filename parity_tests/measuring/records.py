@@ -77,6 +77,39 @@ class TruthCheck(Record):
     verdict: Verdict
 
 
+class StepError(Record):
+    """What a step of a network adds to the error of a number: at most, probably, and what
+    its own error did add, with its sign.
+    """
+
+    step: str
+    certain: float
+    probable: float
+    actual: float | None = None
+
+
+class ErrorBudget(Record):
+    """A number that an implementation computed of a network, and how far off it is: the
+    loss, or of a gradient an element or the sum along a direction.
+
+    `composed` is the bound that follows errors step by step; `certain` and `probable` are
+    the adjoint bounds to first order, None where they are more than a tenth of the value
+    and claim nothing; `steps` has what they are made of, the most first.
+    """
+
+    case: str
+    dtype: str
+    implementation: str
+    quantity: str
+    of: str
+    value: float
+    composed: float
+    certain: float | None
+    probable: float | None
+    actual: float
+    steps: list[StepError]
+
+
 class Divergence(Record):
     """A place where implementations legitimately differ, and why.
 

@@ -9,6 +9,7 @@ import matplotlib
 
 from gradparity.reports.figures.bound_ratios import bound_ratios
 from gradparity.reports.figures.digits import disagreements
+from gradparity.reports.figures.error_budget import error_budget
 from gradparity.reports.figures.growth import growth
 from gradparity.reports.figures.parted_relus import parted
 from gradparity.reports.figures.seed_bands import seeds
@@ -36,6 +37,7 @@ def draw(
     with matplotlib.rc_context(STYLE):
         drawn = [
             bound_ratios(results.checks),
+            error_budget(results.budgets),
             loss(training),
             accuracy(training, lecture),
             seeds(results.bands, lecture),

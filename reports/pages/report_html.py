@@ -18,7 +18,7 @@ from gradparity.reports.figures.styles import unique
 from gradparity.reports.pages.svg import Figure
 from gradparity.reports.pages.templating import environment
 from gradparity.reports.results import Results
-from gradparity.reports.tables import gradients, timings
+from gradparity.reports.tables import budgets, gradients, timings
 from gradparity.reports.tables.accuracy import lecture_accuracy
 from gradparity.reports.tables.documented import joined, returning
 from gradparity.reports.tables.elementary_errors import ELEMENTARY, elementary_table
@@ -84,8 +84,10 @@ def render(results: Results, figures: Sequence[Figure], pages: str = "") -> str:
         elementary=elementary_table(results.elementary),
         about_elementary=ELEMENTARY,
         settings=environment_table(results.environment).rows,
-        figures=[(f, Markup(f.svg)) for f in figures if f.name != timings.SPEED],
-        speed=[(f, Markup(f.svg)) for f in figures if f.name == timings.SPEED],
+        figures=_drawn(figures, ""),
+        speed=_drawn(figures, timings.SPEED),
+        budgeted=_drawn(figures, budgets.BUDGETS),
+        budgets=_budgets(results),
         timed=list(timings.parts(results.bench)) if results.bench else [],
         about_speed=timings.sentences(results.bench) if results.bench else [],
         SPEED_LEGEND=timings.LEGEND,
@@ -93,6 +95,20 @@ def render(results: Results, figures: Sequence[Figure], pages: str = "") -> str:
         SYMBOLS=SYMBOLS,
         R_LEGEND=gradients.R_LEGEND,
     )
+
+
+def _drawn(figures: Sequence[Figure], name: str) -> list[tuple[Figure, Markup]]:
+    """The figure of this name, which stands in a section of its own; or all others."""
+    own = (timings.SPEED, budgets.BUDGETS)
+    chosen = [f for f in figures if (f.name if f.name in own else "") == name]
+    return [(figure, Markup(figure.svg)) for figure in chosen]
+
+
+def _budgets(results: Results) -> list[ReportSection]:
+    """Which step makes the error, where that was found out."""
+    tables = list(budgets.budget_tables(results.budgets))
+    title, said = budgets.TITLE, budgets.LEGEND
+    return [ReportSection("budgets", title, said, [], tables)] if tables else []
 
 
 def shown(value: float | None) -> str:

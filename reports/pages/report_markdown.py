@@ -4,7 +4,13 @@ from collections.abc import Sequence
 
 from gradparity.reports.pages.svg import Figure
 from gradparity.reports.results import Results
-from gradparity.reports.tables import every_float32, gradients, timings, verdicts
+from gradparity.reports.tables import (
+    budgets,
+    every_float32,
+    gradients,
+    timings,
+    verdicts,
+)
 from gradparity.reports.tables.accuracy import accuracy_tables, training_table
 from gradparity.reports.tables.documented import divergence_table, reasons
 from gradparity.reports.tables.elementary_errors import ELEMENTARY, elementary_table
@@ -12,6 +18,8 @@ from gradparity.reports.tables.overview import environment_table, headline
 from gradparity.reports.tables.reference_checks import truth_tables
 from gradparity.reports.tables.training_sections import sections
 from gradparity.reports.visible import harmless
+
+OWN_SECTIONS = (timings.SPEED, budgets.BUDGETS)  # that figures stand in
 
 
 def render(results: Results, figures: Sequence[Figure]) -> str:
@@ -26,10 +34,13 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             *checks(results),
             *divergences(results),
             *truth(results),
+            *budgeted(
+                results, [drawn(f) for f in figures if f.name == budgets.BUDGETS]
+            ),
             *training(results),
             *trained(results),
             *bench(results, [drawn(f) for f in figures if f.name == timings.SPEED]),
-            *(drawn(f) for f in figures if f.name != timings.SPEED),
+            *(drawn(f) for f in figures if f.name not in OWN_SECTIONS),
             *exhaustive(results),
             *refusals(results),
             *elementary(results),
@@ -84,6 +95,15 @@ def truth(results: Results) -> list[str]:
     parts = ["## Is the truth true?"] if results.truth else []
     for sentence, table in truth_tables(results.truth):
         parts += [f"### {table.title}", sentence, table.markdown()]
+    return parts
+
+
+def budgeted(results: Results, pictures: Sequence[str]) -> list[str]:
+    """Which step makes the error, where that was found out."""
+    tables = list(budgets.budget_tables(results.budgets))
+    parts = [f"## {budgets.TITLE}", budgets.LEGEND, *pictures] if tables else []
+    for table in tables:
+        parts += [f"### {table.title}", table.markdown()]
     return parts
 
 
