@@ -58,7 +58,7 @@ def numbers(case: NetworkCase, whole: Bounds) -> Iterator[Number]:
 
 def budgets(
     case: NetworkCase, dtype: str, flows: Mapping[str, Arrays]
-) -> Iterator[ErrorBudget]:
+) -> list[ErrorBudget]:
     """What the numbers of a case in a dtype are off by, and why.
 
     Args:
@@ -71,18 +71,27 @@ def budgets(
         truth = run(case.to(wide), REFERENCE)
         program = leading_to(network_steps(case.t, CHAIN), WANTED)
         given = {"x": case.x, **case.params}
+        rows: list[ErrorBudget] = []
+        wanted: dict[int, Number] = {}
+        known: dict[Any, tuple[Bounds, dict[int, Budget]]] = {}
         for name, own in flows.items():
             unit = arithmetic(BACKENDS[name], dtype).unlimited
-            whole = composed(program, given, unit)
-            wanted = dict(enumerate(numbers(case, whole)))
-            seeds = {i: {each.quantity: each.weights} for i, each in wanted.items()}
             elsewhere = other_side(program, own, truth)
-            found = error_budgets(program, given, seeds, unit, elsewhere)
+            # Several have the same arithmetic, and hardly ever other masks.
+            alike = unit, name if any(map(np.any, elsewhere.values())) else ""
+            if alike not in known:
+                whole = composed(program, given, unit)
+                wanted = wanted or dict(enumerate(numbers(case, whole)))
+                seeds = {i: {each.quantity: each.weights} for i, each in wanted.items()}
+                budgeted = error_budgets(program, given, seeds, unit, elsewhere)
+                known[alike] = whole, budgeted
+            whole, found = known[alike]
             made = lost(case, own, dtype)
             for i, number in wanted.items():
                 error = float(number.taken(own, wide) - number.taken(truth, wide))
                 row = case.id, dtype, name
-                yield recorded(row, number, found[i], whole, error, made)
+                rows.append(recorded(row, number, found[i], whole, error, made))
+        return rows
 
 
 def lost(case: NetworkCase, own: Arrays, dtype: str) -> Arrays:
