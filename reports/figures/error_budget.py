@@ -45,8 +45,8 @@ def error_budget(budgets: Sequence[ErrorBudget]) -> Figure | None:
     axes.set_xlabel("share of the number")
     handles = [
         Patch(fc="none", ec=INK, lw=1, label="certain bound"),
-        Patch(fc=INK, alpha=0.3, lw=0, label="probable bound"),
-        *(handle(name, *look(name), mfc="none") for name in drawn.by),
+        Patch(fc=INK, alpha=0.18, lw=0, label="probable bound"),
+        *(handle(name, *look(name)) for name in drawn.by),
     ]
     canvas.legend(handles=handles, loc="outside lower center", ncols=2)
     case, dtype = drawn.any.case.rpartition("/")[2], drawn.any.dtype
@@ -84,7 +84,7 @@ def rows_of(
 
 def bars(axes: Axes, row: int, bounds: tuple[float, float], low: float) -> None:
     certain, probable = bounds
-    axes.barh(row, probable - low, left=low, height=0.7, color=INK, alpha=0.3, lw=0)
+    axes.barh(row, probable - low, left=low, height=0.7, color=INK, alpha=0.18, lw=0)
     axes.barh(row, certain - low, left=low, height=0.7, fc="none", ec=INK, lw=1)
 
 
@@ -94,7 +94,7 @@ def marks(axes: Axes, row: int, errors: Mapping[str, float], low: float) -> None
         y = row + (lane - (len(errors) - 1) / 2) * 0.56 / max(len(errors), 1)
         marker, colour = look(name)
         x = max(error, low)
-        axes.plot(x, y, marker, ms=5, mec=colour, mfc="none", mew=1.3, clip_on=False)
+        axes.plot(x, y, marker, ms=5, color=colour, clip_on=False)
 
 
 def in_words(
