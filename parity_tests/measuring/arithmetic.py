@@ -12,7 +12,7 @@ import numpy as np
 
 from gradparity.parity_tests.implementations.backends import Backend
 from gradparity.parity_tests.implementations.contract import framework
-from gradparity.parity_tests.measuring.devices import flushes, product_u
+from gradparity.parity_tests.measuring.devices import flushes, factor_u
 from gradparity.parity_tests.measuring.dtypes import record
 from gradparity.parity_tests.measuring.elementary import measured, ulps
 from gradparity.reference.rounding import Arithmetic
@@ -37,7 +37,7 @@ def arithmetic(backend: Backend, dtype: Any, flushed: bool = False) -> Arithmeti
         flushes=flushed or flushes(backend),
         elementary=tuple(roundings.items()),
         composed=backend.form == "composed",
-        factor_u=product_u(backend) if name == "float32" else 0.0,
+        factor_u=factor_u(backend) if name == "float32" else 0.0,
     )
 
 

@@ -101,7 +101,7 @@ def flushes(backend: Backend) -> bool:
     return numpy_flushes() if module is None else known.flushes(module)
 
 
-def product_u(backend: Backend) -> float:
+def factor_u(backend: Backend) -> float:
     """To how many digits the factors of a float32 matrix product are rounded first."""
     module = sys.modules.get(backend.framework)
     if module is None:

@@ -28,13 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.reference.rounding.bounded import (
-    Arrays,
-    Bounded,
-    Bounds,
-    Values,
-    times,
-)
+from gradparity.reference.rounding.bounded import Bounded, Bounds
+from gradparity.reference.rounding.correctly_rounded import Arrays, Values, times
 from gradparity.reference.rounding.floating_point import LAMBDA, Arithmetic
 from gradparity.reference.rounding.programs import Program, local, pull_back
 
@@ -121,7 +116,7 @@ def error_budgets(
 
 def independent(program: Program, flow: Bounds, arithmetic: Arithmetic) -> Bounds:
     """The values whose errors are independent roundings, with sqrt(n) in place of n."""
-    if arithmetic.product_u:
+    if arithmetic.factor_u:
         # The error of a factor that is rounded first is in all that it is multiplied with.
         return {}
     once = {

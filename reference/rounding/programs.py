@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.reference.rounding.bounded import Arrays, Bounded, Bounds, Values
+from gradparity.reference.rounding.bounded import Bounded, Bounds
+from gradparity.reference.rounding.correctly_rounded import Arrays, Values
 from gradparity.reference.rounding.floating_point import Arithmetic
 from gradparity.reference.rounding.operations import Operation
 

@@ -499,6 +499,6 @@ def test_rounded_factors_are_no_independent_errors() -> None:
     """As in TF32: an error in a factor is in all that it is multiplied with."""
     it = network_of(TWO_LAYER_NET, [6, 5, 4], 7, seed=7)
     given, seeds = {"x": it["x"], **it["params"]}, {0: {"dW1": it["truth"]["dW1"]}}
-    tf32 = replace(FLOAT32, product_u=2.0**-11)
+    tf32 = replace(FLOAT32, factor_u=2.0**-11)
     budget = error_budgets(network_steps(it["t"]), given, seeds, tf32, {})[0]
     assert budget.probable == budget.certain

@@ -17,7 +17,7 @@ from gradparity.parity_tests.implementations.backends import (
 from gradparity.parity_tests.implementations.contract import Implementation
 from gradparity.parity_tests.measuring import elementary
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
-from gradparity.parity_tests.measuring.devices import flushes, product_u
+from gradparity.parity_tests.measuring.devices import flushes, factor_u
 from gradparity.parity_tests.measuring.dtypes import RECORDS, record
 from gradparity.parity_tests.measuring.elementary import PLACES, Place, measure, ulps
 from gradparity.parity_tests.suite.support import skip_unless_built_in
@@ -193,10 +193,10 @@ def product_bound(x: np.ndarray, W: np.ndarray, factor_u: float) -> Bounded:
 def test_a_lower_precision_that_torch_was_asked_for_is_taken_into_account() -> None:
     torch = pytest.importorskip("torch")
     before = torch.get_float32_matmul_precision()
-    assert product_u(TORCH) == 0.0
+    assert factor_u(TORCH) == 0.0
     try:
         torch.set_float32_matmul_precision("high")
-        assert product_u(TORCH) == 2**-10
+        assert factor_u(TORCH) == 2**-10
         torch.set_float32_matmul_precision("medium")
         assert arithmetic(TORCH, "float32").factor_u == 2**-8
         assert arithmetic(TORCH, "float64").factor_u == 0.0
