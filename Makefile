@@ -75,8 +75,8 @@ published: $(INSTALLED) ## renew reports/published/ from a run on the real MNIST
 	rm reports/published/report.html
 
 FUNCTIONS ?=
-elementary: $(INSTALLED) ## measure exp, log and tanh anew, for the rounding bounds (half an hour; FUNCTIONS=tanh)
-	$(BIN)/python -m gradparity.parity_tests.measuring.elementary $(FUNCTIONS)
+elementary: $(INSTALLED) ## measure exp, log and the like on this machine, for the rounding bounds (an hour; FUNCTIONS=tanh)
+	$(BIN)/python -m gradparity.parity_tests.measuring.elementary_errors $(FUNCTIONS)
 
 # torch's CUDA libraries are left out: torch itself pins them, where its build needs any.
 # Where Python 3.11 cannot have what newer ones can, as of JAX and NumPy, there are two lines.

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import sys
 from collections.abc import Callable
 from importlib import metadata
 from types import ModuleType
@@ -10,9 +9,11 @@ from types import ModuleType
 import numpy as np
 import threadpoolctl
 
+from gradparity.parity_tests.checking.accuracy import less_accurate
 from gradparity.parity_tests.implementations.contract import NotInstalled, framework
 from gradparity.parity_tests.implementations.user_supplied import announced
-from gradparity.parity_tests.measuring.devices import numpy_flushes
+from gradparity.parity_tests.measuring.devices import numpy_flushes, processor
+from gradparity.parity_tests.measuring.elementary_errors import MEASURED
 from gradparity.reports.results import Environment
 
 VARIABLES = (
@@ -59,6 +60,14 @@ def describe() -> Environment:
         announced=announced(),
         missing=missing,
     )
+
+
+def with_accuracy(environment: Environment) -> Environment:
+    """The same with what the frameworks that are here compute less accurately than the
+    bounds allow.
+    """
+    exceeded = less_accurate(MEASURED)
+    return environment.model_copy(update={"exceeded": exceeded})
 
 
 def version(package: str) -> str | None:
@@ -116,13 +125,3 @@ def read_switches(
         except AttributeError:
             found[name] = "not available in this version"
     return found
-
-
-def processor() -> str:
-    """The processor's name, as far as the system tells it."""
-    if sys.platform == "linux":
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            for line in lines:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()

@@ -1,5 +1,6 @@
 """The commands as plain functions: what `import gradparity` offers of them."""
 
+import warnings
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from gradparity.parity_tests import DTYPES, as_list
 from gradparity.parity_tests.catalogue.cases import LAYERS_AND_NETWORK
+from gradparity.parity_tests.checking.accuracy import less_accurate
 from gradparity.parity_tests.checking.values import Run
 from gradparity.parity_tests.grading.records import GradedFile
 from gradparity.parity_tests.measuring.records import Check
@@ -23,16 +25,21 @@ def check(
 
     By default those of all layers and the network, by the reference, PyTorch, JAX and
     what is registered. One name may stand alone. Raises `ValueError` where there is
-    nothing of a given name.
+    nothing of a given name, and warns where this machine is less accurate than bounds
+    allow.
     """
     names = None if implementations is None else ",".join(as_list(implementations))
     wanted = LAYERS_AND_NETWORK if layers is None else as_list(layers)
+    layers = choose("layer", wanted, LAYERS_AND_NETWORK)
     run = Run(
-        choose("layer", wanted, LAYERS_AND_NETWORK),
+        layers,
         choose("dtype", as_list(dtypes), DTYPES),
         choose_implementations(names),
     )
-    return run.whole()[0]
+    found, _ = run.whole()
+    for each in less_accurate(run.implementations, layers, run.dtypes):
+        warnings.warn(each.sentence, stacklevel=2)
+    return found
 
 
 def compare(

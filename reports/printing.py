@@ -77,11 +77,16 @@ def mutants(found: list[records.MutantResult]) -> None:
     say(planted.mutants_sentence(records.MutantSummary.of(found)))
 
 
-def every_number(run: exhaustive.Run, chosen: Sequence[str], as_json: bool) -> None:
+def every_number(
+    run: exhaustive.Run,
+    chosen: Sequence[str],
+    as_json: bool,
+    exceeded: Sequence[records.Exceeded] = (),
+) -> None:
     """What is known by now of these layers."""
     rows = run.rows()
     if as_json:
-        print_json(exhaustive=rows)
+        print_json(exhaustive=rows, exceeded=exceeded)
     else:
         every_float32.exhaustive_table(rows).print(output)
         left = chosen[len({row.layer for row in rows}) :]

@@ -65,6 +65,7 @@ class Environment(records.Record):
     switches: dict[str, str] = Field(default_factory=dict)
     announced: dict[str, str] = Field(default_factory=dict)  # implementations: modules
     missing: dict[str, str] = Field(default_factory=dict)  # frameworks: why
+    exceeded: list[records.Exceeded] | None = None  # None where nobody has looked
     dataset: DatasetInfo | None = None
     command: str = ""
     seed: int | None = None

@@ -27,7 +27,7 @@ from gradparity.parity_tests.training.plan import TRAINED, Plan, Trained
 from gradparity.parity_tests.training.run import run_trainings
 from gradparity.reference import training
 from gradparity.reports.console import bar
-from gradparity.reports.environment import describe
+from gradparity.reports.environment import describe, with_accuracy
 from gradparity.reports.results import DatasetInfo, Results
 
 FIRST_STEPS = 100  # of a training, after which the errors of a network are looked at
@@ -218,7 +218,9 @@ def report(
         bar("Training and comparing", sum(task.total for task in tasks)) as advance,
         parallel.started(tasks, jobs) as running,
     ):
-        environment = describe()  # which imports the frameworks, and others are at work
+        environment = with_accuracy(
+            describe()
+        )  # which imports the frameworks, and others are at work
         found = iter(running.wait(advance))
     trained = parallel.TrainingResults.of([next(found) for _ in trainings])
     checks, divergences, budgets = next(found)

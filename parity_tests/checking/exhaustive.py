@@ -13,11 +13,11 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,20 +25,26 @@ import numpy as np
 from gradparity.parity_tests.catalogue.case import Case
 from gradparity.parity_tests.catalogue.divergences import documented
 from gradparity.parity_tests.catalogue.layers import LAYERS as SPECS
-from gradparity.parity_tests.implementations.backends import BACKENDS, Backend
+from gradparity.parity_tests.checking.explained import (
+    OVERFLOW,
+    QUANTITIES,
+    SMALLEST_NORMAL,
+    Explained,
+    allowed,
+    distance,
+    ones,
+    sigmoid,
+)
+from gradparity.parity_tests.implementations.backends import Backend
 from gradparity.parity_tests.implementations.contract import Arrays, Implementation
 from gradparity.parity_tests.implementations.user_supplied import Left, Own
-from gradparity.parity_tests.measuring.arithmetic import arithmetic
-from gradparity.parity_tests.measuring.elementary import MEASURED, ulps
 from gradparity.parity_tests.measuring.records import Among, Exhaustive, Verdict
 from gradparity.reference import layers
-from gradparity.reference.rounding import bounds
 
 FLOATS = 2**32
 CHUNK = 2**19  # inputs at a time: few for the caches, many for what each call costs
 FORGETTING = 256  # chunks, see `let_jax_forget`
 WORKERS = min(os.cpu_count() or 1, 2)  # more would take more than a gibibyte
-QUANTITIES = ("out", "dx")
 
 # The bits of a float32, its sign taken off, are in the order of its magnitude: a class
 # begins where the one before it ends.
@@ -49,10 +55,6 @@ SUBNORMAL, NORMAL = CLASSES.index("subnormal"), CLASSES.index("normal")
 KINDS = [*(f"{name} result" for name in CLASSES), *CLASSES]
 KINDS[NORMAL] = "normal"
 
-U = 2.0**-24  # unit roundoff
-HALF_SUBNORMAL = 2.0**-150  # the most that rounding to a subnormal does
-SMALLEST_NORMAL = 2.0**-126
-OVERFLOW = 2.0**128
 ULPS = 2**23  # of a number, in the power of two that it begins with
 
 
@@ -94,15 +96,6 @@ def one_nan(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def distance(value: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """How far apart they are. An infinity stands for the number that would come next,
-    and for all beyond.
-    """
-    wide = value.astype(np.float64)
-    clipped = np.clip(wide, -OVERFLOW, OVERFLOW) - np.clip(truth, -OVERFLOW, OVERFLOW)
-    return np.abs(np.where(np.isinf(wide), clipped, wide - truth))
-
-
 def truth_of(layer: str, x: np.ndarray) -> Arrays:
     """`out`, and `dx` for a dout of 1, in float64."""
     x = x.astype(np.float64)
@@ -120,117 +113,10 @@ def of_reference(layer: str, x: np.ndarray) -> Arrays:
     return {"out": out, "dx": node.backward(ones(x.size, x.dtype))}
 
 
-@lru_cache(maxsize=4)  # all chunks but the last are of one size
-def ones(size: int, dtype: Any) -> np.ndarray:
-    return np.ones(size, dtype)
-
-
-def sigmoid(x: np.ndarray) -> Arrays:
-    """The sigmoid and its derivative without the reference's y * (1 - y), which cancels
-    in float64 as well: 1 - y is the sigmoid of -x.
-    """
-    e = np.abs(x)
-    np.exp(np.negative(e, out=e), out=e)  # in place: new memory costs more than exp
-    large = e + 1
-    np.divide(1, large, out=large)
-    small = np.multiply(e, large, out=e)
-    return {"out": np.where(x < 0, small, large), "dx": small * large}
-
-
-@dataclass(frozen=True)
-class Allowed:
-    """The error that rounding can explain.
-
-    A rounding is off by u in proportion, or by half a subnormal; n of them by
-    gamma(n) |truth| + n 2**-150, with gamma(n) = n u / (1 - n u) (Higham, *Accuracy and
-    Stability of Numerical Algorithms*, 2nd ed., section 3.1). `more` is added to that:
-    what an intermediate value does, given x and the truth in float64.
-    """
-
-    roundings: float
-    more: Callable[[np.ndarray, np.ndarray], Any] = lambda x, truth: 0.0
-
-    def error(self, x: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        n = self.roundings
-        rounding = n * U / (1 - n * U) * np.abs(truth) + n * HALF_SUBNORMAL
-        return rounding + self.more(x.astype(np.float64), truth)
-
-
-def roundings(function: str) -> float:
-    """As how many an elementary function counts: at its least accurate, of all."""
-    return 2 * max(ulps(function, "float32", BACKENDS[name]) for name in MEASURED)
-
-
-EXP, LOG = roundings("exp"), roundings("log")
-EXP_NEAR_OVERFLOW = roundings("exp near overflow")
-# 1 / (1 + e) or e / (1 + e): an error of e reaches it no larger than it is; to that come
-# a sum, a quotient and, in the reference, a product.
-SIGMOID = EXP + 3
-
-
-def _near_overflow(x: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    more = max(EXP_NEAR_OVERFLOW - EXP, 0) * U * truth
-    return np.where(truth >= OVERFLOW / 2, more, 0)
-
-
-def _cancelling(x: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Of a y that is off by h, y * (1 - y) is off by h * (1 - 2 * y) - h**2: by up to
-    SIGMOID * u, however small the derivative is.
-    """
-    y = sigmoid(x)["out"]
-    h = SIGMOID * (U * y + HALF_SUBNORMAL)
-    return h * np.abs(1 - 2 * y) + h**2
-
-
-def _underflowing(x: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """y**2 underflows before it is multiplied by exp(-x)."""
-    return SMALLEST_NORMAL * np.exp(-x)
-
-
-@dataclass(frozen=True)
-class AllowedByRule:
-    """The error that the layer's rounding rule explains, in the arithmetic of any
-    implementation.
-    """
-
-    layer: str
-    quantity: str
-    roundings: float = 1.0
-
-    def error(self, x: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        dout = ones(x.size, x.dtype)
-        ways = {arithmetic(each, "float32").unlimited for each in BACKENDS.values()}
-        settings = SPECS[self.layer].settings
-        found = (bounds(self.layer, {"x": x}, dout, way, **settings) for way in ways)
-        errors = [bounded[self.quantity].error for bounded in found]
-        return np.broadcast_to(np.max(errors, axis=0), truth.shape)
-
-
-# What rounding may do to out and to dx, counted by hand: sharper than the rules, and
-# faster. For layers that are not here, the rules say it.
-ALLOWED = {
-    "Relu": (Allowed(0), Allowed(0)),
-    "Negate": (Allowed(0), Allowed(0)),
-    "Exp": (Allowed(EXP, _near_overflow), Allowed(EXP, _near_overflow)),
-    "Log": (Allowed(LOG), Allowed(1)),
-    "PlusOne": (Allowed(1), Allowed(0)),
-    "Reciprocal": (Allowed(1), Allowed(3)),  # twice that of out, and the square's
-    # y**2 * exp(-x): two for each y, two products. As a function of exp(-x) it changes,
-    # in proportion, by no more than that does.
-    "SigmoidGraph": (Allowed(EXP + 2), Allowed(EXP + 6, _underflowing)),
-    "Sigmoid": (Allowed(SIGMOID), Allowed(2, _cancelling)),
-}
 # The element-wise layers of one array.
 LAYERS = [
     name for name, spec in SPECS.items() if spec.elementwise and len(spec.inputs) == 1
 ]
-
-
-def allowed(layer: str, quantity: str) -> Allowed | AllowedByRule:
-    """What rounding may do to this quantity of a layer."""
-    if layer in ALLOWED:
-        return ALLOWED[layer][QUANTITIES.index(quantity)]
-    return AllowedByRule(layer, quantity)
 
 
 # JAX has the processor flush subnormals, both as results and as inputs. A sigmoid also
@@ -282,7 +168,6 @@ class Yardstick:
         self.layer, self.quantity = layer, quantity
         self.x, self.truth = x, truth
         self.reference = one_nan(reference).view(np.uint32)
-        self.allowed = allowed(layer, quantity)
         rounded = truth.astype(np.float32)
         kinds = np.where(of_x == NORMAL, classify(rounded), of_x + len(CLASSES))
         present, numbers = np.unique(kinds, return_counts=True)
@@ -291,24 +176,28 @@ class Yardstick:
         self.kinds = np.broadcast_to(kinds, x.shape)
         power = (rounded.view(np.uint32) & 0x7F800000).view(np.float32)
         self.power = np.clip(power, SMALLEST_NORMAL, OVERFLOW / 2, out=power)
-        self._measured: list[tuple[np.ndarray, Tallies]] = []
+        self._measured: list[tuple[np.ndarray, Explained, Tallies]] = []
 
-    def measure(self, results: Arrays, judged_as: Sequence[Backend]) -> Tallies:
+    def measure(
+        self, results: Arrays, judged_as: Sequence[Backend], any_form: bool = False
+    ) -> Tallies:
         """What is found of an implementation's float32; once for all who agree on every
-        bit, unless it takes a divergence to explain them, which may be of some alone.
+        bit and are allowed the same, unless it takes a divergence to explain them, which
+        may be of some alone.
         """
         value = results[self.quantity]
-        tallies = self._known(value) or self._known(value := one_nan(value))
+        by = allowed(self.layer, self.quantity, tuple(judged_as), any_form)
+        tallies = self._known(value, by) or self._known(value := one_nan(value), by)
         if tallies:
             return tallies
         bits = value.view(np.uint32)
         error = self._error(value)
         worst = self._worst(error)
         found = {DIFFERING: np.flatnonzero(bits != self.reference)}
-        always = self.allowed.roundings / 2 / ULPS  # what n roundings explain anywhere
+        always = by.roundings / 2 / ULPS  # what n roundings explain anywhere
         left = np.array([], int)
         if max(error[at] for at in worst.values()) > always:
-            explained, left = self._explain(value, np.flatnonzero(error > always))
+            explained, left = self._explain(value, np.flatnonzero(error > always), by)
             found |= explained
         if special := left.size > 0:
             found |= self._documented(results, judged_as, left)
@@ -317,14 +206,14 @@ class Yardstick:
             for kind, at in worst.items()
         }
         if not special:
-            self._measured.append((bits, tallies))
+            self._measured.append((bits, by, tallies))
         return tallies
 
-    def _known(self, value: np.ndarray) -> Tallies | None:
-        """What was found of the same bits before."""
+    def _known(self, value: np.ndarray, by: Explained) -> Tallies | None:
+        """What was found of the same bits before, where as much was allowed."""
         bits = value.view(np.uint32)
-        for known, tallies in self._measured:
-            if (bits == known).all():
+        for known, as_much, tallies in self._measured:
+            if as_much == by and (bits == known).all():
                 return tallies
         return None
 
@@ -349,7 +238,7 @@ class Yardstick:
         return {kind: int(at[error[at].argmax()]) for kind, at in places.items()}
 
     def _explain(
-        self, value: np.ndarray, left: np.ndarray
+        self, value: np.ndarray, left: np.ndarray, by: Explained
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """By reason, the places whose error it explains, of those that are left; and what
         is left then.
@@ -361,7 +250,7 @@ class Yardstick:
             (INPUT_FLUSHED, self._is_of_zero),
         ):
             if left.size:
-                holds = explains(self.x[left], self.truth[left], value[left])
+                holds = explains(by, self.x[left], self.truth[left], value[left])
                 found[why], left = left[holds], left[~holds]
         found.pop(ROUNDING, None)
         return found, left
@@ -385,22 +274,22 @@ class Yardstick:
         }
 
     def _is_rounded(
-        self, x: np.ndarray, truth: np.ndarray, value: np.ndarray
+        self, by: Explained, x: np.ndarray, truth: np.ndarray, value: np.ndarray
     ) -> np.ndarray:
-        return distance(value, truth) <= self.allowed.error(x, truth)
+        return distance(value, truth) <= by.error(x, truth)
 
     def _is_flushed(
-        self, x: np.ndarray, truth: np.ndarray, value: np.ndarray
+        self, by: Explained, x: np.ndarray, truth: np.ndarray, value: np.ndarray
     ) -> np.ndarray:
-        least = np.abs(truth) - self.allowed.error(x, truth)
+        least = np.abs(truth) - by.error(x, truth)
         return (value == 0) & (least < SMALLEST_NORMAL)
 
     def _is_of_zero(
-        self, x: np.ndarray, truth: np.ndarray, value: np.ndarray
+        self, by: Explained, x: np.ndarray, truth: np.ndarray, value: np.ndarray
     ) -> np.ndarray:
         zero = np.copysign(np.float32(0), x)
         of_zero = truth_of(self.layer, zero)[self.quantity]
-        return (classify(x) == SUBNORMAL) & self._is_rounded(zero, of_zero, value)
+        return (classify(x) == SUBNORMAL) & self._is_rounded(by, zero, of_zero, value)
 
     def _tally(
         self,
@@ -517,12 +406,13 @@ class Run:
                 if not implementation.offers(layer):
                     continue
                 judged_as = implementation.judged_as(layer)
+                own = isinstance(implementation, Own)
                 results = reference  # which need not be computed twice
                 if implementation.name != "reference":
                     results = run(implementation, layer, x, dout)
                 for quantity, yardstick in yardsticks.items():
                     key = (layer, quantity, implementation.name)
-                    found[key] = yardstick.measure(results, judged_as)
+                    found[key] = yardstick.measure(results, judged_as, own)
         return found
 
     def rows(self) -> list[Exhaustive]:

@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests.measuring.dtypes import record
+from gradparity.parity_tests.measuring.dtypes import is_wider, record
 from gradparity.parity_tests.measuring.records import Verdict, Worst
 from gradparity.reference.rounding import Bounded
+
+NO_WIDER = "it is the truth itself: no dtype is wider here"
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +70,13 @@ def compare(
     Where there is no bound, because something may overflow on the way or a divisor come
     to 0, the truth rounded once is right, and of anything else nothing can be said, if
     the truth is a number: that is a verdict of its own, unless the tensor is wrong
-    elsewhere.
+    elsewhere. Where no dtype is wider, the truth is what the reference computed, so that
+    the reference is not judged by it; if it is another, because the reference is wrong,
+    that shows.
 
     Args:
         value: what an implementation computed.
-        truth: what it should be, in a wider dtype.
+        truth: what it should be, in a wider dtype where there is one.
         allowed: how far rounding can have taken it.
         dtype: the dtype that `value` must have.
         reference: what the reference computes in the dtype of `value`; None where
@@ -129,6 +133,8 @@ def compare(
     elif unbounded.any():
         verdict = Verdict.NO_BOUND
         result["note"] = f"no bound for {unbounded.sum():,} of {value.size:,} elements"
+    elif reference is None and not is_wider(truth.dtype, dtype):
+        return {"verdict": Verdict.NOT_JUDGED, "note": NO_WIDER}
     elif same_bits(value, rounded if reference is None else reference):
         verdict = Verdict.IDENTICAL
     else:

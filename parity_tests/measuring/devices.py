@@ -1,5 +1,6 @@
 """What a framework does on a device, whatever the layer: one record for each of the two."""
 
+import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -107,3 +108,13 @@ def factor_u(backend: Backend) -> float:
     if module is None:
         return 0.0
     return PRODUCTS.get(device(backend).precision(module), 2**-8)
+
+
+def processor() -> str:
+    """Return the processor's name, as far as the system tells it."""
+    if sys.platform == "linux":
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -91,3 +91,10 @@ def record(dtype: Any) -> Dtype:
 def truth_dtype(dtype: Any) -> Any:
     """Return the dtype that the reference computes the truth in, for a check in `dtype`."""
     return record(dtype).truth
+
+
+def is_wider(a: Any, b: Any) -> bool:
+    """Return whether a has more digits than b: longdouble has none more than float64 where
+    it is the same.
+    """
+    return bool(np.finfo(a).eps < np.finfo(b).eps)

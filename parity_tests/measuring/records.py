@@ -21,6 +21,7 @@ class Verdict(StrEnum):
     IDENTICAL = "identical"
     WITHIN_BOUND = "within bound"
     NO_BOUND = "no bound"
+    NOT_JUDGED = "not judged"
     DOCUMENTED = "documented divergence"
     FAIL = "FAIL"
     MISSING = "missing"
@@ -58,6 +59,32 @@ class Check(Record):
     worst: Worst | None = None
     verdict: Verdict
     note: str | None = None
+
+
+class Exceeded(Record):
+    """A function that this machine computes less accurately than the bounds allow: off by
+    so many ulps at this number, in a layer or, where that is empty, by itself. `measured`
+    is where what is allowed comes from.
+    """
+
+    function: str
+    layer: str
+    dtype: str
+    framework: str
+    ulps: float
+    at: float
+    allowed: float
+    measured: str
+
+    @property
+    def sentence(self) -> str:
+        where = f" in {self.layer}" if self.layer else ""
+        return (
+            f"{self.framework}'s {self.function}{where} is off by {self.ulps:.3g} ulps in "
+            f"{self.dtype} here, at {self.at!r}: more than the {self.allowed:.3g} that "
+            f"were measured ({self.measured}). Bounds may be too small: run "
+            "`make elementary`."
+        )
 
 
 class TruthCheck(Record):
@@ -402,6 +429,7 @@ class Summary(Record):
     identical: int
     within_bound: int
     no_bound: int = 0
+    not_judged: int = 0
     documented: int
     failed: int
     missing: int
@@ -416,6 +444,7 @@ class Summary(Record):
             identical=count[Verdict.IDENTICAL],
             within_bound=count[Verdict.WITHIN_BOUND],
             no_bound=count[Verdict.NO_BOUND],
+            not_judged=count[Verdict.NOT_JUDGED],
             documented=count[Verdict.DOCUMENTED],
             failed=count[Verdict.FAIL],
             missing=count[Verdict.MISSING],

@@ -67,6 +67,7 @@ def check(options: Options) -> None:
     if options.sensitivity:
         raise typer.Exit(check_sensitivity(options))
     from gradparity.parity_tests.checking import values
+    from gradparity.parity_tests.checking.accuracy import less_accurate
     from gradparity.parity_tests.measuring.records import Summary
     from gradparity.reports import printing, runner
     from gradparity.reports.console import note, print_json
@@ -77,12 +78,20 @@ def check(options: Options) -> None:
     checks, divergences = runner.check(run)
     summary = Summary.of(checks)
     reasons = missing_reasons(checks)
+    exceeded = less_accurate(names, layers, dtypes)
     if options.as_json:
-        print_json(checks=checks, divergences=divergences, summary=summary)
+        print_json(
+            checks=checks,
+            divergences=divergences,
+            summary=summary,
+            exceeded=exceeded,
+        )
     if summary.missing == summary.checks:
         raise nothing_was("checked", reasons, offered_nothing(names, layers))
     for reason in reasons:
         note(f"missing: {reason}")
+    for each in exceeded:
+        note(f"warning: {each.sentence}")
     if not options.as_json:
         show = printing.edges if options.edges else printing.checks
         show(checks, divergences)
@@ -159,6 +168,7 @@ def check_exhaustively(options: Options) -> int:
     """Try every float32; print what is known at the end, or when a signal comes; and
     return the exit status.
     """
+    from gradparity.parity_tests.checking.accuracy import less_accurate
     from gradparity.parity_tests.checking.exhaustive import LAYERS, Run
     from gradparity.parity_tests.checking.values import load_all
     from gradparity.reference.data.cleanup import at_end
@@ -175,6 +185,9 @@ def check_exhaustively(options: Options) -> int:
         raise nothing_was("checked", missing.values(), offered_nothing(names, chosen))
     for sentence in missing.values():
         note(f"missing: {sentence}")
+    exceeded = less_accurate(names, chosen, ["float32"])
+    for each in exceeded:
+        note(f"warning: {each.sentence}")
     run = Run(chosen, present, options.stride)
     shown = False
 
@@ -182,7 +195,7 @@ def check_exhaustively(options: Options) -> int:
         nonlocal shown
         if not shown:
             shown = True
-            printing.every_number(run, chosen, options.as_json)
+            printing.every_number(run, chosen, options.as_json, exceeded)
 
     with at_end(show_once):
         runner.exhaust(run)

@@ -35,10 +35,12 @@ SYMBOLS = {
     Verdict.DOCUMENTED: "≠",
     Verdict.NO_BOUND: "?",
     Verdict.FAIL: "✗",
+    Verdict.NOT_JUDGED: "–",
     Verdict.MISSING: "∅",
 }
 COLOURS = {
     Verdict.MISSING: "v0",
+    Verdict.NOT_JUDGED: "v0",
     Verdict.IDENTICAL: "v1",
     Verdict.WITHIN_BOUND: "v2",
     Verdict.DOCUMENTED: "v3",
@@ -70,7 +72,7 @@ def render(results: Results, figures: Sequence[Figure], pages: str = "") -> str:
         counts=_counts(results),
         failed=failed,
         parted=problems(results)[len(failed) :],
-        warnings=gradients.warnings(results.checks),
+        warnings=gradients.warnings(results.checks, results.environment.exceeded),
         rows=rows,
         differences=list(_differences(results)),
         choices={name: _choices(rows, name) for name in FILTERS},
@@ -185,6 +187,11 @@ def _counts(results: Results) -> list[tuple[str, int, Verdict | None]]:
         *(
             [("no bound", summary.no_bound, Verdict.NO_BOUND)]
             if summary.no_bound
+            else []
+        ),
+        *(
+            [("not judged", summary.not_judged, Verdict.NOT_JUDGED)]
+            if summary.not_judged
             else []
         ),
         ("failed", summary.failed, Verdict.FAIL),

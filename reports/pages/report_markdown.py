@@ -76,7 +76,9 @@ def checks(results: Results) -> list[str]:
             ),
             *(
                 f"Warning: {sentence}."
-                for sentence in gradients.warnings(results.checks)
+                for sentence in gradients.warnings(
+                    results.checks, results.environment.exceeded
+                )
             ),
         ],
         "edge": [gradients.SPECIAL],

@@ -7,7 +7,7 @@ there for good reasons, so that they would hide what happens on ordinary inputs.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from gradparity.parity_tests.measuring.records import Check, Verdict
+from gradparity.parity_tests.measuring.records import Check, Exceeded, Verdict
 from gradparity.parity_tests.measuring.wording import grouped
 from gradparity.reports.tables.table import Table, number
 from gradparity.reports.tables.verdicts import SEVERITY
@@ -20,7 +20,8 @@ LEGEND = (
     "of its own step, on what went into that. '=' means the same bits as the reference "
     "in the same dtype; for the reference itself, those of the truth rounded once. "
     "'no bound': something may overflow on the way or a divisor come to 0, and of the "
-    "difference nothing can be said."
+    "difference nothing can be said. 'not judged': where no dtype is wider, the reference "
+    "is the truth itself."
 )
 SPECIAL = (
     "Zeros, infinities, NaN, subnormal and extreme numbers, ties, and unusual layouts and "
@@ -114,6 +115,8 @@ def cell(row: dict[str, Any]) -> str:
             used = row["bound_ratio"]
             times = "" if used is None else f" ({used:.3g} x bound)"
             return f"FAIL {number(row['max_abs'])}{times}"
+        case Verdict.NOT_JUDGED:
+            return "not judged"
         case Verdict.NO_BOUND:
             return f"no bound {number(row['max_abs'])}"
     value = ""
@@ -136,9 +139,13 @@ def shares(row: dict[str, Any]) -> str:
     return said if step is None else f"{said}, step {step:.2g}"
 
 
-def warnings(checks: Iterable[Check]) -> list[str]:
-    """A sentence for everything that is within its bound, but improbable."""
-    return [
+def warnings(
+    checks: Iterable[Check], exceeded: Iterable[Exceeded] | None = ()
+) -> list[str]:
+    """A sentence for everything that is within its bound, but improbable; and for every
+    function that is computed less accurately than bounds allow.
+    """
+    return [each.sentence.rstrip(".") for each in exceeded or ()] + [
         f"{c.case} {c.quantity} in {c.dtype} is {c.probable_ratio:.3g} times the probable "
         f"bound for {c.implementation}: within the bound, but worth looking into"
         for c in checks

@@ -82,6 +82,7 @@ def headline(results: Results) -> Headline:
 def environment_table(environment: Environment) -> Table:
     """Versions, machine and switches; of a framework that is missing, why."""
     apart = {"dataset", "packages", "switches", "threads", "announced", "missing"}
+    apart |= {"exceeded"}
     known = environment.model_dump(exclude=apart)
     frameworks = ("torch", "jax")
     rows = [
@@ -96,6 +97,9 @@ def environment_table(environment: Environment) -> Table:
     ]
     further = environment.packages | environment.switches
     rows += [[name, value] for name, value in further.items()]
+    if environment.exceeded is not None:
+        said = " ".join(each.sentence for each in environment.exceeded)
+        rows.append(["elementary functions", said or "as accurate as was measured"])
     rows += [
         [f"implementation: {name}", module]
         for name, module in environment.announced.items()

@@ -9,6 +9,7 @@ from gradparity.reports.tables.table import Table
 
 SEVERITY = [
     Verdict.MISSING,
+    Verdict.NOT_JUDGED,
     Verdict.IDENTICAL,
     Verdict.WITHIN_BOUND,
     Verdict.DOCUMENTED,
@@ -64,7 +65,7 @@ def missing_reasons(checks: Iterable[Check]) -> list[str]:
 
 def checks_sentence(summary: Summary) -> str:
     """The checks in one sentence."""
-    compared = summary.checks - summary.missing
+    compared = summary.checks - summary.missing - summary.not_judged
     agreed = summary.identical + summary.within_bound
     parts = [f"{agreed:,} of {compared:,} checks differ by rounding at most"]
     if summary.documented == 1:
@@ -73,6 +74,8 @@ def checks_sentence(summary: Summary) -> str:
         parts.append(f"{summary.documented:,} are documented divergences")
     if summary.no_bound:
         parts.append(f"for {summary.no_bound:,} there is no bound")
+    if summary.not_judged:
+        parts.append(f"{summary.not_judged:,} are not judged (no dtype is wider here)")
     if summary.failed:
         parts.append(f"{summary.failed:,} FAIL")
     if summary.missing:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from gradparity.parity_tests.catalogue.cases import LAYER_CASES
-from gradparity.parity_tests.checking import exhaustive
+from gradparity.parity_tests.checking import exhaustive, explained
 from gradparity.parity_tests.checking.exhaustive import (
     CHUNK,
     FLOATS,
@@ -39,6 +39,7 @@ from gradparity.parity_tests.implementations.contract import (
     Implementation,
     NotInstalled,
 )
+from gradparity.parity_tests.implementations.user_supplied import Own
 from gradparity.parity_tests.measuring.records import Among, Exhaustive, Verdict
 from gradparity.parity_tests.suite.reports.test_cli import environment
 from gradparity.reports import runner
@@ -253,14 +254,17 @@ class Spoilt:
     name, backend = "spoilt", UNKNOWN
     run_network = train = predict = products = spelled = None
 
-    def __init__(self, quantity: str, x: float, value: float) -> None:
+    def __init__(
+        self, quantity: str, x: float, value: float, judged_as: Sequence[str] = ()
+    ) -> None:
         self.quantity, self.x, self.value = quantity, np.float32(x), value
+        self.backends = tuple(BACKENDS[name] for name in judged_as or BACKENDS)
 
     def offers(self, layer: str) -> bool:
         return True
 
     def judged_as(self, layer: str) -> tuple[Backend, ...]:
-        return tuple(BACKENDS.values())
+        return self.backends
 
     def run_layer(self, layer: str, inputs: Arrays, dout: np.ndarray) -> Arrays:
         results = REFERENCE.run_layer(layer, inputs, dout)
@@ -360,7 +364,7 @@ def test_what_is_documented_is_counted_and_does_not_fail(
 def test_what_is_not_counted_by_hand_the_rules_allow(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(exhaustive, "ALLOWED", {})
+    monkeypatch.setattr(explained, "ALLOWED", {})
     run = Run(["Exp"], present("reference", "torch"), 2**16)
     assert len([*run]) == len(run)
     assert {row.verdict for row in run.rows()} <= {
@@ -368,6 +372,37 @@ def test_what_is_not_counted_by_hand_the_rules_allow(
     }
     assert tried("Exp", Spoilt("out", 1.0, math.e * WRONG)).failed == 1
     assert tried("PlusOne", Spoilt("dx", 1.0, 1 + 2.0**-23)).failed == 1
+
+
+@pytest.mark.parametrize(
+    ("layer", "x", "right"), [("Exp", 1.0, math.e), ("Log", 3.0, math.log(3))]
+)
+def test_nobody_is_allowed_the_errors_of_another_framework(
+    layer: str, x: float, right: float
+) -> None:
+    """Three unit roundoffs are more than PyTorch's errors, and less than NumPy's, of which
+    other numbers here have as many.
+    """
+    value = right * (1 + 3 * 2.0**-24)
+    failed = {
+        name: tried(layer, Spoilt("out", x, value, [name])).failed
+        for name in ("reference", "torch")
+    }
+    assert failed["reference"] == 0 < failed["torch"]
+
+
+def test_any_form_of_somebodys_own_is_explained() -> None:
+    class Sigmoid:
+        def forward(self, x: np.ndarray) -> np.ndarray:
+            self.y = 1 / (1 + np.exp(-x))
+            return self.y
+
+        def backward(self, dout: np.ndarray) -> np.ndarray:
+            return dout * (self.y - self.y * self.y)
+
+    run = Run(["Sigmoid"], [Own("own", {"Sigmoid": Sigmoid, "vjp": None})], 2**14)
+    assert len([*run]) == len(run)
+    assert [row.failed for row in run.rows()] == [0, 0]
 
 
 def test_torch_gets_its_threads_back() -> None:

@@ -2,25 +2,38 @@
 
 import ctypes
 import platform
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gradparity import assert_parity
-from gradparity.parity_tests.catalogue.case import Case
-from gradparity.parity_tests.catalogue.cases import LAYER_CASES
+from gradparity.parity_tests import DTYPES
+from gradparity.parity_tests.catalogue.case import Case, NetworkCase
+from gradparity.parity_tests.catalogue.cases import LAYER_CASES, NETWORK_CASES
 from gradparity.parity_tests.checking import values
+from gradparity.parity_tests.checking.accuracy import less_accurate
 from gradparity.parity_tests.checking.values import CHANGED, Prepared, check
 from gradparity.parity_tests.implementations.contract import Arrays
 from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.implementations.user_supplied import Own
+from gradparity.parity_tests.measuring.comparison import NO_WIDER
 from gradparity.parity_tests.measuring.devices import numpy_flushes
+from gradparity.parity_tests.measuring.dtypes import RECORDS
+from gradparity.parity_tests.measuring.elementary_errors import exceeded
 from gradparity.parity_tests.measuring.processor_mode import ieee, mode_kept
 from gradparity.parity_tests.measuring.records import Check, Summary, Verdict
+from gradparity.reference import layers
 from gradparity.reference.rounding import Arithmetic, Bounded
+from gradparity.reports.environment import describe
+from gradparity.reports.tables.gradients import gradient_tables
+from gradparity.reports.tables.verdicts import checks_sentence
 
 x86 = pytest.mark.skipif(
     platform.machine() not in ("x86_64", "AMD64") or platform.system() != "Linux",
@@ -232,6 +245,32 @@ def test_who_changes_the_mode_is_told_and_changes_it_for_nobody_else() -> None:
     assert not numpy_flushes()
 
 
+@x86
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="there is no gcc")
+def test_a_library_that_was_built_for_speed_is_no_alarm_and_named(
+    tmp_path: Path,
+) -> None:
+    """GCC links what sets the mode, when the library is loaded."""
+    source, library = tmp_path / "fast.c", tmp_path / "libfast.so"
+    source.write_text("int nothing(void) { return 0; }\n", encoding="utf-8")
+    command = ["gcc", "-shared", "-fPIC", "-ffast-math", "-o", library, source]
+    subprocess.run(command, check=True)
+    exceeded.cache_clear()
+    with mode_kept():
+        ctypes.CDLL(str(library))
+        if not numpy_flushes():
+            pytest.skip("this GCC does not")  # since 13, unless with -mdaz-ftz
+        assert describe().switches["numpy subnormal numbers"] == "flushed to zero"
+        assert less_accurate(["reference", "torch"], ["Exp", "Log"]) == []
+        for case in LAYER_CASES:
+            if case.kind == "edge" and case.layer in ("Exp", "Sigmoid", "Softmax"):
+                for dtype in DTYPES:
+                    prepared = Prepared.of(case, dtype)
+                    rows, _ = check(prepared, "reference", load("reference"))
+                    assert Verdict.FAIL not in {row.verdict for row in rows}
+    exceeded.cache_clear()
+
+
 # --- The bound's own value ------------------------------------------------------------
 
 
@@ -267,3 +306,68 @@ def test_where_the_bounds_value_is_the_truth_its_error_counts(
             wrong.truth_bounds[quantity].error
             > 100 * right.truth_bounds[quantity].error
         ).all()
+
+
+# --- Where no dtype is wider ----------------------------------------------------------
+
+
+@pytest.fixture
+def no_wider_dtype(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows, where longdouble is float64."""
+    known = RECORDS[np.dtype(np.float64)]
+    narrow = replace(known, truth=np.float64)
+    monkeypatch.setitem(RECORDS, np.dtype(np.float64), narrow)
+
+
+@pytest.mark.usefixtures("no_wider_dtype")
+@pytest.mark.parametrize("layer", ["Sigmoid", "Affine", "TwoLayerNet"])
+def test_where_no_dtype_is_wider_the_reference_is_not_judged(layer: str) -> None:
+    every: list[Case | NetworkCase] = [*LAYER_CASES, *NETWORK_CASES[:1]]
+    case = next(c for c in every if c.layer == layer and c.kind == "typical")
+    reference = load("reference")
+    rows, _ = check(Prepared.of(case, "float64"), "reference", reference)
+    found = {(row.verdict, row.bound_ratio, row.note) for row in rows}
+    assert found == {(Verdict.NOT_JUDGED, None, NO_WIDER)}
+    summary = Summary.of(rows)
+    assert (summary.not_judged, summary.failed) == (len(rows), 0)
+    assert "are not judged (no dtype is wider here)" in checks_sentence(summary)
+    (table,) = gradient_tables(rows, "typical")
+    assert {row[2] for row in table.rows} == {"not judged"}
+    rows, _ = check(Prepared.of(case, "float32"), "reference", reference)
+    assert Verdict.NOT_JUDGED not in {row.verdict for row in rows}
+
+
+@pytest.mark.usefixtures("no_wider_dtype")
+def test_a_documented_divergence_is_none_of_the_truth_from_itself() -> None:
+    reference = load("reference")
+    for case in (c for c in LAYER_CASES if c.layer == "Reciprocal"):
+        if case.kind == "edge" and not case.spelled:
+            rows, _ = check(Prepared.of(case, "float64"), "reference", reference)
+            assert {row.verdict for row in rows} == {Verdict.NOT_JUDGED}, case.id
+
+
+@pytest.mark.usefixtures("no_wider_dtype")
+def test_a_reference_that_is_wrong_fails_there_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For then the truth is another than what it computes."""
+    case = next(c for c in LAYER_CASES if c.layer == "Exp" and c.kind == "typical")
+    monkeypatch.setattr(
+        layers.Exp, "backward", lambda self, dout: dout * self.out * 1.01
+    )
+    rows, _ = check(Prepared.of(case, "float64"), "reference", load("reference"))
+    assert {row.quantity: row.verdict for row in rows} == {
+        "out": Verdict.NOT_JUDGED,
+        "dx": Verdict.FAIL,
+    }
+
+
+@pytest.mark.usefixtures("no_wider_dtype")
+def test_who_is_judged_there_is_judged_with_the_truths_own_error() -> None:
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(0).normal(size=(50, 4))
+    case = Case("Sigmoid", "a batch", {"x": x}, x)
+    rows = rows_of(case, "float64", Sigmoid=torch.sigmoid)
+    assert {row.verdict for row in rows} <= {Verdict.IDENTICAL, Verdict.WITHIN_BOUND}
+    rows = rows_of(case, "float64", Sigmoid=lambda x: torch.sigmoid(x) * (1 + 1e-14))
+    assert [row.verdict for row in rows] == [Verdict.FAIL] * 2

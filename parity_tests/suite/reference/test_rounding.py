@@ -11,15 +11,12 @@ from gradparity.parity_tests import DTYPES
 from gradparity.parity_tests.implementations.backends import (
     BACKENDS,
     NUMPY,
-    UNKNOWN,
     Backend,
 )
 from gradparity.parity_tests.implementations.contract import Implementation
-from gradparity.parity_tests.measuring import elementary
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.parity_tests.measuring.devices import flushes, factor_u
 from gradparity.parity_tests.measuring.dtypes import RECORDS, record
-from gradparity.parity_tests.measuring.elementary import PLACES, Place, measure, ulps
 from gradparity.parity_tests.suite.support import skip_unless_built_in
 from gradparity.reference.networks import parameters
 from gradparity.reference.rounding import (
@@ -203,47 +200,6 @@ def test_a_lower_precision_that_torch_was_asked_for_is_taken_into_account() -> N
         assert arithmetic(NUMPY, "float32").factor_u == 0.0
     finally:
         torch.set_float32_matmul_precision(before)
-
-
-@pytest.mark.parametrize("place", PLACES, ids=lambda p: f"{p.function}-{p.layer}")
-def test_elementary_functions_are_as_good_as_was_measured(
-    place: Place, dtype: str, implementation: Implementation
-) -> None:
-    skip_unless_built_in(implementation)
-    if not implementation.offers(place.layer):
-        pytest.skip(f"{implementation.name} computes it as its fused form does")
-    inputs, worst, at = measure(implementation, place, dtype, 2**17)
-    assert inputs > 100
-    assert 0.4 < worst <= ulps(place.function, dtype, implementation.backend), at
-
-
-def test_the_measurements_cover_all_float32_and_every_set_of_instructions() -> None:
-    rows = elementary.measured()
-    keys = ("function", "layer", "dtype", "implementation", "instructions")
-    assert len({tuple(getattr(row, k) for k in keys) for row in rows}) == len(rows)
-    sets = {
-        at: {row.instructions for row in rows if (row.function, row.layer) == at}
-        for at in ((place.function, place.layer) for place in PLACES)
-    }
-    for found in sets.values():
-        # Where a function came later, no processor with AVX-512 was at hand.
-        assert {"AVX2", "SSE4.2"} <= found <= {*elementary.INSTRUCTIONS}
-    every = {
-        (place.function, place.layer): sum(
-            int(np.float32(high).view("i4")) - int(np.float32(low).view("i4")) + 1
-            for _, low, high in place.ends("float32")
-        )
-        or elementary.CLASSES
-        for place in PLACES
-    }
-    for row in rows:
-        if row.dtype == "float32":
-            assert row.inputs == every[row.function, row.layer]
-        else:
-            assert row.inputs >= 2**25 or row.layer == "SoftmaxWithLoss"
-    assert ulps("exp", "float32", UNKNOWN) == max(
-        r.ulps for r in rows if (r.function, r.dtype) == ("exp", "float32")
-    )
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="x86's FTZ")
