@@ -23,7 +23,7 @@ from markdown_it.token import Token
 import gradparity
 from gradparity.reference.datasets import load_digits
 from gradparity.reports.commands import application
-from gradparity.reports.environment import VARIABLES, describe
+from gradparity.reports.environment import VARIABLES, describe, with_accuracy
 from gradparity.reports.explain import manual
 from gradparity.reports.explain.publishing import address
 from gradparity.reports.explain.topics import TOPICS
@@ -225,7 +225,7 @@ def test_the_commands_shown_exist(page: Path) -> None:
 def test_every_row_of_the_environment_is_shown() -> None:
     pytest.importorskip("torch")
     pytest.importorskip("jax")
-    printed = [name for name, _ in environment_table(describe()).rows]
+    printed = [name for name, _ in environment_table(with_accuracy(describe())).rows]
     printed = [n for n in printed if n not in VARIABLES and n[:15] != "implementation:"]
     shown = code_blocks(DOCS / "en" / "tests.md")[0][1].splitlines()
     begin = next(at for at, line in enumerate(shown) if line.startswith("---")) + 1

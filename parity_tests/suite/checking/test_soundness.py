@@ -253,7 +253,15 @@ def test_a_library_that_was_built_for_speed_is_no_alarm_and_named(
     """GCC links what sets the mode, when the library is loaded."""
     source, library = tmp_path / "fast.c", tmp_path / "libfast.so"
     source.write_text("int nothing(void) { return 0; }\n", encoding="utf-8")
-    command = ["gcc", "-shared", "-fPIC", "-ffast-math", "-o", library, source]
+    command = [
+        "gcc",
+        "-shared",
+        "-fPIC",
+        "-ffast-math",
+        "-o",
+        str(library),
+        str(source),
+    ]
     subprocess.run(command, check=True)
     exceeded.cache_clear()
     with mode_kept():
