@@ -5,15 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gradparity.parity_tests import DTYPES
-from gradparity.parity_tests.catalogue.case import Case, NetworkCase
-from gradparity.parity_tests.catalogue.cases import (
-    LAYER_CASES,
-    LAYERS_AND_NETWORK,
-    NETWORK_CASES,
-)
+from gradparity.parity_tests.catalogue.cases import LAYER_CASES, LAYERS_AND_NETWORK
 from gradparity.parity_tests.checking.values import error_bounds, load_all
 from gradparity.parity_tests.measuring.elementary_errors import exceeded
 from gradparity.parity_tests.measuring.records import Exceeded
+from gradparity.reference.networks import TWO_LAYER_NET
 from gradparity.reference.rounding import Arithmetic
 
 
@@ -32,12 +28,14 @@ def functions_of(layers: Iterable[str]) -> tuple[str, ...]:
     """Return the elementary functions on which the bounds of these layers rest."""
     asked: set[str] = set()
     noting = Noting.of("float64", any_form=True, asked=asked)
-    first: dict[str, Case | NetworkCase] = {}
-    cases: list[Case | NetworkCase] = [*LAYER_CASES, *NETWORK_CASES]
-    for case in cases:
-        if case.kind == "typical":
-            first.setdefault(case.layer, case)
-    for layer in layers:
+    first = {
+        case.layer: case for case in reversed(LAYER_CASES) if case.kind == "typical"
+    }
+    wanted = {*layers}
+    if TWO_LAYER_NET.name in wanted:  # whose bounds are those of its layers
+        kinds = [each.kind for each in TWO_LAYER_NET.layers]
+        wanted |= {kind.__name__ for kind in (*kinds, TWO_LAYER_NET.last)}
+    for layer in wanted - {TWO_LAYER_NET.name}:
         error_bounds(first[layer].to("float64"), noting)
     return tuple(sorted(asked))
 

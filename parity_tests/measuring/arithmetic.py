@@ -12,7 +12,7 @@ import numpy as np
 
 from gradparity.parity_tests.implementations.backends import Backend
 from gradparity.parity_tests.implementations.contract import framework
-from gradparity.parity_tests.measuring.devices import flushes, factor_u
+from gradparity.parity_tests.measuring.devices import factor_u, flushes
 from gradparity.parity_tests.measuring.dtypes import record
 from gradparity.parity_tests.measuring.elementary import measured, ulps
 from gradparity.reference.rounding import Arithmetic

@@ -15,7 +15,7 @@ from gradparity.parity_tests.implementations.backends import (
 )
 from gradparity.parity_tests.implementations.contract import Implementation
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
-from gradparity.parity_tests.measuring.devices import flushes, factor_u
+from gradparity.parity_tests.measuring.devices import factor_u, flushes
 from gradparity.parity_tests.measuring.dtypes import RECORDS, record
 from gradparity.parity_tests.suite.support import skip_unless_built_in
 from gradparity.reference.networks import parameters
