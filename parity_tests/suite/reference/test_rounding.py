@@ -29,6 +29,7 @@ from gradparity.reference.rounding import (
 )
 
 FLOAT32 = Arithmetic.of("float32")
+EXP = (("exp", 5.0), ("exp near overflow", 5.0))
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 10, 1000])
@@ -210,6 +211,18 @@ def test_who_flushes_tiny_numbers_to_zero(implementation: Implementation) -> Non
     flushed = flushes(implementation.backend)
     assert flushed == (implementation.backend.framework == "jax")
     np.testing.assert_array_equal(results["out"], 0 if flushed else tiny)
+
+
+@pytest.mark.parametrize("flushes", [False, True])
+def test_the_exponential_of_0_is_1_without_rounding(flushes: bool) -> None:
+    """Of an x - x, too, which is 0 whatever is flushed; of what may be off, it is not."""
+    own = Arithmetic.of("float32", flushes=flushes, elementary=EXP)
+    x = Bounded.exact([0.5, 1.0], own)
+    e = (x - x.constant([0.5, 0.5])).exp()
+    assert e.error[0] <= own.underflow
+    assert e.error[1] > 5 * own.u
+    off = x.exactly(np.zeros(2), np.full(2, own.u)).exp()
+    assert (off.error > 5 * own.u).all()
 
 
 def test_of_an_unknown_dtype_or_device_nothing_is_made_up() -> None:
