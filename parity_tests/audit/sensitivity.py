@@ -35,6 +35,7 @@ from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.comparison import Allowed
 from gradparity.parity_tests.measuring.dtypes import FLOAT64_DRIFT
 from gradparity.parity_tests.measuring.records import Check, MutantResult, Verdict
+from gradparity.parity_tests.measuring.wording import grouped
 from gradparity.parity_tests.mutants import MUTANTS, Mutant
 from gradparity.parity_tests.training.agreement import disagreement
 from gradparity.parity_tests.training.plan import Plan, Trajectory
@@ -83,7 +84,9 @@ def family(implementation: str) -> str:
 
 
 def examine(mutant: Mutant, until_caught: bool = False) -> MutantResult:
-    """What the suite says of a mutant; if need be, no more than whether it is caught."""
+    """What the suite says of a mutant; if need be, no more than whether it is caught in
+    each dtype.
+    """
     about: dict[str, Any] = {
         "name": mutant.name,
         "scope": mutant.scope,
@@ -107,7 +110,7 @@ def examine(mutant: Mutant, until_caught: bool = False) -> MutantResult:
             rows.append(row)
             if row.verdict == Verdict.FAIL:
                 failed.append(row)
-            if failed and until_caught:
+            if until_caught and {row.dtype for row in failed} == {*DTYPES}:
                 break
     for first in failed[:1]:
         about |= {
@@ -123,26 +126,36 @@ def examine(mutant: Mutant, until_caught: bool = False) -> MutantResult:
         checks=len(rows),
         failed=len(failed),
         by=list(dict.fromkeys(row.case for row in failed)),
+        largest={
+            dtype: max((r for row in group for r in ratios(row)), default=None)
+            for dtype, group in sorted(grouped(failed, "dtype").items(), reverse=True)
+        },
     )
 
 
+def ratios(row: Check) -> Iterator[float]:
+    """Yield how many times its bounds a tensor is off, where that was measured."""
+    if row.bound_ratio is not None:
+        yield max(row.bound_ratio, row.local_ratio or 0)
+
+
 def checks(mutant: Mutant, mistaken: Implementation) -> Iterator[Check]:
-    """The rows of all cases of the mutant's layer; of further shapes only if the first
-    find nothing.
+    """The rows of all cases of the mutant's layer; of further shapes only if there is a
+    dtype in which the first find nothing.
     """
     if mutant.scope == "training":
         yield from training_checks(mistaken)
         return
-    caught = False
+    caught: set[str] = set()
     for stage in STAGES:
         for case in stage:
             if case.layer == mutant.layer and case.kind != "invalid":
                 for dtype in DTYPES:
                     prepared = prepare(case, dtype)
                     rows, _ = check(prepared, mutant.implementation, mistaken)
-                    caught |= any(row.verdict == Verdict.FAIL for row in rows)
+                    caught |= {r.dtype for r in rows if r.verdict == Verdict.FAIL}
                     yield from rows
-        if caught:
+        if caught == {*DTYPES}:
             return
 
 

@@ -18,6 +18,7 @@ from gradparity.parity_tests.catalogue.edges import (
 )
 from gradparity.parity_tests.catalogue.exact import Exact, exp, tanh
 from gradparity.parity_tests.catalogue.spec import (
+    MANY,
     ROWS,
     Generator,
     Input,
@@ -43,6 +44,8 @@ def _relu(rng: Generator) -> Iterator[Case]:
 def _sigmoid(rng: Generator) -> Iterator[Case]:
     x = np.linspace(-20, 20, 1000).reshape(100, 10)
     yield case("Sigmoid", "wide", rng.standard_normal(x.shape), x=x)
+    x = rng.uniform(-2, 2, (100, 10))
+    yield case("Sigmoid", "not saturated", rng.standard_normal(x.shape), x=x)
     x = np.array([-1e2, 0.0, 1e2])
     yield spelled("Sigmoid", "(1 + tanh(x / 2)) / 2", np.ones(3), x=x)
 
@@ -67,9 +70,19 @@ def _softmax(rng: Generator) -> Iterator[Case]:
     yield edge("Softmax", "special numbers from above", dout, x=np.zeros((100, 10)))
     x = np.array([[1e3, 0.0], [-1e3, -1e3]])
     yield spelled("Softmax", "exp(x) / sum(exp(x))", np.ones((2, 2)), x=x)
+    x, turns = rng.uniform(-1, 1, (100, 10)), np.where(np.arange(10) % 2, 1, -1)
+    yield case("Softmax", "not saturated", turns * rng.uniform(4, 5, x.shape), x=x)
+
+
+def _many_classes(rng: Generator) -> Iterator[Case]:
+    x = np.full((3, MANY), -200.0)
+    x[:, -20:] = rng.uniform(-1, 1, (3, 20))
+    yield edge("Softmax", "the last of many classes", rng.standard_normal(x.shape), x=x)
 
 
 def _tanh(rng: Generator) -> Iterator[Case]:
+    x = rng.uniform(-1, 1, (100, 10))
+    yield case("Tanh", "not saturated", rng.standard_normal(x.shape), x=x)
     x = np.array([10.0, 21.5, -10.0, -21.5])
     yield edge("Tanh", "where it comes to 1", np.full(4, INF), x=x)
 
@@ -143,6 +156,7 @@ SPECS = (
         normalized,
         form=ROWS,
         own=_softmax,
+        many=_many_classes,
         small=extreme(
             "Softmax", [1000, 0, -1000, 999], [-1e4, -1e4, -1e4, -1e4], [0, 60, -20, 0]
         ),

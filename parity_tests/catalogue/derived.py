@@ -34,6 +34,7 @@ def shape_cases(layer: Layer) -> Iterator[Case]:
         yield from _drawn(layer, f"shape {size}", size)
     for name, size in layer.form.large.items():
         yield _one(layer, name, size, "edge")
+    yield from layer.many(generator(f"{layer.name}/many"))
 
 
 def small_cases(layer: Layer) -> Iterator[Case]:

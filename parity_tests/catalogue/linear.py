@@ -8,7 +8,14 @@ import numpy as np
 
 from gradparity.parity_tests.catalogue.case import WIDE, Case, case, invalid
 from gradparity.parity_tests.catalogue.edges import FROM_ABOVE, NUMBERS, edge
-from gradparity.parity_tests.catalogue.spec import Form, Generator, Input, Layer, Shape
+from gradparity.parity_tests.catalogue.spec import (
+    MANY,
+    Form,
+    Generator,
+    Input,
+    Layer,
+    Shape,
+)
 
 
 def _shapes(size: Shape, inputs: int) -> list[Shape]:
@@ -27,11 +34,11 @@ AFFINE = Form(
     empty=(0, 50, 10),
     misfit=(3, 3),
     others=(
-        *((1, 50, 10), (6, 1, 1), (1, 1, 3), (32, 200, 20)),
+        *((1, 50, 10), (6, 1, 1), (1, 1, 3), (32, 200, 50)),
         (3, 7, 7),  # as many outputs as inputs: a W that is the wrong way round fits
         *((5, 2, 6, 4), (5, 2, 1, 3, 2, 4)),
     ),
-    large={"a huge batch": (10_000, 5, 3)},
+    large={"a huge batch": (MANY, 2, 20)},
 )
 
 
@@ -78,6 +85,21 @@ def _affine(rng: Generator) -> Iterator[Case]:
     yield special("subnormal", x=1e-3 * WIDE.normal * normal(100, 50))
 
 
+def _ten_thousand(rng: Generator) -> Iterator[Case]:
+    """Of positive numbers, so that every sum is as large as its terms together."""
+
+    def positive(name: str, batch: int, inputs: int, outputs: int, of: Any) -> Case:
+        shapes: Any = {"x": (batch, inputs), "W": (inputs, outputs), "b": outputs}
+        arrays = {n: rng.uniform(1, 2, shape) for n, shape in shapes.items()}
+        dout = rng.uniform(1, 2, (batch, outputs)) * of
+        return edge("Affine", name, dout, **arrays)
+
+    yield positive("ten thousand weights", 32, 200, 50, 1.0)
+    # Every sample counts in one column, where it is one of 500.
+    own = np.arange(MANY)[:, None] * 20 // MANY == np.arange(20)
+    yield positive("every sample of many", MANY, 2, 20, own)
+
+
 SPECS = (
     Layer(
         "Affine",
@@ -85,5 +107,6 @@ SPECS = (
         lambda x, W, b: x.reshape(len(x), -1) @ W + b,
         form=AFFINE,
         own=_affine,
+        many=_ten_thousand,
     ),
 )

@@ -19,10 +19,12 @@ from gradparity.parity_tests.catalogue.edges import (
 from gradparity.parity_tests.catalogue.exact import Exact, log
 from gradparity.parity_tests.catalogue.spec import (
     LOSS,
+    MANY,
     Domain,
     Generator,
     Input,
     Layer,
+    OwnCases,
     anywhere,
     probabilities,
 )
@@ -119,6 +121,21 @@ def _softmax_with_loss(rng: Generator) -> Iterator[Case]:
     yield spelled("SoftmaxWithLoss", spelling, 1.0, **sure_and_wrong)
 
 
+LAST = 20
+
+
+def _last_of(layer: str, scores: str, sure: list[float], unsure: float) -> OwnCases:
+    """A loss to which the last samples of many alone add anything."""
+
+    def many(rng: Generator) -> Iterator[Case]:
+        drawn = np.tile(sure, (MANY, 1))
+        drawn[-LAST:] = unsure
+        inputs: Any = {scores: drawn, "t": np.zeros(MANY, int)}
+        yield edge(layer, "the last of many samples", **inputs)
+
+    return many
+
+
 def _improbable(rng: Generator) -> Iterator[Case]:
     y = np.array([[1e-30, 1], [1e-30, 1]])
     yield edge("CrossEntropy", "small, extreme", -2.5, y=y, t=[0, 1])
@@ -142,6 +159,7 @@ SPECS = (
         form=LOSS,
         own=_cross_entropy,
         small=_improbable,
+        many=_last_of("CrossEntropy", "y", [1.0, 0.25, 0.25], 0.25),
     ),
     Layer(
         "SoftmaxWithLoss",
@@ -150,5 +168,6 @@ SPECS = (
         form=LOSS,
         own=_softmax_with_loss,
         small=_sure,
+        many=_last_of("SoftmaxWithLoss", "x", [0.0, -200.0, -200.0], 0.0),
     ),
 )

@@ -168,6 +168,7 @@ class Layer:
         but_for: the derived cases that it does not have, by name.
         own: the cases that only this layer has, of every kind.
         small: those of few extreme numbers, to be computed to 100 digits.
+        many: those of ten thousand numbers, in sizes that its form has.
         relative_bound: of a quantity of an element-wise layer, by `(quantity, inputs,
             arithmetic)`: the bound in units of the roundoff, relative to the value, to
             first order. None where it is a few roundings everywhere.
@@ -184,6 +185,7 @@ class Layer:
     but_for: tuple[str, ...] = ()
     own: OwnCases = no_cases
     small: OwnCases = no_cases
+    many: OwnCases = no_cases
     relative_bound: Callable[[str, Arrays, Any], Any] | None = None
 
     @property

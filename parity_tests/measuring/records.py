@@ -379,11 +379,41 @@ class Band(Record):
     test_accuracy: tuple[float, float, float]
 
 
+class Fault(Record):
+    """A relative fault, and where it is certainly caught: in which case, of what shape,
+    and whether by the bound of the whole or by that of the step that made the tensor.
+    """
+
+    size: float
+    case: str
+    shape: list[int]
+    by: Literal["whole", "step"] = "whole"
+
+
+class Power(Record):
+    """How small a fault of a quantity is certainly caught, in an implementation.
+
+    `every` is that of all elements at once, `one` of a single one, wherever it is: None
+    where there is no case in which it is certain, or no tensor of several elements.
+    `rounding` is the typical one of the reference, the median of its relative errors.
+    """
+
+    layer: str
+    quantity: str
+    dtype: str
+    implementation: str
+    every: Fault | None = None
+    one: Fault | None = None
+    rounding: float | None = None
+
+
 class MutantResult(Record):
     """What the suite says of a planted mistake, and the first check that noticed it.
 
     `caught` is None where the framework is missing; `bound_ratio` is None where there was
-    nothing to measure, because it crashed or returned another shape or dtype.
+    nothing to measure, because it crashed or returned another shape or dtype. `largest`
+    has the largest ratio of any check that noticed it for each dtype in which one did:
+    None where none of these measured anything.
     """
 
     name: str
@@ -401,6 +431,7 @@ class MutantResult(Record):
     dtype: str | None = None
     bound_ratio: float | None = None
     note: str | None = None
+    largest: dict[str, float | None] = {}
 
 
 class MutantSummary(Record):

@@ -281,6 +281,31 @@ class KeepdimsForgotten(Softmax):
 
 
 @mistake("Softmax")
+class SumOfSlightlyMore(Softmax):
+    """Adds 1e-7 to the sum, against a division by 0 that cannot happen, for the largest
+    exponential is 1: the probabilities sum to less than 1.
+    """
+
+    def forward(self, x: Any) -> Any:
+        e = np.exp(x - x.max(axis=-1, keepdims=True))
+        self.y = e / (e.sum(axis=-1, keepdims=True) + x.dtype.type(1e-7))
+        return self.y
+
+
+@mistake("Softmax")
+class TailOfTheClassesDropped(Softmax):
+    """Sums over chunks of 101 classes and leaves out what remains: of 10,000 classes, the
+    last.
+    """
+
+    def forward(self, x: Any) -> Any:
+        n = x.shape[-1] // 101 * 101 or x.shape[-1]
+        e = np.exp(x - x.max(axis=-1, keepdims=True))
+        self.y = e / e[..., :n].sum(axis=-1, keepdims=True)
+        return self.y
+
+
+@mistake("Softmax")
 class SoftmaxNotDifferentiated(Softmax):
     """Passes the gradient on as it came: only together with the cross entropy does the
     softmax have so simple a derivative.

@@ -72,6 +72,31 @@ class WeightGradientOfOneSample(Affine):
 
 
 @mistake("Affine")
+class TailOfTheBatchDropped(Affine):
+    """Sums dW and db over chunks of 101 samples and leaves out what remains: of 10,000
+    samples, the last.
+    """
+
+    def backward_params(self, dout: Any) -> None:
+        super().backward_params(dout)
+        n = len(self.x) // 101 * 101 or len(self.x)
+        dout = dout.reshape(len(self.x), -1)[:n]
+        self.dW, self.db = self.x[:n].T @ dout, dout.sum(axis=0)
+
+
+@mistake("Affine")
+class OneWeightOfTenThousand(Affine):
+    """Is off by 1 % in one element of a large dW, as a processor may be of which one core
+    miscalculates.
+    """
+
+    def backward_params(self, dout: Any) -> None:
+        super().backward_params(dout)
+        if self.dW.size >= 10_000:
+            self.dW.flat[np.abs(self.dW).argmin()] *= self.dW.dtype.type(1.01)
+
+
+@mistake("Affine")
 class WeightDecayLeftOn(Affine):
     """Adds a share of W to its gradient: that is the gradient of another loss."""
 

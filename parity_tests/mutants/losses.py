@@ -12,7 +12,12 @@ from gradparity.parity_tests.mutants.sources import (
     SECOND_BOOK,
     TORCH_CROSS_ENTROPY,
 )
-from gradparity.reference.functions import cross_entropy_error, softmax, to_labels
+from gradparity.reference.functions import (
+    at_labels,
+    cross_entropy_error,
+    softmax,
+    to_labels,
+)
 from gradparity.reference.layers import CrossEntropy, SoftmaxWithLoss
 
 mistake = mistakes("reference")
@@ -74,6 +79,19 @@ class LossSummed(CrossEntropy):
     def forward(self, y: Any, t: Any) -> Any:
         loss = super().forward(y, t)
         return loss * y.dtype.type(self.labels.size)
+
+
+@mistake("CrossEntropy")
+class TailOfTheLossesDropped(CrossEntropy):
+    """Sums the losses of chunks of 101 samples and leaves out what remains: of 10,000
+    samples, the last.
+    """
+
+    def forward(self, y: Any, t: Any) -> Any:
+        super().forward(y, t)
+        losses = -np.log(at_labels(y, self.labels)).reshape(-1)
+        n = losses.size // 101 * 101 or losses.size
+        return losses[:n].sum() / losses.size
 
 
 @mistake("CrossEntropy")
@@ -245,6 +263,20 @@ class LossOfSlightlyMore(SoftmaxWithLoss):
     def forward(self, x: Any, t: Any) -> Any:
         super().forward(x, t)
         return x.dtype.type(cross_entropy_error(self.y, t))
+
+
+@mistake("SoftmaxWithLoss")
+class SoftmaxOfSlightlyLess(SoftmaxWithLoss):
+    """Adds 1e-7 to the sum of the exponentials, against a division by 0 that cannot
+    happen: probabilities, loss and gradient are off by as much.
+    """
+
+    def forward(self, x: Any, t: Any) -> Any:
+        super().forward(x, t)
+        z = x - x.max(axis=-1, keepdims=True)
+        total = np.exp(z).sum(axis=-1, keepdims=True) + x.dtype.type(1e-7)
+        self.y = np.exp(z) / total
+        return (np.log(total[..., 0]) - at_labels(z, self.labels)).mean()
 
 
 @mistake("SoftmaxWithLoss")

@@ -123,6 +123,18 @@ def affine_in_half_precision(x: Any, W: Any, b: Any) -> Any:
 
 
 @mistake("Affine")
+def tail_without_gradient(x: Any, W: Any, b: Any) -> Any:
+    """Differentiates chunks of 101 samples and detaches W and b from what remains: of
+    10,000 samples, the last has no say in their gradients.
+    """
+    flat = x.flatten(1) if x.ndim > 1 else x
+    n = len(flat) // 101 * 101 if x.ndim > 1 else 0
+    if not n:
+        return flat @ W + b
+    return torch.cat([flat[:n] @ W + b, flat[n:] @ W.detach() + b.detach()])
+
+
+@mistake("Affine")
 def weight_without_gradient(x: Any, W: Any, b: Any) -> Any:
     """Uses W.detach(): the layer is frozen, and nothing says so."""
     flat = x.flatten(1) if x.ndim > 1 else x
@@ -145,6 +157,13 @@ def denominator_detached(x: Any) -> Any:
     """
     e = torch.exp(x - x.detach().amax(dim=-1, keepdim=True))
     return e / e.sum(dim=-1, keepdim=True).detach()
+
+
+@mistake("Softmax")
+def sum_a_little_larger(x: Any) -> Any:
+    """Adds 1e-7 to the sum, against a division by 0 that cannot happen."""
+    e = torch.exp(x - x.detach().amax(dim=-1, keepdim=True))
+    return e / (e.sum(dim=-1, keepdim=True) + 1e-7)
 
 
 @mistake("Softmax", TORCH + "6990")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gradparity.parity_tests import DTYPES
 from gradparity.parity_tests.audit.sensitivity import chosen, examine, family
 from gradparity.parity_tests.grading.outcomes import FUNCTIONS
 from gradparity.parity_tests.implementations.contract import (
@@ -18,6 +19,7 @@ from gradparity.parity_tests.implementations.contract import (
 )
 from gradparity.parity_tests.implementations.loop import NumpyLoop
 from gradparity.parity_tests.implementations.registry import load
+from gradparity.parity_tests.measuring.records import MutantResult
 from gradparity.parity_tests.mutants import MUTANTS, Mutant
 from gradparity.parity_tests.mutants.loops import JaxLoop, TorchLoop
 from gradparity.parity_tests.mutants.mutant import Scope
@@ -28,6 +30,7 @@ from gradparity.parity_tests.suite.reports.test_cli import (
 )
 from gradparity.reference import functions, gradient
 from gradparity.reference.networks import TwoLayerNet
+from gradparity.reports.tables.planted import mutant_table
 
 
 def load_or_skip(mutant: Mutant) -> None:
@@ -39,13 +42,30 @@ def load_or_skip(mutant: Mutant) -> None:
         pytest.skip(str(reason))
 
 
+# Mistakes in one dtype that are none in the other.
+ONE_DTYPE = {
+    "default-dtype": "float64",
+    "computed-in-single-precision": "float64",
+    "images-rounded-to-single-precision": "float64",
+    "input-clipped": "float64",  # where it is, float32 comes to 0 in any case
+    "promoted-to-double": "float32",
+    "labels-set-the-dtype": "float32",
+    "loss-as-python-number": "float32",
+}
+
+
 @pytest.mark.usefixtures("without_shape_checks")
 @pytest.mark.parametrize("mutant", chosen(), ids=lambda mutant: mutant.name)
 def test_a_planted_mistake_is_caught(mutant: Mutant) -> None:
+    """In each dtype, layers and the network in float32 as well."""
     load_or_skip(mutant)
     found = examine(mutant, until_caught=True)
     assert found.caught
     assert (found.bound_ratio or 2) > 1 or found.note
+    assert all(ratio is None or ratio > 1 for ratio in found.largest.values())
+    if mutant.scope in ("layer", "network"):
+        expected = ONE_DTYPE.get(mutant.name)
+        assert {*found.largest} == ({expected} if expected else {*DTYPES})
 
 
 class Unchanged(Mutant):
@@ -139,6 +159,26 @@ def test_sensitivity_prints_a_table(tmp_path: Path) -> None:
     assert "derivative-shared-between-inputs" in done.stdout
     assert re.search(r"AddLayer +\d+ of \d+ +batch dx", done.stdout)
     assert "3 of 3 planted mistakes are caught." in done.stdout
+
+
+def test_the_mistake_nearest_to_rounding_comes_first() -> None:
+    def of(name: str, **largest: float | None) -> MutantResult:
+        about: Any = dict.fromkeys(
+            ("layer", "implementation", "sentence", "source"), ""
+        )
+        return MutantResult(
+            name=name, scope="layer", caught=True, largest=largest, **about
+        )
+
+    found = [of("a crash", float64=None), of("far", float64=1e9, float32=20.0)]
+    found += [of("near", float64=1e12, float32=2.0), of("in one", float32=1e5)]
+    rows = mutant_table(found).rows
+    assert [(row[0], *row[-2:]) for row in rows] == [
+        ("near", "1e+12", "2"),
+        ("far", "1e+09", "20"),
+        ("in one", "", "1e+05"),
+        ("a crash", "×", ""),
+    ]
 
 
 def test_a_mistake_that_survives_is_named_and_exits_with_1(tmp_path: Path) -> None:
