@@ -18,6 +18,7 @@ from gradparity.reports.tables import (
     several_seeds,
     verdicts,
 )
+from gradparity.reports.tables import power as detection
 from gradparity.reports.tables.predictions import outcome_tables
 from gradparity.reports.tables.table import Table
 
@@ -71,10 +72,16 @@ def edges(
 def mutants(found: list[records.MutantResult]) -> None:
     """Every planted mistake, and those that are not caught in a sentence each."""
     planted.mutant_table(found).print(output)
+    say(planted.LARGEST)
     for mutant in found:
         if mutant.caught is False:
             say(f"Not caught: {mutant.name}. {mutant.sentence}")
     say(planted.mutants_sentence(records.MutantSummary.of(found)))
+
+
+def power(found: Sequence[records.Power]) -> None:
+    """A table for each dtype, and how to read it."""
+    print_all(detection.power_tables(found), [detection.POWER_LEGEND])
 
 
 def every_number(

@@ -88,6 +88,7 @@ class Results(records.Record):
     divergences: list[records.Divergence]
     truth: list[records.TruthCheck] = Field(default_factory=list)
     budgets: list[records.ErrorBudget] = Field(default_factory=list)
+    power: list[records.Power] = Field(default_factory=list)
     exhaustive: list[records.Exhaustive] = Field(default_factory=list)
     seeds: list[records.Paired] = Field(default_factory=list)
     bands: list[records.Band] = Field(default_factory=list)

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from gradparity.parity_tests.audit import power as detection
 from gradparity.parity_tests.audit import truth
 from gradparity.parity_tests.benchmarks import ROUNDS
 from gradparity.parity_tests.catalogue.case import NetworkCase
+from gradparity.parity_tests.catalogue.cases import LAYERS_AND_NETWORK
 from gradparity.parity_tests.checking import exhaustive
 from gradparity.parity_tests.checking.every_case import EveryCase
 from gradparity.parity_tests.checking.products import EveryProduct
@@ -53,6 +55,12 @@ def sensitivity(
             found.append(examine(mutant))
             advance()
     return found
+
+
+def power(run: detection.Run) -> list[records.Power]:
+    """How small a fault is certainly caught."""
+    with bar("Measuring the power", len(run.cases)) as advance:
+        return run.whole(advance)
 
 
 def train(
@@ -166,13 +174,15 @@ def trained_case(plan: Plan) -> NetworkCase:
 def comparisons(
     plan: Plan, dtypes: Sequence[str], implementations: Sequence[str], jobs: int | None
 ) -> list[parallel.Task]:
-    """Of all layers and the network: what they return, and Jacobian- and Hessian-vector
-    products. Beside others one thread is enough: several take more time in all.
+    """Of all layers and the network: what they return, Jacobian- and Hessian-vector
+    products, and how small a fault would be seen. Beside others one thread is enough:
+    several take more time in all.
     """
     threads = None if jobs == 1 else 1
     return [
         EveryCase(dtypes, implementations, threads, trained_case(plan)),
         EveryProduct(dtypes, implementations, threads),
+        detection.EveryPower(LAYERS_AND_NETWORK, dtypes, implementations),
     ]
 
 
@@ -210,9 +220,9 @@ def report(
     layered = [name for name in implementations if name not in OUTSIDERS]
     trainings = seeds.tasks(plan, 1, dtypes, trainable(layered), find_partings=True)
     outside = outside_tasks(plan, dtypes, outsiders)
-    cases, products = comparisons(plan, dtypes, layered, jobs)
+    cases, products, powers = comparisons(plan, dtypes, layered, jobs)
     # What takes longest comes first.
-    tasks = [*trainings, cases, *outside, products, truth_task(plan)]
+    tasks = [*trainings, cases, *outside, products, powers, truth_task(plan)]
     share = parallel.threads(len(tasks), jobs)
     with (
         bar("Training and comparing", sum(task.total for task in tasks)) as advance,
@@ -225,7 +235,7 @@ def report(
     trained = parallel.TrainingResults.of([next(found) for _ in trainings])
     checks, divergences, budgets = next(found)
     tenths = parallel.TrainingResults.of([next(found) for _ in outside])
-    twice, confirmed = found
+    twice, powerful, confirmed = found
     checks += twice
     untrained = trained.untrained + tenths.untrained
     from_seeds: list[records.Training] = []
@@ -261,6 +271,7 @@ def report(
         divergences=divergences,
         truth=confirmed,
         budgets=budgets,
+        power=powerful,
         exhaustive=tried,
         seeds=seeds.paired(from_seeds, len(plan.dataset.t_test)),
         bands=list(seeds.bands(from_seeds)),

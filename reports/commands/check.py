@@ -44,6 +44,12 @@ class Options:
     sensitivity: Annotated[
         bool, Option("--sensitivity", help="Plant mistakes, and tell which are caught.")
     ] = False
+    power: Annotated[
+        bool,
+        Option(
+            "--power", help="Tell how small a fault is certainly caught, and in what."
+        ),
+    ] = False
     exhaustive: Annotated[
         bool,
         Option(
@@ -66,6 +72,8 @@ def check(options: Options) -> None:
         raise typer.Exit(check_exhaustively(options))
     if options.sensitivity:
         raise typer.Exit(check_sensitivity(options))
+    if options.power:
+        raise typer.Exit(check_power(options))
     from gradparity.parity_tests.checking import values
     from gradparity.parity_tests.checking.accuracy import less_accurate
     from gradparity.parity_tests.measuring.records import Summary
@@ -103,12 +111,13 @@ def check_options(options: Options) -> None:
     ways = {
         "--edges": options.edges,
         "--sensitivity": options.sensitivity,
+        "--power": options.power,
         "--exhaustive": options.exhaustive,
     }
     asked = [option for option, is_asked in ways.items() if is_asked]
     if len(asked) > 1:
         raise Unusable(
-            "--edges, --sensitivity and --exhaustive go one at a time, got "
+            "--edges, --sensitivity, --power and --exhaustive go one at a time, got "
             f"{' and '.join(asked)}"
         )
     if options.stride > 1 and not options.exhaustive:
@@ -162,6 +171,27 @@ def check_sensitivity(options: Options) -> int:
     if not options.as_json:
         printing.mutants(mutants)
     return 1 if summary.survived else 0
+
+
+def check_power(options: Options) -> int:
+    """Print how small a fault is certainly caught, and return the exit status."""
+    from gradparity.parity_tests.audit.power import Run
+    from gradparity.parity_tests.checking.values import load_all
+    from gradparity.reports import printing, runner
+    from gradparity.reports.console import note, print_json
+
+    layers, dtypes, names = selected(options)
+    present, missing = load_all(names)
+    rows = runner.power(Run(layers, dtypes, present))
+    if options.as_json:
+        print_json(power=rows)
+    if not rows:
+        raise nothing_was("measured", missing.values(), offered_nothing(names, layers))
+    for sentence in missing.values():
+        note(f"missing: {sentence}")
+    if not options.as_json:
+        printing.power(rows)
+    return 0
 
 
 def check_exhaustively(options: Options) -> int:

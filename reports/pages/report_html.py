@@ -24,6 +24,7 @@ from gradparity.reports.tables.documented import joined, returning
 from gradparity.reports.tables.elementary_errors import ELEMENTARY, elementary_table
 from gradparity.reports.tables.every_float32 import exhaustive_sentences
 from gradparity.reports.tables.overview import environment_table, headline, problems
+from gradparity.reports.tables.power import POWER_LEGEND, POWER_TITLE, power_tables
 from gradparity.reports.tables.reference_checks import truth_tables
 from gradparity.reports.tables.table import Table
 from gradparity.reports.tables.training_sections import ReportSection, sections
@@ -79,6 +80,9 @@ def render(results: Results, figures: Sequence[Figure], pages: str = "") -> str:
         divergences=joined(results.divergences),
         returned=returning(results.divergences),
         truths=list(truth_tables(results.truth)),
+        powers=list(power_tables(results.power)),
+        POWER_TITLE=POWER_TITLE,
+        POWER_LEGEND=POWER_LEGEND,
         accuracies=_accuracies(results.training, results.is_mnist),
         sections=sections(results),
         tried=exhaustive_sentences(results.exhaustive),

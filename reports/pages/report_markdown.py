@@ -15,6 +15,7 @@ from gradparity.reports.tables.accuracy import accuracy_tables, training_table
 from gradparity.reports.tables.documented import divergence_table, reasons
 from gradparity.reports.tables.elementary_errors import ELEMENTARY, elementary_table
 from gradparity.reports.tables.overview import environment_table, headline
+from gradparity.reports.tables.power import POWER_LEGEND, POWER_TITLE, power_tables
 from gradparity.reports.tables.reference_checks import truth_tables
 from gradparity.reports.tables.training_sections import sections
 from gradparity.reports.visible import harmless
@@ -37,6 +38,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             *budgeted(
                 results, [drawn(f) for f in figures if f.name == budgets.BUDGETS]
             ),
+            *power(results),
             *training(results),
             *trained(results),
             *bench(results, [drawn(f) for f in figures if f.name == timings.SPEED]),
@@ -106,6 +108,17 @@ def budgeted(results: Results, pictures: Sequence[str]) -> list[str]:
     parts = [f"## {budgets.TITLE}", budgets.LEGEND, *pictures] if tables else []
     for table in tables:
         parts += [f"### {table.title}", table.markdown()]
+    return parts
+
+
+def power(results: Results) -> list[str]:
+    """How small a fault would have been seen, folded: it is the same in every run."""
+    if not results.power:
+        return []
+    parts = [f"## {POWER_TITLE}", POWER_LEGEND]
+    for table in power_tables(results.power):
+        summary = f"<details><summary>{table.title}</summary>"
+        parts += [summary, table.markdown(), "</details>"]
     return parts
 
 

@@ -436,7 +436,7 @@ def test_check_goes_one_way_at_a_time(called: Called, ways: tuple[str, str]) -> 
     done = called("check", "Relu", *ways)
     assert done.returncode == 2
     assert done.stderr == (
-        "gradparity: --edges, --sensitivity and --exhaustive go one at a time, "
+        "gradparity: --edges, --sensitivity, --power and --exhaustive go one at a time, "
         f"got {' and '.join(ways)}\n"
     )
 
