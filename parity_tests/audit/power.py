@@ -26,9 +26,9 @@ import numpy as np
 
 from gradparity.parity_tests.catalogue.case import Case, NetworkCase
 from gradparity.parity_tests.catalogue.cases import LAYER_CASES, NETWORK_CASES
+from gradparity.parity_tests.checking.every_case import AS_LONG
 from gradparity.parity_tests.checking.local import local_standard
 from gradparity.parity_tests.checking.values import (
-    AS_LONG,
     Prepared,
     load_all,
     offers,

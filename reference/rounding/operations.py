@@ -59,6 +59,22 @@ def near_zero(x: Bounded, *others: Bounded) -> tuple[Any, ...]:
     return (np.abs(x.value) <= 2 * x.error, *(False for _ in others))
 
 
+def close(x: Bounded, y: Bounded) -> tuple[Any, ...]:
+    """Where either of the two may be the larger."""
+    either = np.abs(x.value - y.value) <= 2 * (x.error + y.error)
+    return either, either
+
+
+def ahead(x: Values, y: Values) -> Values:
+    """1 where x is the larger, a half where the two are equal, and else 0."""
+    return (1 + np.sign(x - y)) / 2
+
+
+def bell(x: Values) -> Values:
+    """The derivative of erf."""
+    return 2 / np.sqrt(np.pi) * np.exp(-(x**2))
+
+
 def along(g: Values, x: Values, axis: Any = None, keepdims: bool = False) -> Values:
     """What a reduction of x has, at every element that went into it."""
     if axis is not None and not keepdims:
@@ -193,6 +209,55 @@ OPERATIONS = {
             lambda x: x.tanh(),
             (lambda g, y, x: g * (1 - y * y),),
             independent=False,
+        ),
+        Operation(
+            "erf", lambda x: x.erf(), (lambda g, y, x: g * bell(x),), independent=False
+        ),
+        Operation(
+            "erfc",
+            lambda x: x.erfc(),
+            (lambda g, y, x: -g * bell(x),),
+            independent=False,
+        ),
+        Operation("sqrt", lambda x: x.sqrt(), (lambda g, y, x: g / (2 * y),)),
+        Operation(
+            "rsqrt",
+            lambda x: x.rsqrt(),
+            (lambda g, y, x: -g * y / (2 * x),),
+            independent=False,
+        ),
+        Operation(  # to the power of a constant
+            "power",
+            lambda x, exponent: x.pow(exponent),
+            (lambda g, y, x, exponent: g * exponent * x ** (exponent - 1),),
+            independent=False,
+        ),
+        Operation(
+            "maximum",
+            lambda x, y: x.maximum(y),
+            (
+                lambda g, z, x, y: g * ahead(x, y),
+                lambda g, z, x, y: g * (1 - ahead(x, y)),
+            ),
+            independent=False,
+            in_doubt=close,
+        ),
+        Operation(
+            "minimum",
+            lambda x, y: x.minimum(y),
+            (
+                lambda g, z, x, y: g * ahead(y, x),
+                lambda g, z, x, y: g * (1 - ahead(y, x)),
+            ),
+            independent=False,
+            in_doubt=close,
+        ),
+        Operation(
+            "abs",
+            lambda x: x.abs(),
+            (lambda g, y, x: g * np.sign(x),),
+            independent=False,
+            in_doubt=near_zero,
         ),
     )
 }

@@ -119,6 +119,14 @@ SAMPLES: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "log": ((np.abs(X),), {}),
     "sigmoid": ((X,), {}),
     "tanh": ((X,), {}),
+    "erf": ((X,), {}),
+    "erfc": ((X,), {}),
+    "sqrt": ((np.abs(X),), {}),
+    "rsqrt": ((np.abs(X),), {}),
+    "power": ((np.abs(X),), {"exponent": 1.7}),
+    "maximum": ((X, Y[0]), {}),
+    "minimum": ((X, Y[0]), {}),
+    "abs": ((X,), {}),
 }
 STEPS_OF_NETWORKS = {
     step.operation.name: step.operation
