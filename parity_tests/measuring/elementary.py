@@ -41,8 +41,11 @@ class Row(Record):
 
     @property
     def allowed(self) -> float:
-        """What a bound allows for it: of a sample, the next half of an ulp."""
-        return self.ulps if self.every else math.ceil(2 * self.ulps) / 2
+        """What a bound allows for it: of a sample, a fiftieth more, and then the next half
+        of an ulp. That is a margin and no proof: of JAX's erfc in float64, which is off by
+        hundreds of ulps, four times as many numbers showed a hundredth more.
+        """
+        return self.ulps if self.every else math.ceil(2 * 1.02 * self.ulps) / 2
 
 
 class Measured(Row):

@@ -216,6 +216,11 @@ class Dual(Bounded):
             self.primal.either(other.primal), self.tangent.either(other.tangent)
         )
 
+    def allowing(self, other: Any) -> "Dual":
+        return self.of(
+            self.primal.allowing(other.primal), self.tangent.allowing(other.tangent)
+        )
+
 
 def total(terms: list[Bounded]) -> Bounded:
     """The sum of arrays, in any order."""
