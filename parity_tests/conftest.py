@@ -203,10 +203,10 @@ class Nothing:
 
 @pytest.fixture
 def only_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A report neither compares layers nor checks the truth."""
+    """A report neither compares layers, nor what it would notice, nor checks the truth."""
     from gradparity.reports import runner
 
-    nothing = [Nothing([], []), Nothing()]
+    nothing = [Nothing([], []), Nothing(), Nothing()]
     monkeypatch.setattr(runner, "comparisons", lambda *_: nothing)
     monkeypatch.setattr(runner, "truth_task", lambda _: Nothing())
 

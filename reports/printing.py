@@ -10,6 +10,7 @@ from gradparity.parity_tests.training.seeds import bands
 from gradparity.reports.console import note, output, print_json, say
 from gradparity.reports.tables import (
     accuracy,
+    detection,
     documented,
     every_float32,
     gradients,
@@ -18,7 +19,6 @@ from gradparity.reports.tables import (
     several_seeds,
     verdicts,
 )
-from gradparity.reports.tables import power as detection
 from gradparity.reports.tables.predictions import outcome_tables
 from gradparity.reports.tables.table import Table
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gradparity.parity_tests.audit import power as detection
-from gradparity.parity_tests.audit import truth
+from gradparity.parity_tests.audit import power, truth
 from gradparity.parity_tests.benchmarks import ROUNDS
 from gradparity.parity_tests.catalogue.case import NetworkCase
 from gradparity.parity_tests.catalogue.cases import LAYERS_AND_NETWORK
@@ -57,7 +56,7 @@ def sensitivity(
     return found
 
 
-def power(run: detection.Run) -> list[records.Power]:
+def detection(run: power.Run) -> list[records.Power]:
     """How small a fault is certainly caught."""
     with bar("Measuring the power", len(run.cases)) as advance:
         return run.whole(advance)
@@ -182,7 +181,7 @@ def comparisons(
     return [
         EveryCase(dtypes, implementations, threads, trained_case(plan)),
         EveryProduct(dtypes, implementations, threads),
-        detection.EveryPower(LAYERS_AND_NETWORK, dtypes, implementations),
+        power.EveryPower(LAYERS_AND_NETWORK, dtypes, implementations),
     ]
 
 

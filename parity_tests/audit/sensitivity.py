@@ -134,9 +134,10 @@ def examine(mutant: Mutant, until_caught: bool = False) -> MutantResult:
 
 
 def ratios(row: Check) -> Iterator[float]:
-    """Yield how many times its bounds a tensor is off, where that was measured."""
-    if row.bound_ratio is not None:
-        yield max(row.bound_ratio, row.local_ratio or 0)
+    """Yield how many times its bound a tensor is off, if that is what is wrong with it."""
+    ratio = max(row.bound_ratio or 0, row.local_ratio or 0)
+    if ratio > 1:
+        yield ratio
 
 
 def checks(mutant: Mutant, mistaken: Implementation) -> Iterator[Check]:

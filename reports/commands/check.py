@@ -182,7 +182,7 @@ def check_power(options: Options) -> int:
 
     layers, dtypes, names = selected(options)
     present, missing = load_all(names)
-    rows = runner.power(Run(layers, dtypes, present))
+    rows = runner.detection(Run(layers, dtypes, present))
     if options.as_json:
         print_json(power=rows)
     if not rows:

@@ -20,11 +20,11 @@ from gradparity.reports.pages.templating import environment
 from gradparity.reports.results import Results
 from gradparity.reports.tables import budgets, gradients, timings
 from gradparity.reports.tables.accuracy import lecture_accuracy
+from gradparity.reports.tables.detection import POWER_LEGEND, POWER_TITLE, power_tables
 from gradparity.reports.tables.documented import joined, returning
 from gradparity.reports.tables.elementary_errors import ELEMENTARY, elementary_table
 from gradparity.reports.tables.every_float32 import exhaustive_sentences
 from gradparity.reports.tables.overview import environment_table, headline, problems
-from gradparity.reports.tables.power import POWER_LEGEND, POWER_TITLE, power_tables
 from gradparity.reports.tables.reference_checks import truth_tables
 from gradparity.reports.tables.table import Table
 from gradparity.reports.tables.training_sections import ReportSection, sections

@@ -12,10 +12,10 @@ from gradparity.reports.tables import (
     verdicts,
 )
 from gradparity.reports.tables.accuracy import accuracy_tables, training_table
+from gradparity.reports.tables.detection import POWER_LEGEND, POWER_TITLE, power_tables
 from gradparity.reports.tables.documented import divergence_table, reasons
 from gradparity.reports.tables.elementary_errors import ELEMENTARY, elementary_table
 from gradparity.reports.tables.overview import environment_table, headline
-from gradparity.reports.tables.power import POWER_LEGEND, POWER_TITLE, power_tables
 from gradparity.reports.tables.reference_checks import truth_tables
 from gradparity.reports.tables.training_sections import sections
 from gradparity.reports.visible import harmless

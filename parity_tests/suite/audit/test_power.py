@@ -23,7 +23,7 @@ from gradparity.parity_tests.measuring.records import Fault, Power, Verdict
 from gradparity.parity_tests.suite.reports.test_cli import gradparity, without
 from gradparity.parity_tests.suite.support import load_or_skip
 from gradparity.reference.networks import TWO_LAYER_NET
-from gradparity.reports.tables.power import power_tables
+from gradparity.reports.tables.detection import power_tables
 
 MORE = 1.001  # times a fault that is only just caught
 NAMES = ("reference", "torch", "jax")

@@ -291,8 +291,6 @@ UNSEEN = {
     "batch-size-from-the-labels": "there are batches only",
     "batches-only": "there are batches only",
     "tail-of-the-batch-dropped": "there are no 101 samples",
-    "tail-of-the-losses-dropped": "there are no 101 samples",
-    "tail-of-the-classes-dropped": "there are no 101 classes",
     "one-weight-of-ten-thousand": "there are no ten thousand weights",
     "labels-taken-for-one-hot": "there is more than one class",
     "images-rounded-to-single-precision": "they are numbers of float32 already",

@@ -364,7 +364,7 @@ def test_report_is_whole_and_reads_back(
         *("schema_version", "environment", "checks"),
         *("training", "divergences", "truth", "exhaustive", "summary"),
         *("elementary", "partings", "together", "outsiders", "untrained"),
-        *("seeds", "bands", "bench"),
+        *("seeds", "bands", "bench", "power"),
     }
     assert results.environment.dataset is not None
     assert results.environment.dataset.name == "digits"
