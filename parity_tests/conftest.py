@@ -206,7 +206,7 @@ def only_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A report neither compares layers, nor what it would notice, nor checks the truth."""
     from gradparity.reports import runner
 
-    nothing = [Nothing([], []), Nothing(), Nothing()]
+    nothing = [Nothing([], [], []), Nothing(), Nothing()]
     monkeypatch.setattr(runner, "comparisons", lambda *_: nothing)
     monkeypatch.setattr(runner, "truth_task", lambda _: Nothing())
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from gradparity.parity_tests import DTYPES
 from gradparity.parity_tests.catalogue.layers import LAYERS
-from gradparity.parity_tests.implementations.backends import Backend
+from gradparity.parity_tests.implementations.backends import BACKENDS, Backend
 from gradparity.parity_tests.implementations.contract import Implementation, framework
 from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.devices import processor
@@ -354,9 +354,10 @@ def exceeded(
     """
     found = []
     dtypes = [dtype for dtype in dtypes if is_wider(truth_dtype(dtype), dtype)]
-    for each in map(load, MEASURED[:2] + MEASURED[3:]):
-        if each.backend.framework not in frameworks:
+    for name in MEASURED[:2] + MEASURED[3:]:
+        if not functions or BACKENDS[name].framework not in frameworks:
             continue
+        each = load(name)
         compiled = each.backend.form == "jit"
         places = BY_THEMSELVES if compiled else PLACES
         pairs = [(p, d) for p in places if p.function in functions for d in dtypes]

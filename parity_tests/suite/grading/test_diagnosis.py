@@ -203,6 +203,15 @@ KNOWN: list[tuple[str, str, list[Edit]]] = [
          "        t = t if t.ndim == 1 else t.argmax(axis=1)\n"
          "        return max(-np.log(self.y[range(len(t)), t]))"),
     ]),
+    ("softmax-of-slightly-less", "SoftmaxWithLoss", [
+        ("        self.y = softmax(x)\n",
+         "        x = x - np.max(x, axis=1, keepdims=True)\n"
+         "        total = np.sum(np.exp(x), axis=1, keepdims=True) + 1e-7\n"
+         "        self.y = np.exp(x) / total\n"),
+        ("cross_entropy_error(self.y, self.t)",
+         "np.mean(np.log(total[:, 0]) - x[range(len(x)), "
+         "t if t.ndim == 1 else t.argmax(axis=1)])"),
+    ]),
     ("exponent-without-its-sign", "sigmoid", [("np.exp(-x)", "np.exp(x)")]),
     ("hyperbolic-tangent", "sigmoid", [
         ("1 / (1 + np.exp(-x))", "(np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x))"),

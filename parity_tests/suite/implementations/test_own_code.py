@@ -132,7 +132,12 @@ def test_what_it_prints_is_no_result(folder: Path) -> None:
         folder, *CHECK, "--json", names=f"reference,{written(folder, PRINTING)}"
     )
     assert done.returncode == 0, done
-    assert {*json.loads(done.stdout)} == {"checks", "divergences", "summary"}
+    assert {*json.loads(done.stdout)} == {
+        "checks",
+        "divergences",
+        "exceeded",
+        "summary",
+    }
     assert {*"pswec"} <= {*done.stderr}
     assert command(folder, *CHECK).stdout.startswith("Gradient differences, float64")
 

@@ -187,7 +187,7 @@ def test_check_prints_json(tmp_path: Path) -> None:
     done = gradparity(tmp_path, "check", "Relu", "--json")
     assert done.returncode == 0, done
     found = json.loads(done.stdout)
-    assert set(found) == {"checks", "divergences", "summary"}
+    assert set(found) == {"checks", "divergences", "exceeded", "summary"}
     assert found["summary"]["failed"] == 0
     assert found["summary"]["checks"] == len(found["checks"])
     assert {row["layer"] for row in found["checks"]} == {"Relu"}
@@ -364,7 +364,7 @@ def test_report_is_whole_and_reads_back(
         *("schema_version", "environment", "checks"),
         *("training", "divergences", "truth", "exhaustive", "summary"),
         *("elementary", "partings", "together", "outsiders", "untrained"),
-        *("seeds", "bands", "bench", "power"),
+        *("seeds", "bands", "bench", "budgets", "power"),
     }
     assert results.environment.dataset is not None
     assert results.environment.dataset.name == "digits"
