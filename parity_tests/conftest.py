@@ -7,6 +7,7 @@ Nothing of the implementations is imported here: the run-time checking of shapes
 installed after this file is read, and only reaches what is imported later.
 """
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +18,19 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from gradparity.parity_tests import DTYPES
+from gradparity.parity_tests.processes.settings import threads
+
+# Of processes that test side by side, none has more threads than its share of processors:
+# more of them wait for each other, and a half of the time goes into that.
+if side_by_side := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+    share = max((os.cpu_count() or 1) // side_by_side, 1)
+    for name, value in threads(share).items():
+        os.environ.setdefault(name, value)
 
 # Always the same examples; and by `make test-deep`, others each time, and more of them.
 settings.register_profile(
     "normal",
-    max_examples=60,
+    max_examples=40,
     derandomize=True,
     database=None,
     deadline=None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,10 +16,15 @@ from gradparity.parity_tests.measuring.records import Verdict
 from gradparity.parity_tests.suite.support import skip_unless_built_in
 
 
+@lru_cache(maxsize=4)  # for all implementations
+def prepared_once(network_case: NetworkCase, dtype: str) -> Prepared:
+    return Prepared.of(network_case, dtype)
+
+
 def test_network(
     network_case: NetworkCase, dtype: str, implementation: Implementation
 ) -> None:
-    prepared = Prepared.of(network_case, dtype)
+    prepared = prepared_once(network_case, dtype)
     rows, _ = check(prepared, implementation.name, implementation)
     assert len(rows) == 13
     wrong = [row for row in rows if row.verdict == Verdict.FAIL]
@@ -32,7 +37,7 @@ def failed(
     """Return which of these float64 results are further from the truth than rounding can
     take them.
     """
-    prepared = Prepared.of(network_case, "float64")
+    prepared = prepared_once(network_case, "float64")
     whose = implementation.judged_as("TwoLayerNet")
     allowed = prepared.allowed(*whose)
     return [
@@ -159,7 +164,7 @@ def test_the_first_wrong_tensor_is_named(network_case: NetworkCase) -> None:
                 flow[name] = flow[name] * (1 + 1e-4)
             return flow
 
-    prepared = Prepared.of(network_case, "float64")
+    prepared = prepared_once(network_case, "float64")
     rows, _ = check(prepared, "spoilt", Spoilt("spoilt", "reference"))
     wrong = [row.quantity for row in rows if row.verdict == Verdict.FAIL]
     assert wrong[:1] == (["dRelu1"] if prepared.truth["dRelu1"].any() else [])

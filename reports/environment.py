@@ -12,7 +12,11 @@ import threadpoolctl
 from gradparity.parity_tests.checking.accuracy import less_accurate
 from gradparity.parity_tests.implementations.contract import NotInstalled, framework
 from gradparity.parity_tests.implementations.user_supplied import announced
-from gradparity.parity_tests.measuring.devices import numpy_flushes, processor
+from gradparity.parity_tests.measuring.devices import (
+    numpy_flushes,
+    numpy_rounds,
+    processor,
+)
 from gradparity.parity_tests.measuring.elementary_errors import MEASURED
 from gradparity.reports.results import Environment
 
@@ -31,6 +35,7 @@ def describe() -> Environment:
     switches = {
         "longdouble eps": f"{np.finfo(np.longdouble).eps:.3g}",
         "numpy subnormal numbers": "flushed to zero" if numpy_flushes() else "kept",
+        "numpy rounding": numpy_rounds(),
     }
     if torch:
         switches |= read_switches(TORCH_SWITCHES, torch)

@@ -51,6 +51,7 @@ def checks(
         gradients.LEGEND,
         *([f"Special inputs: {gradients.SPECIAL}"] if special else []),
         *(f"warning: {sentence}" for sentence in gradients.warnings(found)),
+        *verdicts.remarks(found),
         *documented.gone(found),
         verdicts.checks_sentence(records.Summary.of(found)) + ".",
     ]

@@ -30,6 +30,7 @@ from gradparity.parity_tests.checking.every_case import AS_LONG
 from gradparity.parity_tests.checking.local import local_standard
 from gradparity.parity_tests.checking.values import (
     Prepared,
+    check,
     load_all,
     offers,
     quantities,
@@ -38,7 +39,7 @@ from gradparity.parity_tests.implementations.contract import Implementation
 from gradparity.parity_tests.implementations.user_supplied import is_own
 from gradparity.parity_tests.measuring.comparison import Allowed, distance
 from gradparity.parity_tests.measuring.processor_mode import ieee
-from gradparity.parity_tests.measuring.records import Fault, Power
+from gradparity.parity_tests.measuring.records import Fault, Power, Verdict
 
 EVERY: list[Case | NetworkCase] = [*LAYER_CASES, *NETWORK_CASES]
 TYPICAL = [case for case in EVERY if case.kind == "typical"]
@@ -91,7 +92,8 @@ def tensors(
     backends = implementation.judged_as(case.layer)
     settings = {"any_form": is_own(implementation.name)}
     whole = prepared.allowed(*backends, **settings)
-    for name in quantities(case):
+    by_step = judged_by_step(prepared, implementation)
+    for name in by_step:
         yield name, "whole", prepared.truth[name], whole[name]
     if isinstance(case, NetworkCase):
         judged_by = [a.unlimited for a in prepared.arithmetics(*backends, **settings)]
@@ -99,7 +101,25 @@ def tensors(
         given: Any = prepared.case
         steps = local_standard(given.params, given.x, given.t, own, dtype, judged_by)
         for name, (truth, allowed) in steps.items():
-            yield name, "step", truth, allowed
+            if by_step.get(name):
+                yield name, "step", truth, allowed
+
+
+def judged_by_step(
+    prepared: Prepared, implementation: Implementation
+) -> dict[str, bool]:
+    """Of each quantity that an implementation has, whether it is held against its step,
+    too: of somebody's own network, that is to be seen only when it runs.
+    """
+    names = quantities(prepared.case)
+    if not (is_own(implementation.name) and isinstance(prepared.case, NetworkCase)):
+        return dict.fromkeys(names, isinstance(prepared.case, NetworkCase))
+    rows, _ = check(prepared, implementation.name, implementation)
+    return {
+        row.quantity: row.local_ratio is not None
+        for row in rows
+        if row.verdict != Verdict.MISSING
+    }
 
 
 def of_case(prepared: Prepared, present: Sequence[Implementation]) -> Iterator[Power]:
@@ -132,8 +152,8 @@ def better(a: Power, b: Power) -> Power:
 
 @dataclass
 class Run:
-    """The typical cases of some layers, in the arithmetic of some implementations, which
-    compute nothing here.
+    """The typical cases of some layers, in the arithmetic of some implementations. These
+    compute nothing here, but for networks of somebody's own.
     """
 
     layers: Sequence[str]

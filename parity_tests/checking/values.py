@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -44,10 +44,15 @@ from gradparity.parity_tests.measuring.comparison import (
     distance,
     same_bits,
 )
-from gradparity.parity_tests.measuring.devices import numpy_flushes
-from gradparity.parity_tests.measuring.dtypes import truth_dtype
+from gradparity.parity_tests.measuring.devices import (
+    changed_since,
+    mode,
+    numpy_flushes,
+)
+from gradparity.parity_tests.measuring.dtypes import record, truth_dtype
 from gradparity.parity_tests.measuring.processor_mode import ieee, mode_kept
 from gradparity.parity_tests.measuring.records import Check, Divergence, Verdict, Worst
+from gradparity.parity_tests.processes.at_once import AtOnce
 from gradparity.reference.networks import TWO_LAYER_NET
 from gradparity.reference.rounding import (
     Arithmetic,
@@ -59,16 +64,21 @@ from gradparity.reference.rounding import (
 
 Loaded = Implementation | NotInstalled
 NOT_OFFERED = "not offered"
-CHANGED = "it set the processor so that subnormal numbers are zero"
+FLUSHED = "0 where the truth is subnormal: it may compute in threads with another mode"
 REFERENCE = load("reference")
 
 
 def try_load(name: str) -> Loaded:
     """The implementation, or why there is none."""
-    try:
-        return load(name)
-    except NotInstalled as reason:
-        return reason
+    before = mode()
+    with mode_kept():
+        try:
+            found = load(name)
+        except NotInstalled as reason:
+            return reason
+        if isinstance(found, Own):  # it is imported once, and named from then on
+            found.changed = found.changed or changed_since(before, "its import")
+    return found
 
 
 def load_all(
@@ -264,21 +274,24 @@ def check(
         return [Check(**row, quantity="refusal", **found)], {}
     with ieee():
         given = case.to(dtype)  # arrays of its own, for it may write into them
-    flushed = numpy_flushes()
+    flushed, rounded = mode()
     with mode_kept():
         try:
             results = run(given, implementation)
         except Exception as error:  # whatever it is, the other rows are still wanted
             return all_alike(Verdict.FAIL, raised_by(error))
-        changed = numpy_flushes() and not flushed
+        changed = changed_since((flushed, rounded))
+        flushes_now = flushed or numpy_flushes()
     judged_as = implementation.judged_as(case.layer)
     with ieee():
         settings = {
             "any_form": isinstance(implementation, Own),
-            "flushed": flushed or changed,
+            "flushed": flushes_now,
         }
         allowed = prepared.allowed(*judged_as, **settings)
-        blame = written_into(given, case) | ({"note": CHANGED} if changed else {})
+        if isinstance(implementation, Own):
+            changed = changed or implementation.changed
+        blame = ({"note": changed} if changed else {}) | written_into(given, case)
         found = {
             q: verdict(
                 *(prepared, name, q, results, allowed[q], judged_as),
@@ -294,10 +307,14 @@ def check(
                     found[q] = verdict(
                         *(seen, name, q, results, allowed[q], judged_as), flushed=True
                     )
-        for q, row_of_it in found.items():
-            wrong = row_of_it["verdict"] == Verdict.FAIL
-            if wrong and its_own_affair(implementation, q):
+        for q, it in found.items():
+            if it["verdict"] != Verdict.FAIL:
+                continue
+            if its_own_affair(implementation, q):
                 found[q] = {"verdict": Verdict.MISSING, "note": NOT_OFFERED}
+            elif lost_subnormal(it.get("worst"), dtype):
+                note = "; ".join(filter(None, (it.get("note"), FLUSHED)))
+                found[q] = it | {"note": note}
         if isinstance(case, NetworkCase):
             arithmetics = prepared.arithmetics(*judged_as, **settings)
             local.judge(case, dtype, results, arithmetics, found)
@@ -305,6 +322,12 @@ def check(
             Check(**row, quantity=label, **(found[q] | blame))
             for q, label in zip(quantities(case), labels(case), strict=True)
         ], results
+
+
+def lost_subnormal(worst: Worst | None, dtype: str) -> bool:
+    """Whether the worst element is 0, and by right too small for a normal number."""
+    smallest = record(dtype).info.smallest_normal
+    return worst is not None and worst.value == 0 < abs(worst.truth) < smallest
 
 
 def written_into(given: Case | NetworkCase, case: Case | NetworkCase) -> dict[str, Any]:
@@ -480,15 +503,6 @@ def check_refusal(prepared: Prepared, implementation: Implementation) -> dict[st
         said = "was accepted" if came is None else f"was refused with {came!r}"
         note = f"the error must name {', '.join(case.refusal)}; the input {said}"
     return {"verdict": verdict, "note": note}
-
-
-class AtOnce(Executor):
-    """Does what it is to do when it is told to, in this thread."""
-
-    def submit(self, do: Any, /, *values: Any, **named: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(do(*values, **named))
-        return future
 
 
 class Run:

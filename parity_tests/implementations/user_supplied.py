@@ -253,6 +253,7 @@ class Own:
 
     backend = UNKNOWN
     products = spelled = None
+    changed = ""  # a sentence, if its import has changed the floating-point mode
 
     def __init__(self, name: str, names: Mapping[str, Any]) -> None:
 

@@ -49,6 +49,7 @@ NORMAL = np.array(
     [2.0**-126], np.float32
 )  # the smallest normal number, and one that is below it
 SUBNORMAL = np.array([1 << 20], np.uint32).view(np.float32)
+TO_NEAREST = "to nearest"
 EIGHTH, LARGE = (np.array([v], np.float32) for v in (0.125, 2.0**100))
 
 
@@ -57,6 +58,31 @@ def numpy_flushes(numpy: Any = np) -> bool:
     was built for speed may have changed it, or `torch.set_flush_denormal`.
     """
     return not ((NORMAL * EIGHTH).all() and (SUBNORMAL * LARGE).all())
+
+
+def numpy_rounds() -> str:
+    """Return which way the processor rounds in this thread now."""
+    one, little = np.float64(1), np.float64(2.0**-60)
+    if one + little > one:
+        return "upward"
+    if -one - little < -one:
+        return "downward"
+    return "towards zero" if one - little < one else TO_NEAREST
+
+
+def mode() -> tuple[bool, str]:
+    """Return what this thread's floating-point mode is, as far as results depend on it."""
+    return numpy_flushes(), numpy_rounds()
+
+
+def changed_since(before: tuple[bool, str], who: str = "it") -> str:
+    """Return a sentence on who has changed the mode; empty where nobody has."""
+    flushes, rounds = mode()
+    if rounds != before[1]:
+        return f"{who} set the processor to round {rounds}"
+    if flushes and not before[0]:
+        return f"{who} set the processor so that subnormal numbers are zero"
+    return ""
 
 
 def torch_flushes(torch: Any) -> bool:

@@ -17,9 +17,10 @@ expressions so). So
                 constants, and jumps from one branch to another.
 
 This is proved to first order: what is left out are products of two errors, and of two
-branches that are both taken wrongly. Nothing here bounds these. They are small where the
-bound is small against s, so that beyond a tenth of it there is no claim; that tenth is a
-convention, not a theorem.
+branches that are both taken wrongly. Nothing here bounds these. They are usually small
+where the bound is small against s, so that beyond a tenth of it there is no claim; that
+tenth is a convention, not a theorem. Where a derivative vanishes by chance, as that of
+1 + w**2 at w = 0, the first order sees nothing, whatever w is off by.
 """
 
 from collections.abc import Mapping

@@ -115,7 +115,7 @@ class Bounded(CorrectlyRounded):
         return (self / other.sqrt()).either(self * other.rsqrt())
 
     def pow(self, exponent: "Bounded | float") -> "Bounded":
-        """To the power of a constant, or of another value.
+        """To the power of a constant, which is rounded to the dtype, or of another value.
 
         A number n that is whole is |n| - 1 products, and a reciprocal if n < 0; a half is
         a root. Both may be a library's pow as well, as far as that was measured. There is
@@ -123,10 +123,11 @@ class Bounded(CorrectlyRounded):
         """
         if isinstance(exponent, Bounded):
             return self._library_pow(exponent)
-        library = self._library_pow(self.constant(exponent))
         if exponent in (0.5, -0.5):
+            library = self._library_pow(self.constant(exponent))
             return (self.sqrt() if exponent > 0 else self.rsqrt()).allowing(library)
-        if exponent != int(exponent):
+        library = self._library_pow(self.constant(exponent).rounded())
+        if not float(exponent).is_integer():
             return library
         if exponent < 0:
             above, below = self.reciprocal(), self.pow(-exponent)

@@ -2,6 +2,7 @@
 that are rounded correctly: arithmetic, sums, comparisons and choices.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -82,7 +83,7 @@ class CorrectlyRounded:
         finite = np.isfinite(value)
         for operand in operands:
             finite = finite | ~np.isfinite(operand)
-        return self.exactly(value, np.where(finite, error, np.inf))
+        return self.exactly(value, np.where(finite, known(error), np.inf))
 
     def __add__(self, other: Self) -> Self:
         # A sum that underflows is exact, unless it is flushed; and 0 is 0.
@@ -142,10 +143,14 @@ class CorrectlyRounded:
             return summed
         return summed.either(self.matmul(other) + plus)
 
-    def sum(self, axis: int | None = None, keepdims: bool = False) -> Self:
-        """Of all elements, or along an axis."""
+    def sum(
+        self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
+    ) -> Self:
+        """Of all elements, or along one axis or several."""
         keep: dict[str, Any] = {"axis": axis, "keepdims": keepdims}
-        n = self.value.size if axis is None else self.value.shape[axis]
+        shape = np.asarray(self.value).shape
+        axes = range(len(shape)) if axis is None else np.atleast_1d(axis)
+        n = math.prod(shape[each] for each in axes)
         largest = self.magnitude.sum(**keep)
         value, error = self.value.sum(**keep), self.spread.sum(**keep)
         error = error + self._additions(n - 1, value, error, largest)

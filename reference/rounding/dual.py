@@ -100,7 +100,9 @@ class Dual(Bounded):
             return self.of(x.matmul(y), total(terms))
         return self.of(x.matmul(y, plus.primal), total([*terms, plus.tangent]))
 
-    def sum(self, axis: int | None = None, keepdims: bool = False) -> "Dual":
+    def sum(
+        self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
+    ) -> "Dual":
         primal, tangent = self.primal, self.tangent
         return self.of(primal.sum(axis, keepdims), tangent.sum(axis, keepdims))
 
@@ -156,7 +158,7 @@ class Dual(Bounded):
         """Rx n x**(n - 1), and Rn x**n log(x) where the exponent moves."""
         x, t = self.primal, self.tangent
         if not isinstance(exponent, Dual):
-            factor, below = x.constant(exponent), x.pow(exponent - 1)
+            factor, below = x.constant(exponent).rounded(), x.pow(exponent - 1)
             moved = (t * factor * below).either(t * (factor * below))
             return self.of(x.pow(exponent), moved)
         factor = exponent.primal

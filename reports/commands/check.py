@@ -76,6 +76,7 @@ def check(options: Options) -> None:
         raise typer.Exit(check_power(options))
     from gradparity.parity_tests.checking import values
     from gradparity.parity_tests.checking.accuracy import less_accurate
+    from gradparity.parity_tests.measuring.devices import TO_NEAREST, numpy_rounds
     from gradparity.parity_tests.measuring.records import Summary
     from gradparity.reports import printing, runner
     from gradparity.reports.console import note, print_json
@@ -100,6 +101,8 @@ def check(options: Options) -> None:
         note(f"missing: {reason}")
     for each in exceeded:
         note(f"warning: {each.sentence}")
+    if (rounds := numpy_rounds()) != TO_NEAREST:
+        note(f"warning: the processor rounds {rounds}: no bound is for that mode")
     if not options.as_json:
         show = printing.edges if options.edges else printing.checks
         show(checks, divergences)

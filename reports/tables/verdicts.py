@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 
+from gradparity.parity_tests.checking.local import UNTRACED
 from gradparity.parity_tests.checking.values import NOT_OFFERED
 from gradparity.parity_tests.measuring.records import Check, Summary, Verdict
 from gradparity.parity_tests.measuring.wording import grouped
 from gradparity.reports.tables.table import Table
 
+# How notes begin that are of how something was judged.
+REMARKS = (UNTRACED, *(f"{who} set the processor" for who in ("it", "its import")))
 SEVERITY = [
     Verdict.MISSING,
     Verdict.NOT_JUDGED,
@@ -42,6 +45,22 @@ def failure_table(checks: Iterable[Check]) -> Table:
             )
     headers = ["layer", "quantity", "dtype", "implementation", "case", "ratio", "what"]
     return Table("What disagrees", headers, rows)
+
+
+def remarks(checks: Iterable[Check]) -> list[str]:
+    """What is to be said of how something was judged that did not fail: of whom, and of
+    which tensors.
+    """
+    told: dict[tuple[str, str], list[str]] = {}
+    for check in checks:
+        note = check.note or ""
+        if check.verdict != Verdict.FAIL and note.startswith(REMARKS):
+            tensors = told.setdefault((check.implementation, note), [])
+            tensors.append(f"{check.layer} {check.quantity}")
+    return [
+        f"{who}: {', '.join(dict.fromkeys(tensors))}: {note}."
+        for (who, note), tensors in told.items()
+    ]
 
 
 def refusal_table(checks: Iterable[Check]) -> Table:

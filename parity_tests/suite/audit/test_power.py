@@ -18,6 +18,7 @@ from gradparity.parity_tests.catalogue.layers import LAYERS
 from gradparity.parity_tests.checking.local import local_standard
 from gradparity.parity_tests.checking.values import Prepared, quantities, run
 from gradparity.parity_tests.implementations.backends import BACKENDS
+from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.measuring.comparison import Allowed, compare
 from gradparity.parity_tests.measuring.records import Fault, Power, Verdict
 from gradparity.parity_tests.suite.reports.test_cli import gradparity, without
@@ -221,3 +222,37 @@ def test_the_manual_shows_what_it_prints(tmp_path: Path) -> None:
 def test_both_dtypes_have_their_table() -> None:
     rows = [row for d in DTYPES for row in power("reference", "Affine", d)]
     assert [len(table.rows) for table in power_tables(rows)] == [4, 4]
+
+
+UNTRACED = """
+from gradparity.reference.networks import TwoLayerNet as Right
+
+
+class TwoLayerNet:
+    def __init__(self, inputs, hidden, classes):
+        self.params = {}
+
+    def predict(self, x):
+        return Right.from_params(self.params).predict(x)
+
+    def loss(self, x, t):
+        return Right.from_params(self.params).loss(x, t)
+
+    def gradient(self, x, t):
+        return Right.from_params(self.params).gradient(x, t)
+"""
+
+
+def test_nothing_is_promised_of_steps_that_are_not_traced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a network of somebody's own: neither of what it does not show, nor by a bound on
+    what it is not held against.
+    """
+    monkeypatch.chdir(tmp_path)
+    Path("untraced.py").write_text(UNTRACED, encoding="utf-8")
+    found = Run(["TwoLayerNet"], ["float32"], [load("untraced.py")]).whole()
+    by = {row.quantity: row.every.by for row in found if row.every}
+    assert {*by} == {"Affine2", "loss", "dW1", "db1", "dW2", "db2"}
+    # The loss is computed from the scores, which are shown.
+    assert {name for name, which in by.items() if which == "step"} <= {"loss"}

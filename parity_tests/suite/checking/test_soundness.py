@@ -15,16 +15,29 @@ import pytest
 
 from gradparity import assert_parity
 from gradparity.parity_tests import DTYPES
-from gradparity.parity_tests.catalogue.case import Case, NetworkCase
+from gradparity.parity_tests.catalogue.case import (
+    Case,
+    NetworkCase,
+    without_subnormals,
+)
 from gradparity.parity_tests.catalogue.cases import LAYER_CASES, NETWORK_CASES
 from gradparity.parity_tests.checking import values
 from gradparity.parity_tests.checking.accuracy import less_accurate
-from gradparity.parity_tests.checking.values import CHANGED, Prepared, check
+from gradparity.parity_tests.checking.values import (
+    FLUSHED,
+    Prepared,
+    check,
+    try_load,
+)
 from gradparity.parity_tests.implementations.contract import Arrays
 from gradparity.parity_tests.implementations.registry import load
 from gradparity.parity_tests.implementations.user_supplied import Own
 from gradparity.parity_tests.measuring.comparison import NO_WIDER
-from gradparity.parity_tests.measuring.devices import numpy_flushes
+from gradparity.parity_tests.measuring.devices import (
+    TO_NEAREST,
+    numpy_flushes,
+    numpy_rounds,
+)
 from gradparity.parity_tests.measuring.dtypes import RECORDS
 from gradparity.parity_tests.measuring.elementary_errors import exceeded
 from gradparity.parity_tests.measuring.processor_mode import ieee, mode_kept
@@ -33,7 +46,7 @@ from gradparity.reference import layers
 from gradparity.reference.rounding import Arithmetic, Bounded
 from gradparity.reports.environment import describe
 from gradparity.reports.tables.gradients import gradient_tables
-from gradparity.reports.tables.verdicts import checks_sentence
+from gradparity.reports.tables.verdicts import checks_sentence, remarks
 
 x86 = pytest.mark.skipif(
     platform.machine() not in ("x86_64", "AMD64") or platform.system() != "Linux",
@@ -241,8 +254,89 @@ def test_who_changes_the_mode_is_told_and_changes_it_for_nobody_else() -> None:
 
     x = np.array([[1.0, 2.0]])
     rows = rows_of(Case("Negate", "two numbers", {"x": x}, x), "float64", Negate=Negate)
-    assert {row.note for row in rows} == {CHANGED}
+    assert {row.note for row in rows} == {
+        "it set the processor so that subnormal numbers are zero"
+    }
     assert not numpy_flushes()
+
+
+UPWARD = 0x800  # FE_UPWARD, on x86
+
+
+@x86
+def test_who_rounds_another_way_is_told() -> None:
+    library = ctypes.CDLL("libm.so.6")
+
+    class Negate:
+        def forward(self, x: Any) -> Any:
+            library.fesetround(UPWARD)
+            return -x
+
+        def backward(self, dout: Any) -> Any:
+            return -dout
+
+    x = np.array([[1.0, 2.0]])
+    rows = rows_of(Case("Negate", "two numbers", {"x": x}, x), "float64", Negate=Negate)
+    assert {row.note for row in rows} == {"it set the processor to round upward"}
+    assert numpy_rounds() == TO_NEAREST
+    told = remarks(rows)
+    assert told == ["own: Negate out, Negate dx: it set the processor to round upward."]
+
+
+@x86
+def test_a_mode_that_an_import_changes_is_put_back_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = "import ctypes\nctypes.CDLL('libm.so.6').fesetround(0x800)\n"
+    source += "class Relu:\n    def forward(self, x):\n        self.x = x\n"
+    source += "        return x * (x > 0)\n    def backward(self, dout):\n"
+    source += "        return dout * (self.x > 0)\n"
+    Path("upward.py").write_text(source, encoding="utf-8")
+    mine = try_load("upward.py")
+    assert numpy_rounds() == TO_NEAREST
+    case = next(case for case in LAYER_CASES if case.layer == "Relu")
+    rows, _ = check(Prepared.of(case, "float64"), "upward.py", mine)
+    said = {row.note for row in rows}
+    assert said == {"its import set the processor to round upward"}
+
+
+def test_a_lost_subnormal_number_is_called_one() -> None:
+    """As of one that computes in threads of its own, which have another mode."""
+
+    class Negate:
+        def forward(self, x: Any) -> Any:
+            return -without_subnormals(x)
+
+        def backward(self, dout: Any) -> Any:
+            return -dout
+
+    x = np.array([[1.0, 1e-310]])
+    out, dx = rows_of(Case("Negate", "one", {"x": x}, x), "float64", Negate=Negate)
+    assert out.verdict == Verdict.FAIL
+    assert FLUSHED in (out.note or "")
+    assert dx.verdict == Verdict.IDENTICAL
+
+
+RECIPROCALS = {
+    "y times y times": lambda x, dout: -dout * (1 / x) * (1 / x),
+    "divided twice": lambda x, dout: -(dout / x) / x,
+    "times and divided": lambda x, dout: -(dout * (1 / x)) / x,
+    "by the square": lambda x, dout: -dout / (x * x),
+}
+
+
+@pytest.mark.parametrize("form", RECIPROCALS.values(), ids=RECIPROCALS)
+def test_a_product_with_a_subnormal_number_may_lose_its_digits(form: Any) -> None:
+    def reciprocal(x: Any, dout: Any) -> Any:
+        return 1 / x, form(x, dout)
+
+    rng = np.random.default_rng(0)
+    x = rng.uniform(1e-4, 2, (30, 30))
+    for size in (1e-45, 1e-43, 1e-40, 1.0):
+        case = Case("Reciprocal", "tiny", {"x": x}, rng.normal(size=x.shape) * size)
+        for row in rows_of(case, "float32", Reciprocal=reciprocal):
+            assert row.verdict != Verdict.FAIL, row
 
 
 @x86

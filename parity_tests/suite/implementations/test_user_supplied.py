@@ -545,6 +545,7 @@ def test_what_cannot_be_used_is_refused_in_a_sentence(
 # --- HIPS autograd --------------------------------------------------------------------
 
 
+@pytest.mark.deep
 def test_hips_autograd_agrees_but_for_what_is_listed() -> None:
     """All layers that it offers, typical and edge, and the network."""
     mine = user_supplied.load(HIPS)
@@ -661,7 +662,14 @@ def loss_and_gradient(x: Any, t: Any, dout: Any) -> Any:
     return picked.sum() / count, (np.exp(shifted) / sums - rows) / count * dout
 
 
-@pytest.mark.parametrize("loss", [torch_loss, jax_loss, loss_and_gradient])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        loss_and_gradient,
+        torch_loss,
+        pytest.param(jax_loss, marks=pytest.mark.deep),  # a compilation for each shape
+    ],
+)
 def test_one_hot_labels_have_the_dtype_under_test(loss: Any) -> None:
     """As whoever trains in float32 has them. One that makes such rows of labels itself may
     part where those do, as at 0 * -inf.

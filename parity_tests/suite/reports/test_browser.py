@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from gradparity.parity_tests.suite import browsing
 from gradparity.parity_tests.suite.reports.test_page import BAD, make, sample
-from gradparity.reports.pages.report_html import INPUTS, SYMBOLS
+from gradparity.reports.pages.report_html import COLOURS, INPUTS, SYMBOLS
 from gradparity.reports.tables.gradients import gradient_rows
 from gradparity.reports.tables.verdicts import SEVERITY
 
@@ -23,7 +23,8 @@ pytestmark = pytest.mark.browser
 COLUMNS = [
     *("layer", "quantity", "dtype", "implementation", "inputs", "cases"),
     *("max_abs", "max_rel"),
-    *("max_ulp", "bound_ratio", "probable_ratio", "max_abs_reference"),
+    *("max_ulp", "bound_ratio", "probable_ratio", "local_ratio"),
+    "max_abs_reference",
     *("verdict", "worst_case"),
 ]
 RESULTS = sample(missing=("jax-jit",))
@@ -178,7 +179,7 @@ def test_text_can_be_told_from_its_ground(visit: browsing.Open, scheme: str) -> 
     page = visit(browsing.DESKTOP, scheme)
     ground = browsing.ground(page, scheme == "light")
     words = ["h1", "p.quiet", "a[href='#reading']", "td", "figure text", "dl .v0 dt"]
-    words += [f".terms .v{n}" for n in range(len(SEVERITY))]
+    words += [f".terms .{colour}" for colour in {*COLOURS.values()}]
     for selector in words:
         field = "fill" if "text" in selector else "color"
         assert (

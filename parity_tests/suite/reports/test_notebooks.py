@@ -76,7 +76,16 @@ class Kernel:
         self.manager.context.destroy()
 
 
-@pytest.fixture(scope="module", params=TOPICS)
+LONGEST = "two_layer_net"  # a quarter of the time of all
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=pytest.mark.deep) if name == LONGEST else name
+        for name in TOPICS
+    ],
+)
 def topic(request: pytest.FixtureRequest) -> str:
     """The tests of a topic stand together, for they share its run."""
     return str(request.param)

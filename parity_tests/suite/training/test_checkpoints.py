@@ -89,7 +89,7 @@ assert status == 0, status
 
 
 @posix
-@pytest.mark.parametrize("times", [5, pytest.param(20, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("times", [2, pytest.param(20, marks=pytest.mark.deep)])
 def test_killed_so_many_times_it_ends_with_the_same_bits(
     tmp_path: Path, times: int
 ) -> None:

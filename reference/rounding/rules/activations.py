@@ -46,7 +46,8 @@ def sigmoid(x: Bounded, dout: Bounded) -> Bounds:
         dx = dx.allowing(square.inheriting(y, slope, dout.magnitude))
         e = x.where(x.value < 0, -x).exp()
         below = x.constant(1.0) + e
-        for form in (dout * y * (-x).sigmoid(), dout * e / (below * below)):
+        squares = (dout * e / (below * below), dout * e / below / below)
+        for form in (dout * y * (-x).sigmoid(), *squares):
             dx = dx.allowing(form)
     return {"out": y, "dx": dx}
 
@@ -69,7 +70,8 @@ def softmax(x: Bounded, dout: Bounded) -> Bounds:
     dx = weighted - y * weighted.sum(axis=-1, keepdims=True)
     if x.arithmetic.any_form:
         back = (dout * y / total).sum(axis=-1, keepdims=True)
-        dx = through_max(dx.allowing(e * (dout / total - back)), x)
+        dx = dx.allowing(e * (dout / total - back)).allowing(by_jacobian(y, dout, dx))
+        dx = through_max(dx, x)
     return {"out": y, "dx": dx}
 
 
@@ -90,6 +92,17 @@ def leaky_relu(x: Bounded, dout: Bounded, slope: float) -> Bounds:
         "out": (factor * x).where(closed, x),
         "dx": (factor * dout).where(closed, dout),
     }
+
+
+def by_jacobian(y: Bounded, dout: Bounded, dx: Bounded) -> Bounded:
+    """dx as the sum over j of dout_j (y_i [i = j] - y_i y_j): there y_i is in each of the
+    products, which are rounded once more and may underflow.
+    """
+    a, n = y.arithmetic, y.value.shape[-1]
+    sizes = dout.magnitude, y.magnitude * dout.magnitude
+    outs, products = (size.sum(axis=-1, keepdims=True) for size in sizes)
+    more = a.growth(2) * y.magnitude * products + a.underflow * (outs + n)
+    return dx.exactly(dx.value, dx.error + more)
 
 
 def shifted(x: Bounded) -> Bounded:

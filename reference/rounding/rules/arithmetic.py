@@ -58,5 +58,12 @@ def plus_one(x: Bounded, dout: Bounded) -> Bounds:
 
 @rule("Reciprocal")
 def reciprocal(x: Bounded, dout: Bounded) -> Bounds:
+    """dx is -dout (1 / x)**2, in whichever order code of one's own multiplies: where dout
+    is subnormal, a product with it may lose all its digits.
+    """
     out = x.reciprocal()
-    return {"out": out, "dx": -(dout * (out * out))}
+    dx = dout * (out * out)
+    if x.arithmetic.any_form:
+        for form in (dout * out * out, dout / x / x, dout * out / x, dout / (x * x)):
+            dx = dx.allowing(form)
+    return {"out": out, "dx": -dx}
