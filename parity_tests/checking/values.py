@@ -130,6 +130,7 @@ class Standard:
     reference: Arrays
     truth_bounds: Bounds
     by_arithmetic: dict[Arithmetic, dict[str, Allowed]] = field(default_factory=dict)
+    computed: dict[Arithmetic, Bounds] = field(default_factory=dict)
 
     @staticmethod
     def by_reference(given: Any) -> Arrays:
@@ -145,14 +146,16 @@ class Standard:
     def of(cls, given: Any, dtype: str) -> Self:
         with ieee():
             given, wide = given.to(dtype), truth_dtype(dtype)
-            bounded = cls.bounds(given, arithmetic(NUMPY, dtype))
+            numpys = arithmetic(NUMPY, dtype)
+            bounded = cls.bounds(given, numpys)
             truth_bounds = cls.bounds(given, arithmetic(NUMPY, wide))
             truth = cls.by_reference(given.to(wide))
             for quantity, value in truth.items():
                 truth[quantity] = trusted(value, bounded[quantity])
                 if truth[quantity] is not value and wide is not np.float64:
                     truth_bounds[quantity] = bounded[quantity]  # it is a float64
-        return cls(given, dtype, truth, cls.by_reference(given), truth_bounds)
+        own, known = cls.by_reference(given), {numpys: bounded}
+        return cls(given, dtype, truth, own, truth_bounds, computed=known)
 
     def allowed(
         self, *backends: Backend, any_form: bool = False, flushed: bool = False
@@ -184,7 +187,8 @@ class Standard:
 
     def _allowed(self, own: Arithmetic) -> dict[str, Allowed]:
         if own not in self.by_arithmetic:  # several have the same
-            certain, probable = (self.bounds(self.given, a) for a in (own, own.likely))
+            certain = self.computed.get(own) or self.bounds(self.given, own)
+            probable = self.bounds(self.given, own.likely)
             self.by_arithmetic[own] = {
                 quantity: Allowed.of(certain[quantity], probable[quantity], truth)
                 for quantity, truth in self.truth_bounds.items()

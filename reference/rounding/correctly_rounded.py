@@ -24,6 +24,11 @@ def times(error: Values, factor: Values) -> Values:
     return np.where(error == 0, 0, error * factor)
 
 
+def passed_on(left: Values, right: Values) -> Values:
+    """The product of these matrices, one of which is an error; 0 where there is none."""
+    return left @ right if np.any(left) and np.any(right) else 0.0
+
+
 def known(error: Values) -> Values:
     """An error, which is infinite where it is no number."""
     return np.where(np.isnan(error), np.inf, error)
@@ -53,9 +58,11 @@ class CorrectlyRounded:
         """The error, for whoever computes on with the value: infinite where it may have
         overflown.
         """
+        if not self.arithmetic.overflows:
+            return self.error
         over = np.abs(self.value) + self.error > self.arithmetic.largest
         over &= np.isfinite(self.value)  # what is infinite by right has not
-        return np.where(over & self.arithmetic.overflows, np.inf, self.error)
+        return np.where(over, np.inf, self.error)
 
     @property
     def magnitude(self) -> Values:
@@ -131,7 +138,8 @@ class CorrectlyRounded:
         narrowed = 2 * a.factor_u + a.factor_u**2
         largest = self.magnitude @ other.magnitude
         value = self.value @ other.value
-        error = self.spread @ other.magnitude + np.abs(self.value) @ other.spread
+        error = passed_on(self.spread, other.magnitude)
+        error = error + passed_on(np.abs(self.value), other.spread)
         error = error + (narrowed + (1 + narrowed) * u) * largest
         largest = (1 + narrowed) * (1 + u) * largest
         if plus is not None:
