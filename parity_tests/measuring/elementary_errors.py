@@ -49,8 +49,10 @@ VERSIONS = ("numpy", "torch", "jax", "jaxlib")
 # What makes the libraries do without the instructions that a processor has.
 NO_AVX512 = {"NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR"}
 NO_AVX512 |= {"ATEN_CPU_CAPABILITY": "avx2", "XLA_FLAGS": "--xla_cpu_max_isa=AVX2"}
+NO_AVX512 |= {"ONEDNN_MAX_CPU_ISA": "AVX2"}
 NO_AVX = {"NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR"}
 NO_AVX |= {"ATEN_CPU_CAPABILITY": "default", "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2"}
+NO_AVX |= {"ONEDNN_MAX_CPU_ISA": "SSE41"}
 X86 = {"AVX-512": {}, "AVX2": NO_AVX512, "SSE4.2": NO_AVX}
 
 
@@ -69,7 +71,13 @@ NUMPY: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "tanh": np.tanh,
     "erf": _erf("erf"),
     "erfc": _erf("erfc"),
+    "log1p": np.log1p,
+    "expm1": np.expm1,
+    "sin": np.sin,
+    "cos": np.cos,
+    "sqrt": np.sqrt,
     "rsqrt": lambda x: 1 / np.sqrt(x),
+    "pow": lambda x: np.power(x, x),
 }
 
 
@@ -101,17 +109,23 @@ def of_framework(
     module = framework(backend.framework)
     if backend.framework == "torch":
         pairs = zip(names, map(module.from_numpy, xs), strict=True)
-        return [getattr(module, name)(x).numpy() for name, x in pairs]
+        return [of_one(module, name)(x).numpy() for name, x in pairs]
     with module.enable_x64(True):
         found = program_of(names, backend.form == "jit")(*map(module.device_put, xs))
         return [np.asarray(value) for value in found]
+
+
+def of_one(module: Any, name: str) -> Callable[[Any], Any]:
+    """A framework's function of one number; of a power, x**x."""
+    function = getattr(module, name)
+    return (lambda x: function(x, x)) if name == "pow" else function
 
 
 @cache
 def program_of(names: Sequence[str], jit: bool) -> Callable[..., Any]:
     """JAX's functions of these names, of an array each, in one program."""
     jax = framework("jax")
-    functions = [getattr(jax.lax, name) for name in names]
+    functions = [of_one(jax.lax, name) for name in names]
 
     def program(*xs: Any) -> list[Any]:
         return [function(x) for function, x in zip(functions, xs, strict=True)]
@@ -165,6 +179,22 @@ def log_in_loss(
     return np.array(losses)
 
 
+def cdf_in_gelu(
+    implementation: Implementation, place: "Place", x: np.ndarray
+) -> np.ndarray:
+    """What PyTorch's GELU multiplies x with, in the wider dtype. It is oneDNN that computes
+    float32 that lie side by side, and ATen all others: the worse of the two.
+    """
+    torch = framework("torch")
+    numbers = torch.from_numpy(x)
+    spread = torch.stack([numbers, numbers], 1)[:, 0]
+    gelu, truth = torch.nn.functional.gelu, truth_of(place.function, x)
+    one, other = (
+        gelu(each).numpy() / x.astype(truth.dtype) for each in (numbers, spread)
+    )
+    return np.where(np.abs(one - truth) > np.abs(other - truth), one, other)
+
+
 def sums(dtype: str, points: int) -> np.ndarray:
     """Numbers in 1..CLASSES that are certainly what any implementation has for a sum of
     exps of that many: n, or n and a small fraction.
@@ -191,7 +221,8 @@ class Place:
     """Where a function can be seen: `compute` isolates it in a layer; or by itself.
 
     `ranges` are those of the function, where the layer does not let less of it be seen;
-    `sample` is how many float64 are tried at most.
+    `sample` is how many float64 are tried at most, and `single` how many float32;
+    `only` is the framework that it can be seen in, if it is one alone.
     """
 
     function: str
@@ -199,10 +230,15 @@ class Place:
     compute: Callable[[Implementation, "Place", np.ndarray], np.ndarray] = elementwise
     ranges: Callable[[Any], list[Range]] | None = None
     sample: int = 2**26
+    single: int = 2**32  # all there are
+    only: str = ""
 
     def points(self, dtype: str) -> int:
-        """At most so many are tried; of float32, all there are."""
-        return 2**32 if dtype == "float32" else self.sample
+        """At most so many are tried."""
+        return self.single if dtype == "float32" else self.sample
+
+    def is_in(self, framework: str) -> bool:
+        return self.only in ("", framework)
 
     def ends(self, dtype: str) -> list[Range]:
         """The ranges in a dtype."""
@@ -237,6 +273,7 @@ BY_THEMSELVES = [
 PLACES = [
     *IN_LAYERS,
     *(p for p in BY_THEMSELVES if p.function not in {q.function for q in IN_LAYERS}),
+    Place("normal cdf", "", cdf_in_gelu, sample=2**24, single=2**26, only="torch"),
 ]
 
 
@@ -311,9 +348,10 @@ class Worst:
         return Worst(self.inputs + other.inputs, worst.ulps, worst.at)
 
 
-def worst(value: np.ndarray, truth: np.ndarray, x: np.ndarray) -> Worst:
-    """How far what was computed of x is from the truth."""
-    ulp = np.spacing(np.abs(truth).astype(x.dtype)).astype(truth.dtype)
+def worst(function: str, value: np.ndarray, truth: np.ndarray, x: np.ndarray) -> Worst:
+    """How far what was computed of x for a function is from the truth."""
+    size = np.ones_like(truth) if ELEMENTARY[function].absolute else np.abs(truth)
+    ulp = np.spacing(size.astype(x.dtype)).astype(truth.dtype)
     errors = np.nan_to_num(np.abs(value - truth) / ulp, nan=np.inf)
     k = int(np.argmax(errors))
     return Worst(len(x), float(errors[k]), float(x[k]))
@@ -332,7 +370,7 @@ def measure(
     for x in grid(place, dtype, points):
         truth = truth_of(place.function, x)
         found = [
-            so_far | worst(place.compute(each, place, x), truth, x)
+            so_far | worst(place.function, place.compute(each, place, x), truth, x)
             for so_far, each in zip(found, implementations, strict=True)
         ]
     return found
@@ -360,6 +398,7 @@ def exceeded(
         each = load(name)
         compiled = each.backend.form == "jit"
         places = BY_THEMSELVES if compiled else PLACES
+        places = [p for p in places if p.is_in(each.backend.framework)]
         pairs = [(p, d) for p in places if p.function in functions for d in dtypes]
         with ieee():
             xs = [few(place, dtype) for place, dtype in pairs]
@@ -375,7 +414,7 @@ def exceeded(
             ]
         for (place, dtype), *at_these in zip(pairs, results, truths, xs, strict=True):
             with ieee():
-                here = worst(*at_these)
+                here = worst(place.function, *at_these)
             row = largest(place.function, dtype, each.backend)
             if row is not None and here.ulps > row.allowed:
                 found.append(
@@ -450,11 +489,10 @@ def measured_here(
     implementations = [load(name) for name in MEASURED]
     rows = []
     for place in places:
+        seen = [i for i in implementations if place.is_in(i.backend.framework)]
         for dtype in dtypes:
-            found = measure(
-                implementations, place, dtype, min(place.points(dtype), most)
-            )
-            for name, each in zip(MEASURED, found, strict=True):
+            found = measure(seen, place, dtype, min(place.points(dtype), most))
+            for name, each in zip((i.name for i in seen), found, strict=True):
                 row = Row(
                     function=place.function,
                     layer=place.layer,

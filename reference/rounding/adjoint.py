@@ -67,7 +67,8 @@ class Budget:
     @property
     def probable(self) -> float:
         """What they add with the probability that LAMBDA stands for, to first order."""
-        squares = [term.probable**2 for term in self.terms if term.independent]
+        found = [term.probable for term in self.terms if term.independent]
+        squares = [each * each for each in found]  # where ** would raise OverflowError
         others = sum(term.certain for term in self.terms if not term.independent)
         return float(min(np.sqrt(sum(squares)) + others, self.certain))
 
@@ -86,6 +87,41 @@ class Budget:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class Adjoint:
+    """A program with its values and local bounds, for the budgets of any numbers that it
+    computes.
+    """
+
+    program: Program
+    flow: Bounds
+    likely: Bounds
+
+    @classmethod
+    def of(
+        cls,
+        program: Program,
+        given: Arrays,
+        arithmetic: Arithmetic,
+        errors: Arrays | None = None,
+    ) -> "Adjoint":
+        """That of a program on given values; the arguments are those of `local`."""
+        flow = local(program, given, arithmetic, errors)
+        return cls(program, flow, independent(program, flow, arithmetic))
+
+    def budget(self, seed: Arrays) -> Budget:
+        """The error budget of s = sum(seed * value)."""
+        adjoints = pull_back(self.program, self.flow, seed)
+        terms = [
+            term(name, g, self.flow[name], self.likely.get(name))
+            for name, g in adjoints.items()
+        ]
+        terms = [each for each in terms if each.certain != 0]
+        terms.sort(key=lambda each: -each.certain)
+        value = sum(np.sum(v * self.flow[name].value) for name, v in seed.items())
+        return Budget(float(value), tuple(terms), adjoints)
+
+
 def error_budgets(
     program: Program,
     given: Arrays,
@@ -100,19 +136,8 @@ def error_budgets(
         seeds: each number, s = sum(seed * value), by what some values are multiplied with:
             1 at an element, or a direction.
     """
-    flow = local(program, given, arithmetic, errors)
-    likely = independent(program, flow, arithmetic)
-    found = {}
-    for key, seed in seeds.items():
-        adjoints = pull_back(program, flow, seed)
-        terms = [
-            term(name, g, flow[name], likely.get(name)) for name, g in adjoints.items()
-        ]
-        terms = [each for each in terms if each.certain != 0]
-        terms.sort(key=lambda each: -each.certain)
-        value = sum(np.sum(v * flow[name].value) for name, v in seed.items())
-        found[key] = Budget(float(value), tuple(terms), adjoints)
-    return found
+    adjoint = Adjoint.of(program, given, arithmetic, errors)
+    return {key: adjoint.budget(seed) for key, seed in seeds.items()}
 
 
 def independent(program: Program, flow: Bounds, arithmetic: Arithmetic) -> Bounds:
@@ -133,10 +158,17 @@ def independent(program: Program, flow: Bounds, arithmetic: Arithmetic) -> Bound
 
 
 def term(name: str, g: Values, bounded: Bounded, likely: Bounded | None) -> Term:
-    """What the step of this name adds to a number with this derivative."""
+    """What the step of this name adds to a number with this derivative. What the number
+    does not depend on may have no bound.
+    """
     with np.errstate(all="ignore"):  # where there is no bound, there is no term
-        certain = float(times(bounded.spread, np.abs(g)).sum())
+        certain = float(product(bounded.spread, np.abs(g)).sum())
         if likely is None:
             return Term(name, certain, certain, False)
-        deviation = float(np.sqrt((times(likely.spread, g) ** 2).sum()))
+        deviation = float(np.sqrt((product(likely.spread, g) ** 2).sum()))
     return Term(name, certain, min(LAMBDA * deviation, certain), True)
+
+
+def product(error: Values, factor: Values) -> Values:
+    """0 where either of the two is, even times an infinity."""
+    return np.where(factor == 0, 0, times(error, factor))

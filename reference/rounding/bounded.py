@@ -16,6 +16,7 @@ from gradparity.reference.rounding.correctly_rounded import (
     known,
     times,
 )
+from gradparity.reference.rounding.elementary import PERIODIC
 
 erf, erfc = (np.vectorize(f, otypes=[np.float64]) for f in (math.erf, math.erfc))
 
@@ -47,6 +48,34 @@ class Bounded(CorrectlyRounded):
         x, spread = self.value, self.spread
         return np.where(x > spread, np.minimum(times(spread, 1 / x), 1), spread > 0)
 
+    def log1p(self) -> "Bounded":
+        """log(1 + x), which has no bound where x may come to -1."""
+        above = self.exactly(1 + self.value, self.error)
+        passed = self.exactly(np.log1p(self.value), -np.log1p(-above._lost))
+        return passed._elementary(self.arithmetic.roundings("log1p"))
+
+    def expm1(self) -> "Bounded":
+        """exp(x) - 1, the slope of which is exp(x)."""
+        value, spread = np.expm1(self.value), self.spread
+        far = np.exp(self.value + spread) - np.exp(self.value)
+        near = times(np.expm1(spread), np.exp(self.value))
+        passed = self._of(value, np.where(spread > 1, far, near), self.value)
+        return passed._elementary(self.arithmetic.roundings("expm1"))
+
+    def sin(self) -> "Bounded":
+        """No steeper than 1. There is no bound for numbers beyond those measured."""
+        moved = np.minimum(self.spread, 1 + np.abs(np.sin(self.value)))
+        moved = np.where(np.abs(self.value) > PERIODIC, np.inf, moved)
+        passed = self.exactly(np.sin(self.value), moved)
+        return passed._elementary(self.arithmetic.roundings("sin"))
+
+    def cos(self) -> "Bounded":
+        """No steeper than 1. There is no bound for numbers beyond those measured."""
+        moved = np.minimum(self.spread, 1 + np.abs(np.cos(self.value)))
+        moved = np.where(np.abs(self.value) > PERIODIC, np.inf, moved)
+        passed = self.exactly(np.cos(self.value), moved)
+        return passed._elementary(self.arithmetic.roundings("cos"))
+
     def sigmoid(self) -> "Bounded":
         """1 / (1 + e) with e = exp(-|x|); for x < 0, e times that, which is one rounding
         more than 1 / (1 + exp(-x)) has.
@@ -76,13 +105,23 @@ class Bounded(CorrectlyRounded):
         passed = self.exactly(erfc(self.value), moved)
         return passed._elementary(self.arithmetic.roundings("erfc"))
 
+    def normal_cdf(self) -> "Bounded":
+        """How much of a standard normal distribution is below x, by an approximation
+        whose error is absolute.
+        """
+        half = math.sqrt(0.5)
+        scaled = self.exactly(-half * self.value, half * self.spread)
+        moved = np.minimum(scaled._under_the_bell(), erfc(scaled.value - scaled.spread))
+        seen = self.arithmetic.roundings("normal cdf") * self.arithmetic.u
+        return self.exactly(erfc(scaled.value) / 2, moved / 2 + seen)
+
     def _under_the_bell(self) -> Values:
         """The spread, times 2 exp(-x**2) / sqrt(pi) where that may be largest."""
         nearest = np.fmax(np.abs(self.value) - self.spread, 0)
         return times(self.spread, 2 / math.sqrt(math.pi) * np.exp(-(nearest**2)))
 
     def sqrt(self, nonnegative: bool = False) -> "Bounded":
-        """The root, which IEEE 754 has rounded correctly.
+        """The root, which IEEE 754 has rounded correctly, though not every library.
 
         Where the argument may come below 0, so that there is no root, there is no bound;
         unless it is known to be `nonnegative`, as a sum of squares is. The difference of
@@ -95,7 +134,8 @@ class Bounded(CorrectlyRounded):
         if nonnegative:
             across = np.maximum(root, np.sqrt(x + spread) - root)
         moved = np.where(spread <= x, moved, across)
-        return self.exactly(root, np.where(spread == 0, 0, moved)).rounded()
+        passed = self.exactly(root, np.where(spread == 0, 0, moved))
+        return passed.rounded(np.where(root == 0, 0, self.arithmetic.roundings("sqrt")))
 
     def rsqrt(self) -> "Bounded":
         """1 / sqrt(x), as these two operations or as one, which may not be rounded

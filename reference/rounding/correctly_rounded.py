@@ -164,6 +164,58 @@ class CorrectlyRounded:
         error = error + self._additions(n - 1, value, error, largest)
         return self._summed(value, error, largest)
 
+    def mean(
+        self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
+    ) -> Self:
+        """Of all elements, or along one axis or several: their sum, divided, or means of
+        ever more of them (Welford, Note on a method for calculating corrected sums of
+        squares and products, Technometrics 4(3), 1962), by a few at a time, in blocks of 16
+        such, and these in pairs (Chan, Golub and LeVeque, 1983).
+
+        Of a the larger and b the smaller part, the mean is a + c (b - a), which is rounded
+        four times: by at most 4 u times the mean of absolute values in both.
+        """
+        keep: dict[str, Any] = {"axis": axis, "keepdims": keepdims}
+        total = self.sum(**keep)
+        n = max(np.size(self.value) // max(np.size(total.value), 1), 1)
+        depth = min(n - 1, 3 * 16 + math.log2(n))
+        size = self.magnitude.sum(**keep) / n
+        merged = self.spread.sum(**keep) / n + self.arithmetic.growth(4 * depth) * size
+        found = total.over(n)
+        merged = found.exactly(found.value, known(merged))
+        return found.either(merged.rounded(0, 4 * depth))
+
+    def variance(
+        self,
+        axis: int | tuple[int, ...] | None = None,
+        keepdims: bool = False,
+        correction: float = 0,
+    ) -> Self:
+        """The squares of what is left of the mean, added up and divided by n less the
+        correction: with that mean, or with those that there were on the way (Welford),
+        which are off by as much, but not all the same, so that nothing cancels.
+        """
+        mean = self.mean(axis=axis, keepdims=True)
+        off = self - mean
+        n = np.size(self.value) // max(np.size(mean.value), 1)
+        return (off * off).sum(axis=axis, keepdims=keepdims).over(n - correction)
+
+    def collect(self, target: Values, shape: tuple[int, ...]) -> Self:
+        """Sums: what has the same number in `target` is added up there, in a result of
+        this shape, whose elements are counted as they lie; -1 is left out.
+        """
+        kept, size = target >= 0, math.prod(shape)
+
+        def summed(values: Values) -> Values:
+            found = np.bincount(target[kept], values[kept], minlength=size)
+            return found.reshape(shape)
+
+        counts = np.bincount(target[kept], minlength=1)
+        largest, value, error = map(summed, (self.magnitude, self.value, self.spread))
+        additions = int(counts.max()) - 1 if counts.any() else 0
+        error = error + self._additions(additions, value, error, largest)
+        return self._summed(value, error, largest)
+
     def _additions(self, n: int, value: Values, error: Values, size: Values) -> Values:
         """What n additions can do to a sum, in any order, of terms whose absolute values
         add up to `size`, and which themselves are off by `error` in all.

@@ -23,9 +23,9 @@ class Arithmetic:
         flushed: numbers smaller than this count as zero; 0 where none do.
         largest: the largest finite number.
         elementary: the largest relative errors of the elementary functions
-            (`elementary.py`) by name, in units of u (an error of k ulps is at most 2 k u);
-            1 for each that is rounded correctly, infinite for one of which nothing is
-            known.
+            (`elementary.py`) by name, in units of u (an error of k ulps is at most 2 k u),
+            of those that are `absolute` the largest errors; 1 for each that is rounded
+            correctly, infinite for one of which nothing is known.
         composed: layers are spelled from primitive operations, a loss as the logarithm
             of a softmax.
         any_form: it is not known by which algorithm: a rule allows all that it lists,
@@ -138,6 +138,10 @@ class Arithmetic:
         return additions + 2 * math.ceil((additions + 1) / self.block)
 
 
+# The upper half of float32.
+BFLOAT16 = Arithmetic(
+    u=2.0**-8, underflow=2.0**-134, flushed=0.0, largest=(2 - 2.0**-7) * 2.0**127
+)
 # float32 as the tensor cores of a V100 add it up: cut off, not rounded.
 TENSOR_CORE = replace(Arithmetic.of(np.float32), u=2.0**-23, block=4)
 

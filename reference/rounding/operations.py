@@ -6,12 +6,20 @@ a row of its own; nothing else needs to know of it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gradparity.reference.rounding.bounded import Bounded, Values
+from gradparity.reference.rounding.floating_point import BFLOAT16, Arithmetic
+from gradparity.reference.rounding.moves import (
+    collected,
+    from_collected,
+    moved,
+    moved_back,
+)
 from gradparity.reference.rounding.rules.losses import picked
 
 Pull = Callable[..., Values]
@@ -33,13 +41,22 @@ class Operation:
             elementary function or of a rounded constant may all have the same sign.
         in_doubt: where operands that are off by their errors may take another branch, for
             each operand; None where there are no branches.
+        pull_of: of any number of operands, in place of `pulls`: the same function for
+            each of them, which takes first which one it is for.
     """
 
     name: str
     bounded: Callable[..., Bounded]
-    pulls: tuple[Pull, ...]
+    pulls: tuple[Pull, ...] = ()
     independent: bool = True
     in_doubt: Callable[..., tuple[Any, ...]] | None = None
+    pull_of: Pull | None = None
+
+    def pulls_of(self, operands: int) -> tuple[Pull, ...]:
+        """One for each of so many operands."""
+        if self.pull_of is None:
+            return self.pulls
+        return tuple(partial(self.pull_of, which) for which in range(operands))
 
 
 def nothing(g: Values, result: Values, x: Values, *others: Values) -> Values:
@@ -82,6 +99,20 @@ def along(g: Values, x: Values, axis: Any = None, keepdims: bool = False) -> Val
     return np.broadcast_to(g, x.shape)
 
 
+def from_variance(
+    g: Values,
+    y: Values,
+    x: Values,
+    axis: Any = None,
+    keepdims: bool = False,
+    correction: float = 0,
+) -> Values:
+    """Twice what is left of the mean, divided by n less the correction."""
+    n = np.size(x) // max(np.size(y), 1)
+    off = x - x.mean(axis=axis, keepdims=True)
+    return along(g, x, axis, keepdims) * 2 * off / (n - correction)
+
+
 def largest(x: Bounded, axis: int | None = None, keepdims: bool = False) -> Bounded:
     return x.map(lambda v: v.max(axis=axis, keepdims=keepdims))
 
@@ -100,6 +131,29 @@ def rivals(x: Bounded, axis: int | None = None, keepdims: bool = False) -> tuple
     least = (x.value - x.error).max(axis=axis, keepdims=True)
     may_be = x.value + x.error >= least
     return (may_be & (may_be.sum(axis=axis, keepdims=True) > 1),)
+
+
+def narrowed(x: Bounded, dtype: Any) -> Bounded:
+    """To another dtype: rounded, if that has fewer digits."""
+    flushes = x.arithmetic.flushed > 0
+    if str(dtype) == "bfloat16":  # which NumPy itself does not know
+        there = replace(BFLOAT16, flushed=2.0**-126, underflow=2.0**-126)
+        there = there if flushes else BFLOAT16
+    else:
+        there = Arithmetic.of(dtype, flushes=flushes)
+    if there.u <= x.arithmetic.u:
+        return x
+    rounded = replace(x, arithmetic=there).rounded(1, 1)
+    return replace(rounded, arithmetic=x.arithmetic)
+
+
+def logistic(x: Bounded) -> Bounded:
+    """e / (1 + e) with e = exp(x) where x < 0, or 1 / (1 + exp(-x)), which is 0 where that
+    exponential overflows.
+    """
+    y = x.sigmoid()
+    over = np.exp(-(x.value - x.spread)) > x.arithmetic.largest / 2
+    return y.exactly(y.value, np.where(over, np.maximum(y.error, y.value), y.error))
 
 
 def put(g: Values, y: Values, x: Values, labels: Any) -> Values:
@@ -158,7 +212,26 @@ OPERATIONS = {
             lambda x, **axes: x.sum(**axes),
             (lambda g, y, x, **axes: along(g, x, **axes),),
         ),
+        Operation(
+            "mean",
+            lambda x, **axes: x.mean(**axes),
+            (lambda g, y, x, **axes: along(g, x, **axes) * np.size(y) / np.size(x),),
+        ),
+        Operation("variance", lambda x, **how: x.variance(**how), (from_variance,)),
         Operation("max", largest, (at_largest,), independent=False, in_doubt=rivals),
+        Operation(
+            "min",
+            lambda x, **axes: -largest(-x, **axes),
+            (lambda g, y, x, **axes: at_largest(g, -y, -x, **axes),),
+            independent=False,
+            in_doubt=lambda x, **axes: rivals(-x, **axes),
+        ),
+        Operation("move", moved, pull_of=moved_back),
+        Operation("collect", collected, (from_collected,)),
+        Operation("cast", narrowed, (UNCHANGED,), independent=False),
+        Operation(  # a constant of a program, which is rounded to the dtype
+            "rounded", lambda x: x.rounded(), (UNCHANGED,), independent=False
+        ),
         Operation("transpose", lambda x: x.map(flip), (lambda g, y, x: flip(g),)),
         Operation(
             "reshape",
@@ -199,8 +272,32 @@ OPERATIONS = {
             "log", lambda x: x.log(), (lambda g, y, x: g / x,), independent=False
         ),
         Operation(
+            "log1p",
+            lambda x: x.log1p(),
+            (lambda g, y, x: g / (1 + x),),
+            independent=False,
+        ),
+        Operation(
+            "expm1",
+            lambda x: x.expm1(),
+            (lambda g, y, x: g * np.exp(x),),
+            independent=False,
+        ),
+        Operation(
+            "sin",
+            lambda x: x.sin(),
+            (lambda g, y, x: g * np.cos(x),),
+            independent=False,
+        ),
+        Operation(
+            "cos",
+            lambda x: x.cos(),
+            (lambda g, y, x: -g * np.sin(x),),
+            independent=False,
+        ),
+        Operation(
             "sigmoid",
-            lambda x: x.sigmoid(),
+            logistic,
             (lambda g, y, x: g * y * (1 - y),),
             independent=False,
         ),
@@ -217,6 +314,12 @@ OPERATIONS = {
             "erfc",
             lambda x: x.erfc(),
             (lambda g, y, x: -g * bell(x),),
+            independent=False,
+        ),
+        Operation(
+            "normal_cdf",
+            lambda x: x.normal_cdf(),
+            (lambda g, y, x: g * bell(x / np.sqrt(2)) / np.sqrt(8),),
             independent=False,
         ),
         Operation("sqrt", lambda x: x.sqrt(), (lambda g, y, x: g / (2 * y),)),

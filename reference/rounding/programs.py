@@ -110,12 +110,21 @@ def pull_back(program: Program, flow: Bounds, seed: Arrays) -> Arrays:
                 continue
             operands = [flow[name].value for name in step.operands]
             around = found[step.name], flow[step.name].value, *operands
-            pairs = zip(step.operands, step.operation.pulls, strict=True)
+            pulls = step.operation.pulls_of(len(step.operands))
+            pairs = zip(step.operands, pulls, strict=True)
             for (name, pull), x in zip(pairs, operands, strict=True):
                 if name in off:
-                    came = fitted(pull(*around, **step.settings), x.shape)
+                    came = known_where(found[step.name], pull(*around, **step.settings))
+                    came = fitted(came, x.shape)
                     found[name] = found[name] + came if name in found else came
     return found
+
+
+def known_where(g: Values, came: Values) -> Values:
+    """What came of a derivative, element by element: of 0 comes 0, whatever the slope."""
+    if np.shape(came) != np.shape(g) or not np.isnan(came).any():
+        return came
+    return np.where((g == 0) & np.isnan(came), 0, came)
 
 
 def fitted(g: Values, shape: tuple[int, ...]) -> Values:
