@@ -31,6 +31,9 @@ Value = Array | Number
 Scores = Float[np.ndarray, "*batch classes"]
 Labels = Shaped[np.ndarray, "..."] | int | np.integer
 
+# Whose frames stand between a caller and a layer while shapes are checked.
+CHECKERS = {"jaxtyping", "beartype"}
+
 # At the edges, infinity and NaN are the right answers and no reason to warn.
 ieee = np.errstate(over="ignore", divide="ignore", invalid="ignore")
 

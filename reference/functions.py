@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from gradparity.reference.arrays import Float, Number, check_floats, check_rank
+from gradparity.reference.arrays import Float, Number, Value, check_floats, check_rank
 
 
 def sigmoid(x: Float[np.ndarray, "..."] | Number) -> Float[np.ndarray, "..."] | Number:
@@ -38,7 +38,7 @@ def softmax(
 def cross_entropy_error(
     y: Float[np.ndarray, "*batch classes"],
     t: Shaped[np.ndarray, "*labels"] | int | np.integer,
-) -> Number:
+) -> Value:
     """-log(y_t + 1e-7), averaged over the batch: the lecture's function.
 
     The 1e-7 keeps the logarithm finite at y_t = 0. It also makes this a slightly

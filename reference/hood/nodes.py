@@ -13,7 +13,6 @@ import numpy as np
 from gradparity.reference.arrays import (
     Float,
     Labels,
-    Number,
     Value,
     check_dout,
     check_floats,
@@ -177,7 +176,7 @@ class MeanAtLabels:
         self.labels: Any = None
 
     @ieee
-    def forward(self, x: Rows, t: Labels) -> Number:
+    def forward(self, x: Rows, t: Labels) -> Value:
         check_floats("MeanAtLabels", x=x)
         check_rank("MeanAtLabels", "x", x, 1, 2)
         self.x_shape, self.dtype = x.shape, x.dtype
@@ -232,7 +231,7 @@ class SoftmaxWithLossGraph:
         self.log: Any = Log()
         self.mean = MeanAtLabels()
 
-    def forward(self, x: Rows, t: Labels) -> Number:
+    def forward(self, x: Rows, t: Labels) -> Value:
         check_floats("SoftmaxWithLossGraph", x=x)
         z = self.shift.forward(x)
         e = self.exp.forward(z)

@@ -6,7 +6,6 @@ import numpy as np
 
 from gradparity.reference.arrays import (
     Labels,
-    Number,
     Scores,
     Value,
     check_dout,
@@ -32,7 +31,7 @@ class CrossEntropy:
         self.labels: Any = None
 
     @ieee
-    def forward(self, y: Scores, t: Labels) -> Number:
+    def forward(self, y: Scores, t: Labels) -> Value:
         check_floats("CrossEntropy", y=y)
         check_rank("CrossEntropy", "y", y, 1, 2)
         self.y, self.labels = y, to_labels("CrossEntropy", t, y.shape)
@@ -67,7 +66,7 @@ class SoftmaxWithLoss:
         self.labels: Any = None
 
     @ieee
-    def forward(self, x: Scores, t: Labels) -> Number:
+    def forward(self, x: Scores, t: Labels) -> Value:
         check_floats("SoftmaxWithLoss", x=x)
         check_rank("SoftmaxWithLoss", "x", x, 1, 2)
         self.t, self.labels = t, to_labels("SoftmaxWithLoss", t, x.shape)
