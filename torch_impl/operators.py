@@ -1,0 +1,544 @@
+"""What ATen's operators compute, a row each, in the words of `reference/rounding`.
+
+A row takes the meaning that it adds to and the operator's arguments by name, and returns
+what stands for each result: a temporary, an operand as it is, or None for what is not told.
+NotImplemented stands for a form of the operator that has no row.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gradparity.torch_impl.moves import Meaning, moves
+
+Row = Callable[..., Any]
+
+
+ROWS: dict[str, Row] = {}
+
+
+def row(*names: str) -> Callable[[Row], Row]:
+    def added(function: Row) -> Row:
+        ROWS.update(dict.fromkeys(names, function))
+        return function
+
+    return added
+
+
+def named(operation: str) -> Row:
+    return lambda m, self, **rest: m(operation, self)
+
+
+ROWS |= {
+    name: named({"abs": "abs", "neg": "negate"}.get(name, name))
+    for name in (
+        "abs",
+        "neg",
+        "reciprocal",
+        "exp",
+        "log",
+        "log1p",
+        "expm1",
+        "sin",
+        "cos",
+        "tanh",
+        "erf",
+        "erfc",
+        "sqrt",
+        "rsqrt",
+        "sigmoid",
+        "relu",
+    )
+}
+
+
+def times(m: Meaning, value: Any, factor: Any) -> Any:
+    """A product with a Python number, which may be 1."""
+    if isinstance(factor, int | float) and not isinstance(factor, bool):
+        return value if factor == 1 else m("scale", value, factor=float(factor))
+    return m("multiply", value, factor)
+
+
+@row("add")
+def add(m: Meaning, self: Any, other: Any, alpha: Any = 1) -> Any:
+    return m("add", self, times(m, other, alpha))
+
+
+@row("sub", "subtract")
+def sub(m: Meaning, self: Any, other: Any, alpha: Any = 1) -> Any:
+    return m("subtract", self, times(m, other, alpha))
+
+
+@row("rsub")
+def rsub(m: Meaning, self: Any, other: Any, alpha: Any = 1) -> Any:
+    return m("subtract", other, times(m, self, alpha))
+
+
+@row("mul", "multiply")
+def mul(m: Meaning, self: Any, other: Any) -> Any:
+    if isinstance(self, Tensor | str):
+        return times(m, self, other)
+    return times(m, other, self)
+
+
+@row("div", "divide", "true_divide")
+def div(m: Meaning, self: Any, other: Any, rounding_mode: Any = None) -> Any:
+    if rounding_mode is not None:
+        return NotImplemented
+    if isinstance(other, int | float):
+        return over(m, self, other)
+    return m("divide", self, other)
+
+
+def over(m: Meaning, value: Any, n: Any) -> Any:
+    return value if n == 1 else m("over", value, n=float(n))
+
+
+@row("pow")
+def power(m: Meaning, self: Any, exponent: Any) -> Any:
+    if not isinstance(exponent, int | float) or not isinstance(self, Tensor | str):
+        return NotImplemented
+    if exponent == 2:
+        return m("multiply", self, self)
+    return self if exponent == 1 else m("power", self, exponent=float(exponent))
+
+
+@row("square")
+def square(m: Meaning, self: Any) -> Any:
+    return m("multiply", self, self)
+
+
+@row("maximum")
+def maximum(m: Meaning, self: Any, other: Any) -> Any:
+    return m("maximum", self, other)
+
+
+@row("minimum")
+def minimum(m: Meaning, self: Any, other: Any) -> Any:
+    return m("minimum", self, other)
+
+
+@row("clamp", "clip", "clamp_min", "clamp_max", "hardtanh")
+def clamp(
+    m: Meaning, self: Any, min: Any = None, max: Any = None, **bounds: Any
+) -> Any:
+    low, high = bounds.get("min_val", min), bounds.get("max_val", max)
+    found = self if low is None else m("maximum", self, low)
+    return found if high is None else m("minimum", found, high)
+
+
+@row("threshold_backward")
+def threshold_backward(m: Meaning, grad_output: Any, self: Any, threshold: Any) -> Any:
+    return m("gate", self, grad_output) if threshold == 0 else NotImplemented
+
+
+@row("sigmoid_backward")
+def sigmoid_backward(m: Meaning, grad_output: Any, output: Any) -> Any:
+    rest = m("subtract", 1.0, output)
+    return m("multiply", grad_output, m("multiply", rest, output))
+
+
+@row("tanh_backward")
+def tanh_backward(m: Meaning, grad_output: Any, output: Any) -> Any:
+    rest = m("subtract", 1.0, m("multiply", output, output))
+    return m("multiply", grad_output, rest)
+
+
+@row("gelu")
+def gelu(m: Meaning, self: Any, approximate: str = "none") -> Any:
+    """The distribution function is computed as (1 + erf(x / sqrt(2))) / 2, with other
+    approximations of erf than `torch.erf` has.
+    """
+    if approximate != "none":
+        return NotImplemented
+    twice = m("scale", m("normal_cdf", self), factor=2.0)
+    return m("multiply", m("scale", self, factor=0.5), twice)
+
+
+@row("gelu_backward")
+def gelu_backward(
+    m: Meaning, grad_output: Any, self: Any, approximate: str = "none"
+) -> Any:
+    if approximate != "none":
+        return NotImplemented
+    bell = m("exp", m("scale", m("multiply", self, self), factor=-0.5))
+    density = m("scale", bell, factor=1 / math.sqrt(2 * math.pi))
+    slope = m("add", m("normal_cdf", self), m("multiply", self, density))
+    return m("multiply", grad_output, slope)
+
+
+def axes_of(dim: Any) -> Any:
+    """As NumPy has them: all of them where there are none."""
+    if dim is None or isinstance(dim, int):
+        return dim
+    return tuple(dim) or None
+
+
+def count_of(tensor: Tensor, axis: Any) -> int:
+    if axis is None:
+        return tensor.numel()
+    axes = (axis,) if isinstance(axis, int) else axis
+    return math.prod(tensor.shape[each] for each in axes)
+
+
+@row("sum")
+def sum_(
+    m: Meaning, self: Any, dim: Any = None, keepdim: bool = False, **_: Any
+) -> Any:
+    return m("sum", self, axis=axes_of(dim), keepdims=keepdim)
+
+
+@row("mean")
+def mean(
+    m: Meaning, self: Any, dim: Any = None, keepdim: bool = False, **_: Any
+) -> Any:
+    axis = axes_of(dim)
+    return over(m, m("sum", self, axis=axis, keepdims=keepdim), count_of(self, axis))
+
+
+@row("var")
+def var(
+    m: Meaning,
+    self: Any,
+    dim: Any = None,
+    unbiased: bool = True,
+    correction: Any = None,
+    keepdim: bool = False,
+    **_: Any,
+) -> Any:
+    axis = axes_of(dim)
+    less = int(unbiased) if correction is None else correction
+    how = {"axis": axis, "keepdims": keepdim, "correction": float(less)}
+    return m("variance", self, **how)
+
+
+@row("std")
+def std(m: Meaning, self: Any, **settings: Any) -> Any:
+    return m("sqrt", var(m, self, **settings))
+
+
+@row("var_mean")
+def var_mean(m: Meaning, self: Any, dim: Any = None, **settings: Any) -> Any:
+    settings.pop("out", None)
+    kept = settings.get("keepdim", False)
+    return var(m, self, dim, **settings), mean(m, self, dim, kept)
+
+
+@row("amax")
+def amax(m: Meaning, self: Any, dim: Any = (), keepdim: bool = False) -> Any:
+    return m("max", self, axis=axes_of(dim), keepdims=keepdim)
+
+
+@row("amin")
+def amin(m: Meaning, self: Any, dim: Any = (), keepdim: bool = False) -> Any:
+    return m("min", self, axis=axes_of(dim), keepdims=keepdim)
+
+
+@row("max")
+def max_(m: Meaning, self: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    found = m("max", self, axis=dim, keepdims=keepdim)
+    return found if dim is None else (found, None)
+
+
+@row("min")
+def min_(m: Meaning, self: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    found = m("min", self, axis=dim, keepdims=keepdim)
+    return found if dim is None else (found, None)
+
+
+@row("sort")
+def sort(
+    m: Meaning, self: Any, dim: int = -1, descending: bool = False, **_: Any
+) -> Any:
+    found = torch.sort(self, stable=True, dim=dim, descending=descending)
+    places = found.indices
+    numbers = torch.arange(self.numel()).reshape(self.shape)
+    source = torch.gather(numbers, dim, places).numpy()
+    return m("move", self, source=source, fill=0.0), None
+
+
+@row("topk")
+def topk(m: Meaning, self: Any, k: int, dim: int = -1, **settings: Any) -> Any:
+    places = torch.topk(self, k, dim, **settings).indices
+    numbers = torch.arange(self.numel()).reshape(self.shape)
+    source = torch.gather(numbers, dim, places).numpy()
+    return m("move", self, source=source, fill=0.0), None
+
+
+@row("mm", "bmm", "matmul")
+def mm(m: Meaning, self: Any, mat2: Any) -> Any:
+    return m("matmul", self, mat2)
+
+
+@row("addmm", "baddbmm")
+def addmm(m: Meaning, self: Any, beta: Any = 1, alpha: Any = 1, **given: Any) -> Any:
+    left, right = [value for value in given.values() if isinstance(value, Tensor)]
+    if beta == 1 and alpha == 1:
+        return m("affine", left, right, self)
+    product = times(m, m("matmul", left, right), alpha)
+    return m("add", times(m, self, beta), product)
+
+
+@row("dot", "vdot")
+def dot(m: Meaning, self: Any, **given: Any) -> Any:
+    return m("matmul", self, *given.values())
+
+
+@row("mv")
+def mv(m: Meaning, self: Any, vec: Any) -> Any:
+    return m("matmul", self, vec)
+
+
+@row("to_copy", "_to_copy")
+def to_copy(m: Meaning, self: Any, dtype: Any = None, **_: Any) -> Any:
+    if not self.is_floating_point():  # whole numbers, as they are
+        return m("cast", self, dtype=named_dtype(dtype))
+    return m("cast", self, dtype=named_dtype(dtype or self.dtype))
+
+
+def named_dtype(dtype: Any) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+@row("nll_loss_backward")
+def nll_loss_backward(
+    m: Meaning,
+    grad_output: Any,
+    self: Any,
+    target: Any,
+    weight: Any,
+    reduction: int,
+    ignore_index: int,
+    total_weight: Any,
+) -> Any:
+    """To the label of each row, and 0 elsewhere, whatever arrives."""
+    labels = target.numpy().reshape(-1)
+    classes, rows = self.shape[-1], np.arange(labels.size)
+    kept = labels != ignore_index
+    g = m("negate", grad_output)
+    if reduction == 1:
+        g = m("divide", g, total_weight)
+    of_row = rows if reduction == 0 else np.zeros_like(rows)
+    g = m("move", g, source=np.where(kept, of_row, -1), fill=0.0)
+    if weight is not None:
+        of_label = np.where(kept, labels, -1)
+        g = m("multiply", g, m("move", weight, source=of_label, fill=0.0))
+    at_label = np.arange(classes) == np.where(kept, labels, -1)[:, None]
+    source = np.where(at_label, rows[:, None], -1).reshape(tuple(self.shape))
+    return m("move", g, source=source, fill=0.0)
+
+
+@row("embedding_dense_backward")
+def embedding_dense_backward(
+    m: Meaning,
+    grad_output: Any,
+    indices: Any,
+    num_weights: int,
+    padding_idx: int,
+    scale_grad_by_freq: bool,
+) -> Any:
+    if scale_grad_by_freq:
+        return NotImplemented
+    size = grad_output.shape[-1]
+    target = indices.numpy()[..., None] * size + np.arange(size)
+    target = np.where(indices.numpy()[..., None] == padding_idx, -1, target)
+    return m("collect", grad_output, target=target, shape=(num_weights, size))
+
+
+@row("index_put", "_index_put_impl")
+def index_put(
+    m: Meaning, self: Any, indices: Any, values: Any, accumulate: bool = False, **_: Any
+) -> Any:
+    func = torch.ops.aten.index_put.default
+    if not accumulate:
+        return moves(m, func, (self, indices, values), {})
+    numbers = torch.arange(self.numel()).reshape(self.shape)
+    places = numbers[tuple(slice(None) if i is None else i for i in indices)]
+    source = positions_when_broadcast(values, places)
+    spread = m("move", values, source=source, fill=0.0)
+    sums = m("collect", spread, target=places.numpy(), shape=tuple(self.shape))
+    return m("add", self, sums)
+
+
+def positions_when_broadcast(tensor: Tensor, shape_of: Tensor) -> np.ndarray:
+    numbers = torch.arange(tensor.numel()).reshape(tensor.shape)
+    return np.broadcast_to(numbers.numpy(), tuple(shape_of.shape))
+
+
+@row("scatter_add")
+def scatter_add(m: Meaning, self: Any, dim: int, index: Any, src: Any) -> Any:
+    numbers = torch.arange(self.numel()).reshape(self.shape)
+    places = torch.gather(numbers, dim, index)
+    size = tuple(slice(n) for n in index.shape)
+    own = torch.arange(src.numel()).reshape(src.shape)[size].numpy()
+    part = m("move", src, source=own, fill=0.0)
+    sums = m("collect", part, target=places.numpy(), shape=tuple(self.shape))
+    return m("add", self, sums)
+
+
+@row("index_add")
+def index_add(
+    m: Meaning, self: Any, dim: int, index: Any, source: Any, alpha: Any = 1
+) -> Any:
+    numbers = torch.arange(self.numel()).reshape(self.shape)
+    places = torch.index_select(numbers, dim, index).numpy()
+    part = times(m, source, alpha)
+    return m("add", self, m("collect", part, target=places, shape=tuple(self.shape)))
+
+
+@row("unfold_backward")
+def unfold_backward(
+    m: Meaning, grad_in: Any, input_sizes: Any, dim: int, size: int, step: int
+) -> Any:
+    shape = tuple(input_sizes)
+    numbers = torch.arange(math.prod(shape)).reshape(shape).unfold(dim, size, step)
+    return m("collect", grad_in, target=numbers.numpy(), shape=shape)
+
+
+@row("cumsum")
+def cumsum(m: Meaning, self: Any, dim: int, dtype: Any = None) -> Any:
+    """Sums of what comes before, each as if it were added up by itself."""
+    if self.numel() * self.shape[dim] > 2**22:
+        raise NotImplementedError
+    numbers = torch.arange(self.numel()).reshape(self.shape).movedim(dim, -1).numpy()
+    n = numbers.shape[-1]
+    source = np.where(np.tri(n) > 0, numbers[..., None, :], -1)
+    sums = m("sum", m("move", self, source=source, fill=0.0), axis=-1, keepdims=False)
+    order = np.moveaxis(np.arange(self.numel()).reshape(numbers.shape), -1, dim)
+    return m("move", sums, source=order, fill=0.0)
+
+
+@row("prod", "cumprod")
+def product(m: Meaning, self: Any, **_: Any) -> Any:
+    raise NotImplementedError
+
+
+@row("linalg_vector_norm")
+def vector_norm(
+    m: Meaning,
+    self: Any,
+    ord: Any = 2,
+    dim: Any = None,
+    keepdim: bool = False,
+    **_: Any,
+) -> Any:
+    axis = axes_of(dim)
+    if ord == 2:
+        total = m("sum", m("multiply", self, self), axis=axis, keepdims=keepdim)
+        return m("sqrt", total)
+    if ord == 1:
+        return m("sum", m("abs", self), axis=axis, keepdims=keepdim)
+    return NotImplemented
+
+
+# --- Softmax and attention ---------------------------------------------------------------
+
+
+def softmax_of(m: Meaning, x: Any, axis: int) -> Any:
+    z = m("subtract", x, m("max", x, axis=axis, keepdims=True))
+    e = m("exp", z)
+    return m("divide", e, m("sum", e, axis=axis, keepdims=True))
+
+
+@row("_softmax")
+def softmax(m: Meaning, self: Any, dim: int, half_to_float: bool = False) -> Any:
+    return softmax_of(m, self, dim)
+
+
+@row("_log_softmax", "log_softmax")
+def log_softmax(m: Meaning, self: Any, dim: int, half_to_float: bool = False) -> Any:
+    z = m("subtract", self, m("max", self, axis=dim, keepdims=True))
+    total = m("sum", m("exp", z), axis=dim, keepdims=True)
+    return m("subtract", z, m("log", total))
+
+
+@row("_softmax_backward_data", "softmax_backward_data")
+def softmax_backward(
+    m: Meaning, grad_output: Any, output: Any, dim: int, input_dtype: Any = None
+) -> Any:
+    return through_softmax(m, grad_output, output, dim)
+
+
+def through_softmax(m: Meaning, g: Any, y: Any, axis: int) -> Any:
+    weighted = m("multiply", g, y)
+    total = m("sum", weighted, axis=axis, keepdims=True)
+    return m("subtract", weighted, m("multiply", y, total))
+
+
+@row("_log_softmax_backward_data", "log_softmax_backward_data")
+def log_softmax_backward(
+    m: Meaning, grad_output: Any, output: Any, dim: int, input_dtype: Any = None
+) -> Any:
+    total = m("sum", grad_output, axis=dim, keepdims=True)
+    return m("subtract", grad_output, m("multiply", m("exp", output), total))
+
+
+def scores(
+    m: Meaning, query: Any, key: Any, scale: Any, is_causal: bool, mask: Any
+) -> Any:
+    factor = 1 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
+    found = m("scale", m("matmul", query, m("transpose", key)), factor=factor)
+    if mask is not None:
+        found = m("add", found, mask)
+    if is_causal:
+        shape = (*query.shape[:-1], key.shape[-2])
+        numbers = np.arange(math.prod(shape)).reshape(shape)
+        source = np.where(np.tri(*shape[-2:]) > 0, numbers, -1)
+        found = m("move", found, source=source, fill=-np.inf)
+    return found
+
+
+@row("_scaled_dot_product_flash_attention_for_cpu")
+def attention(
+    m: Meaning,
+    query: Any,
+    key: Any,
+    value: Any,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    attn_mask: Any = None,
+    scale: Any = None,
+) -> Any:
+    if dropout_p:
+        return NotImplemented
+    s = scores(m, query, key, scale, is_causal, attn_mask)
+    largest = m("max", s, axis=-1, keepdims=True)
+    e = m("exp", m("subtract", s, largest))
+    total = m("sum", e, axis=-1, keepdims=True)
+    out = m("matmul", m("divide", e, total), value)
+    log = m("add", largest, m("log", total))
+    shape = tuple(query.shape[:-1])
+    return out, m("reshape", log, shape=shape)
+
+
+@row(
+    "_scaled_dot_product_flash_attention_for_cpu_backward",
+    "scaled_dot_product_flash_attention_for_cpu_backward",
+)
+def attention_backward(
+    m: Meaning,
+    grad_out: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    out: Any,
+    logsumexp: Any,
+    dropout_p: float,
+    is_causal: bool,
+    attn_mask: Any = None,
+    scale: Any = None,
+) -> Any:
+    if dropout_p:
+        return NotImplemented
+    factor = 1 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
+    s = scores(m, query, key, scale, is_causal, attn_mask)
+    p = softmax_of(m, s, -1)
+    dv = m("matmul", m("transpose", p), grad_out)
+    dp = m("matmul", grad_out, m("transpose", value))
+    rows = m("sum", m("multiply", grad_out, out), axis=-1, keepdims=True)
+    ds = m("scale", m("multiply", p, m("subtract", dp, rows)), factor=factor)
+    return m("matmul", ds, key), m("matmul", m("transpose", ds), query), dv

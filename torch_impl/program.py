@@ -1,0 +1,319 @@
+"""A function of tensors as a program: the ATen operators that ran, forward and backward.
+
+Seen by `TorchDispatchMode`, below autograd: what a derivative is made of is recorded as it
+runs, and nothing needs to be known of who wrote it. What every operator means is said in
+`meanings.py`, in words that any room's program has.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gradparity.torch_impl.hood.autograd import following_nodes, in_order, name_of
+from gradparity.torch_impl.hood.places import line_of_user
+from gradparity.torch_impl.hood.running import apart
+from gradparity.torch_impl.hood.tensors import array_of, as_text, place_of, tensors_in
+from gradparity.torch_impl.meanings import meaning_of, settings_of
+from gradparity.torch_impl.moves import positions
+
+Arrays = list[np.ndarray]
+Changed = Callable[[Arrays], Arrays]
+
+
+def record(
+    function: Callable[..., tuple[Any, ...]],
+    leaves: Sequence[np.ndarray],
+    seeds: Sequence[np.ndarray | None] | None = None,
+    *,
+    noise: tuple[float, int] | None = None,
+    replace: dict[int, Changed] | None = None,
+) -> dict[str, Any]:
+    """What ran when a function and its gradients were computed.
+
+    Args:
+        function: takes tensors by position and returns a tuple of tensors.
+        leaves: its inputs; those of a floating dtype get a gradient.
+        seeds: what is to arrive at each output; None for ones.
+        noise: (scale, seed): every floating result is multiplied with 1 + scale r, with r
+            from -1 to 1, to see how far rounding carries.
+        replace: by number of a step, what is to become of its results.
+
+    Returns `values` (arrays), `inputs`, `outputs`, `seeds` and `gradients` (each a list of
+    numbers of values), and `steps`, each with operator, code, phase, where, module,
+    operands, results, settings and meaning.
+
+    Raises TypeError where an output is no tensor.
+    """
+    with apart():
+        given = [torch.from_numpy(np.array(leaf, order="C")) for leaf in leaves]
+        for leaf in given:
+            leaf.requires_grad_(leaf.is_floating_point())
+        watch = watching(noise, replace or {})
+        watch.inputs = [watch.new_value(leaf) for leaf in given]
+        with watch:
+            outputs = [*function(*given)]
+        for output in outputs:
+            if not isinstance(output, Tensor):
+                raise TypeError(f"expected tensors, got {type(output).__name__}")
+        watch.settle()
+        return watch.finished(given, outputs, seeds)
+
+
+def watching(noise: Any, replace: dict[int, Changed]) -> Any:
+    """A dispatch mode that records. Its base is imported here, and not for everybody who
+    imports this module: it is PyTorch's, but not public.
+    """
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    return type("Watch", (Watch, TorchDispatchMode), {})(noise, replace)
+
+
+class Watch:
+    """Which operators ran, on which values: the same memory, read in the same way, is one
+    value until it is written to.
+    """
+
+    def __init__(self, noise: tuple[float, int] | None, replace: Any) -> None:
+        super().__init__()
+        self.scale = noise[0] if noise else 0.0
+        self.rng = np.random.default_rng(noise[1] if noise else 0)
+        self.replace = replace
+        self.values: Arrays = []
+        self.steps: list[dict[str, Any]] = []
+        self.inputs: list[int] = []
+        self.known: dict[Any, int] = {}
+        self.views: dict[Any, dict[Any, Tensor]] = {}  # by the memory they lie in
+        self.kept: list[Any] = []  # so that no memory is used again
+        self.nodes: dict[Any, str] = {}  # the line of the forward step of a node
+        self.arriving: dict[int, np.ndarray] = {}  # what is to arrive at outputs
+        self.last: Tensor | None = None
+        self.phase = "forward"
+
+    # --- Values -----------------------------------------------------------------------
+
+    def new_value(self, tensor: Tensor) -> int:
+        value = array_of(tensor)
+        assert value is not None
+        self.values.append(value)
+        self.keep(tensor, len(self.values) - 1)
+        return len(self.values) - 1
+
+    def keep(self, tensor: Tensor, number: int) -> None:
+        place = place_of(tensor)
+        self.known[place] = number
+        self.kept.append(tensor)
+        self.views.setdefault(memory_of(tensor), {})[place] = tensor
+
+    def number(self, tensor: Tensor) -> int:
+        """Of the value that a tensor holds now; a new one if it comes from outside."""
+        found = self.known.get(place_of(tensor))
+        if found is None:
+            found = self.seen_elsewhere(tensor)
+        if found is None and self.arriving:
+            found = self.arrived(tensor)
+        return self.new_value(tensor) if found is None else found
+
+    def arrived(self, tensor: Tensor) -> int | None:
+        """Of what was to arrive at an output, and does."""
+        value = array_of(tensor)
+        assert value is not None
+        for number, seed in self.arriving.items():
+            if seed.shape == value.shape and seed.tobytes() == value.tobytes():
+                self.keep(tensor, number)
+                return number
+        return None
+
+    def seen_elsewhere(self, tensor: Tensor) -> int | None:
+        """Of a view of what is known, made where nobody looked."""
+        for other in self.views.get(memory_of(tensor), {}).values():
+            source = positions(tensor, other)
+            if source is not None and (source >= 0).all():
+                return self.moved(tensor, [self.known[place_of(other)]], source)
+        return None
+
+    def moved(self, tensor: Tensor, of: list[int], source: np.ndarray) -> int:
+        number = self.new_value(tensor)
+        meaning = [("move", of, {"source": source, "fill": 0.0}, number)]
+        self.add("aten::alias", "alias", of, [number], {}, meaning)
+        return number
+
+    # --- Steps ------------------------------------------------------------------------
+
+    def add(
+        self,
+        operator: str,
+        code: str,
+        operands: list[int],
+        results: list[int],
+        settings: dict[str, Any],
+        meaning: Any,
+    ) -> None:
+        where = line_of_user()
+        if self.phase == "backward":
+            where = self.nodes.get(torch._C._current_autograd_node(), "")
+        self.steps.append(
+            {
+                "operator": operator,
+                "code": code,
+                "phase": self.phase,
+                "where": where,
+                "module": "",
+                "operands": operands,
+                "results": results,
+                "settings": settings,
+                "meaning": meaning,
+            }
+        )
+
+    def settle(self) -> None:
+        """Autograd has recorded the last result by now: remember its line by its node."""
+        last, self.last = self.last, None
+        if last is not None and self.phase == "forward" and last.grad_fn is not None:
+            self.nodes.setdefault(last.grad_fn, self.steps[-1]["where"])
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        self.settle()
+        kwargs = kwargs or {}
+        if self.phase == "backward" and self.seeding():
+            return func(*args, **kwargs)
+        operands = [*tensors_in((args, kwargs))]
+        numbers = [self.number(tensor) for tensor in operands]
+        before = {id(t): n for t, n in zip(operands, numbers, strict=True)}
+        code = f"{func.name().partition('.')[0]}({self.code(args, kwargs)})"
+        result = func(*args, **kwargs)
+        results = [*tensors_in(result)]
+        self.last = results[0] if results else None
+        written = func._schema.is_mutable
+        self.change([r for r in results if written or memory_of(r) not in self.views])
+        made = [each for each in results if written or not self.unchanged(each)]
+        if not made:  # the same memory, read in the same way
+            self.kept += results
+            return result
+        new = [self.new_value(each) for each in made]
+        by_result = {id(each): n for each, n in zip(made, new, strict=True)}
+        meaning = None  # nobody asks for it where there is noise
+        if not self.scale:
+            meaning = meaning_of(func, args, kwargs, results, before, by_result)
+        settings = settings_of(func, args, kwargs)
+        self.add(func.name().partition(".")[0], code, numbers, new, settings, meaning)
+        if written:
+            for each, number in zip(made, new, strict=True):
+                self.written(each, number)
+        return result
+
+    def seeding(self) -> bool:
+        """Whether what runs only leads to what arrives at the outputs."""
+        node = torch._C._current_autograd_node()
+        if node is None:
+            return self.steps[-1]["phase"] == "forward" if self.steps else True
+        return node not in self.nodes
+
+    def unchanged(self, tensor: Tensor) -> bool:
+        return place_of(tensor) in self.known
+
+    def written(self, tensor: Tensor, number: int) -> None:
+        """Whatever else lies in memory that was written to has another value, too."""
+        place = place_of(tensor)
+        for other_place, other in [*self.views[memory_of(tensor)].items()]:
+            source = positions(other, tensor)
+            if other_place == place or source is None or (source < 0).all():
+                continue
+            old = self.known[other_place]
+            rest = (
+                np.arange(source.size).reshape(source.shape) + self.values[number].size
+            )
+            self.moved(other, [number, old], np.where(source < 0, rest, source))
+
+    def change(self, results: list[Tensor]) -> None:
+        """Add noise, or what a step is to be replaced by."""
+        changed = self.replace.get(len(self.steps))
+        if changed is not None:
+            new = changed([array_of(each) for each in results])
+            for each, value in zip(results, new, strict=True):
+                each.copy_(torch.from_numpy(np.array(value)))
+        if self.scale:
+            for each in results:
+                if each.is_floating_point():
+                    r = np.asarray(self.rng.uniform(-1, 1, tuple(each.shape)))
+                    each.mul_(
+                        torch.from_numpy(np.array(1 + self.scale * r)).to(each.dtype)
+                    )
+
+    def code(self, args: Any, kwargs: Any) -> str:
+        names: dict[Any, str] = {}
+        for tensor in tensors_in((args, kwargs)):
+            names[place_of(tensor)] = f"v{self.known[place_of(tensor)]}"
+        texts = [as_text(value, names) for value in args]
+        texts += [f"{key}={as_text(value, names)}" for key, value in kwargs.items()]
+        return ", ".join(texts)
+
+    # --- Backward ---------------------------------------------------------------------
+
+    def finished(
+        self, leaves: list[Tensor], outputs: list[Tensor], seeds: Any
+    ) -> dict[str, Any]:
+        """Go back, and tell all."""
+        numbers = [self.number(output) for output in outputs]
+        roots = [output for output in outputs if output.requires_grad]
+        for node in in_order_of(roots):
+            if node not in self.nodes:
+                self.nodes[node] = ""
+        self.phase = "backward"
+        arriving: list[Tensor | None] = []
+        for position, output in enumerate(outputs):
+            seed = None if seeds is None else seeds[position]
+            if not output.is_floating_point():
+                arriving.append(None)
+            elif seed is None:
+                arriving.append(torch.ones_like(output))
+            else:
+                arriving.append(torch.from_numpy(np.array(seed)).to(output.dtype))
+        seeded = [None if each is None else self.new_value(each) for each in arriving]
+        self.arriving = {n: self.values[n] for n in seeded if n is not None}
+        wanted = [leaf for leaf in leaves if leaf.requires_grad]
+        found: Sequence[Tensor | None] = [None] * len(wanted)
+        if roots and wanted:
+            # The derivative of this sum is what is to arrive, bit for bit. Given that,
+            # PyTorch would import sympy to check its shape.
+            pairs = zip(outputs, arriving, strict=True)
+            total: Any = sum(
+                (out * d).sum()
+                for out, d in pairs
+                if out.requires_grad and d is not None
+            )
+            with self:  # type: ignore[attr-defined]
+                found = torch.autograd.grad(total, wanted, allow_unused=True)
+        queue = iter(found)
+        gradients: list[int | None] = []
+        for leaf in leaves:
+            gradient = next(queue) if leaf.requires_grad else None
+            if gradient is None and leaf.requires_grad:
+                gradient = torch.zeros_like(leaf)
+            gradients.append(None if gradient is None else self.number(gradient))
+        return {
+            "values": self.values,
+            "inputs": self.inputs,
+            "outputs": numbers,
+            "seeds": seeded,
+            "gradients": gradients,
+            "steps": self.steps,
+        }
+
+
+def in_order_of(roots: list[Tensor]) -> list[Any]:
+    nodes: list[Any] = []
+    for root in roots:
+        nodes += in_order(root.grad_fn, following_nodes) if root.grad_fn else []
+    return [node for node in nodes if name_of(node)]
+
+
+def memory_of(tensor: Tensor) -> Any:
+    try:
+        return tensor.untyped_storage().data_ptr()
+    except RuntimeError:
+        return id(tensor)
