@@ -51,17 +51,10 @@ class Line:
 
     def code(self, names: dict[Var, str]) -> str:
         """The equation as a jaxpr prints it, on one line."""
-
-        def shown(a: Any) -> str:
-            if isinstance(a, Var):
-                return names[a]
-            return f"{np.asarray(a.val).item()}:{_short(a.aval)}"
-
-        outs = [f"{names[var]}:{_short(var.aval)}" for var in self.outs]
-        parameters = " ".join(_parameters(self.eqn.params))
-        name = self.eqn.primitive.name + (f"[{parameters}]" if parameters else "")
-        equals = ["="] if outs else []
-        return " ".join([*outs, *equals, name, *map(shown, self.operands)])
+        operands = [
+            names[a] if isinstance(a, Var) else number(a) for a in self.operands
+        ]
+        return printed(self.eqn, [names[var] for var in self.outs], operands)
 
 
 class Program:
@@ -106,9 +99,9 @@ class Program:
         own |= dict(zip(jaxpr.constvars, constants, strict=True))
         for eqn in jaxpr.eqns:
             operands = [own[a] if isinstance(a, Var) else a for a in eqn.invars]
-            place, function = _source(jaxpr, eqn)
+            place, function, _ = source(jaxpr, eqn)
             place = place or where
-            inner = _called(eqn) if eqn.primitive.name in calls else None
+            inner = called(eqn) if eqn.primitive.name in calls else None
             if inner:
                 outs = self.run(inner, operands, calls, name_of(eqn), place)
             else:
@@ -125,7 +118,37 @@ class Program:
         ]
 
 
-def _short(aval: Any) -> str:
+def evaluated(
+    jaxpr: Any, eqn: Any, operands: Sequence[Any], params: dict[str, Any]
+) -> list[Any]:
+    """What an equation of the jaxpr makes of other operands, with other parameters."""
+    variables = [Var(a.aval) for a in eqn.invars]
+    outs = [Var(var.aval) for var in eqn.outvars]
+    alone = jaxpr.replace(
+        constvars=[],
+        invars=variables,
+        outvars=outs,
+        eqns=[eqn.replace(invars=variables, outvars=outs, params=params)],
+    )
+    return list(jaxpr_as_fun(ClosedJaxpr(alone, ()))(*operands))
+
+
+def printed(eqn: Any, outs: list[str], operands: list[str]) -> str:
+    """The equation as a jaxpr prints it, on one line, with these names."""
+    typed = [
+        f"{name}:{short(var.aval)}" for name, var in zip(outs, eqn.outvars, strict=True)
+    ]
+    said = " ".join(parameters(eqn.params))
+    name = eqn.primitive.name + (f"[{said}]" if said else "")
+    return " ".join([*typed, *(["="] if outs else []), name, *operands])
+
+
+def number(literal: Any) -> str:
+    """A literal as a jaxpr prints it."""
+    return f"{np.asarray(literal.val).item()}:{short(literal.aval)}"
+
+
+def short(aval: Any) -> str:
     """f32[2,3]"""
     dtype = str(aval.dtype)
     for long in ("bfloat", "float", "uint", "int", "complex"):
@@ -133,7 +156,7 @@ def _short(aval: Any) -> str:
     return f"{dtype}[{','.join(map(str, aval.shape))}]"
 
 
-def _parameters(params: dict[str, Any]) -> Iterator[str]:
+def parameters(params: dict[str, Any]) -> Iterator[str]:
     """The parameters that say something, the long ones only by name."""
     for name, value in params.items():
         text = re.sub(r"np\.\w+\((-?\w+)\)", r"\1", str(value))
@@ -141,7 +164,7 @@ def _parameters(params: dict[str, Any]) -> Iterator[str]:
             yield f"{name}={text if len(text) < 30 else '…'}"
 
 
-def _called(eqn: Any) -> Any:
+def called(eqn: Any) -> Any:
     """The closed jaxpr that the equation calls, if it calls one."""
     inner = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
     closed = inner is None or hasattr(inner, "consts")
@@ -150,27 +173,45 @@ def _called(eqn: Any) -> Any:
 
 def name_of(eqn: Any) -> str:
     """The name of the function that the equation calls, else of its primitive."""
-    info = getattr(getattr(_called(eqn), "jaxpr", None), "debug_info", None)
+    info = getattr(getattr(called(eqn), "jaxpr", None), "debug_info", None)
     name = eqn.params.get("name") or getattr(info, "func_name", "")
     return str(name).lstrip("_") or str(eqn.primitive.name)
 
 
-def _source(jaxpr: Any, eqn: Any) -> tuple[str, str]:
-    """The place in the user's code that the equation comes from, and its function there;
-    empty where JAX knows none.
+def source(jaxpr: Any, eqn: Any) -> tuple[str, str, str]:
+    """The place in the user's code that the equation comes from, its function there, and
+    the named scopes around it; empty where JAX knows none.
     """
     bare = eqn.replace(params={})  # no other equations are in it
     try:
         alone = jaxpr.replace(constvars=[], invars=[], outvars=[], eqns=[bare])
         text = alone.pretty_print(
-            source_info=True, custom_pp_eqn_rules=False, use_color=False
+            source_info=True,
+            name_stack=True,
+            custom_pp_eqn_rules=False,
+            use_color=False,
         )
     except Exception:
-        return NOT_AVAILABLE, ""
+        return NOT_AVAILABLE, "", ""
+    scope = re.search(r"# \[(.*)\]", text)
+    scopes = _scopes(scope[1]) if scope else ""
     found = re.search(r"# (\S.*?):(\d+)(?::\d+)? \((.*)\)", text)
-    if not found or Path(found[1]).parent == Path(__file__).parent:
-        return "", ""
-    return f"{_relative(found[1])}:{found[2]}", found[3]
+    if not found or _is_own(Path(found[1])):
+        return "", "", scopes
+    return f"{_relative(found[1])}:{found[2]}", found[3], scopes
+
+
+def _is_own(file: Path) -> bool:
+    """Whether the file is one of those that trace for the user."""
+    here = Path(__file__).parent
+    return file.parent == here or file == here.parent / "program.py"
+
+
+def _scopes(stack: str) -> str:
+    """`transpose(jvp(block))/dense` -> `block/dense`: without JAX's own transformations."""
+    bare = re.sub(r"\bp?jit\([^()]*\)", "", stack)
+    bare = re.sub(r"\w+\(|\)", "", bare)
+    return "/".join(part for part in bare.split("/") if part)
 
 
 def _relative(file: str) -> str:
