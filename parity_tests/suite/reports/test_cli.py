@@ -131,6 +131,23 @@ def without(tmp_path: Path, *frameworks: str) -> str:
         (["report", "--dataset", "mnist"], "run `gradparity data fetch`, or put"),
         (["report", "--data-dir", "nowhere"], "nowhere, but there is no such folder"),
         (["compare", "a.json", "b.json"], "cannot read a.json: No such file"),
+        (["compare", "a.json"], "compare takes two or more, got only a.json"),
+        (["compare", "a", "b", "c"], "compare takes two results.json, got 3"),
+        (["compare", "a.json", "b.py:f"], "functions or results.json, not both, got a"),
+        (["compare", "a", "b", "--input", "x=1"], "--input goes with functions"),
+        (["compare", "a", "b", "--shape", "x=1"], "--shape goes with functions"),
+        (["compare", "a", "b", "--dtype", "float32"], "--dtype goes with functions"),
+        (["compare", "a", "b", "--html", "p.html"], "--html goes with functions"),
+        (
+            ["compare", "a:f", "b:f", "--dtype", "x"],
+            "unknown dtype 'x': expected float64",
+        ),
+        (["compare", "a:f", "b:f", "--html", "no/p.html"], "there is no folder no"),
+        (["compare", "a.py:f", "b.py:f"], "a.py cannot be imported: FileNotFoundError"),
+        (
+            ["compare", "a.py:f", "b.py:f", "--input", "x"],
+            "must be NAME=VALUE, as in x=",
+        ),
         (["train", "--dataset", "digits", "--steps", "9" * 12], "Unable to allocate"),
         (
             ["report", "--exhaustive", "--dtype", "float64"],

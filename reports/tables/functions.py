@@ -1,0 +1,289 @@
+"""Functions that were compared: what was found, as text and as data."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from gradparity.parity_tests.functions import wording
+from gradparity.parity_tests.functions.comparison import YOURS, Comparison, Pair
+from gradparity.parity_tests.functions.judging import Number
+from gradparity.parity_tests.functions.parting import Parting
+from gradparity.parity_tests.functions.programs import Executed
+from gradparity.reports.tables.table import Table
+
+BEFORE = 3  # steps told of those that come before the first that differs
+
+
+def tables(found: Comparison) -> Iterator[Table]:
+    """All that is told after the first sentence."""
+    for pair in found.pairs:
+        if not pair.same_function:
+            yield quantities(pair)
+            yield from parted(pair)
+        else:
+            yield rounding(pair)
+    yield operators(found)
+    if found.budgets:
+        yield budgets(found)
+
+
+def quantities(pair: Pair) -> Table:
+    """What each has for the element of a quantity that is furthest beyond rounding."""
+    rows = []
+    for tried in pair.tried:
+        for number in tried.numbers:
+            values = number.values or ("", "")
+            rows.append(
+                [
+                    number.quantity,
+                    tried.dtype,
+                    tried.on,
+                    "same" if number.same else "DIFFER",
+                    wording.place(number.at or ()),
+                    *map(wording.shown, values),
+                    ratio(number.ratio),
+                ]
+            )
+    headers = ["quantity", "dtype", "on", "", "at", *pair.names, "times rounding"]
+    return Table("Where the two are furthest apart", headers, rows)
+
+
+def ratio(value: float | None) -> str:
+    return "" if value is None else f"{value:.2g}"
+
+
+def parted(pair: Pair) -> Iterator[Table]:
+    """The first step that differs, what goes in and what comes out, and what was before."""
+    if pair.partings is None:
+        return
+    rows = []
+    for name, parting in zip(pair.names, pair.partings, strict=True):
+        for step, other in parting.common[-BEFORE:]:
+            same = "same" if other is not None else ""
+            rows.append([name, step.phase, step.code, step.where, same])
+        rows += [
+            [name, step.phase, step.code, step.where, "first to differ"]
+            for step in parting.steps[:1]
+        ]
+        if not parting.steps:
+            rows.append([name, "", "nothing that the other does not make", "", ""])
+        elif parting.after:
+            rows.append([name, "", f"{parting.after} more follow from it", "", ""])
+    headers = ["function", "phase", "step", "line", ""]
+    yield Table("Where the two part", headers, rows)
+
+
+def rounding(pair: Pair) -> Table:
+    """How much of the difference is rounding."""
+    rows = []
+    for tried in pair.tried:
+        for number in tried.numbers:
+            rows.append(
+                [
+                    number.quantity,
+                    tried.dtype,
+                    tried.on,
+                    "same" if number.same else "DIFFER",
+                    f"{number.largest[0]:.2g}",
+                    ratio(number.ratio),
+                    ratio(number.probable_ratio),
+                    "estimated" if number.estimated else "",
+                ]
+            )
+    headers = [
+        *("quantity", "dtype", "on", "", "largest difference"),
+        *("share of certain bound", "of probable", ""),
+    ]
+    return Table("How much is rounding", headers, rows)
+
+
+def operators(found: Comparison) -> Table:
+    """Operator by operator, on what each got."""
+    rows = []
+    for (name, dtype), each in found.operators.items():
+        unjudged = ", ".join(f"{op} ({n})" for op, n in sorted(each.unjudged.items()))
+        at = each.at
+        rows.append(
+            [
+                name,
+                dtype,
+                f"{each.judged} of {each.steps}",
+                ratio(each.worst),
+                at.operator if at else "",
+                at.where if at else "",
+                str(len(each.failed)),
+                unjudged,
+            ]
+        )
+    for (name, dtype), tried in found.wholes.items():
+        worst = max((n.ratio or 0.0 for n in tried.numbers), default=0.0)
+        beyond = str(sum(not n.same for n in tried.numbers))
+        judged = f"{len(tried.numbers)} results"
+        rows.append(
+            [name, dtype, judged, ratio(worst), "jit, as a whole", "", beyond, ""]
+        )
+    headers = [
+        *("function", "dtype", "judged", "worst error as share of bound", "operator"),
+        *("line", "beyond", "no rule or no bound"),
+    ]
+    return Table("Operator by operator, on what each was given", headers, rows)
+
+
+def budgets(found: Comparison) -> Table:
+    """Which steps the bound of a number comes of."""
+    rows = []
+    for (name, dtype, quantity), shares in found.budgets.items():
+        for share in shares[:3]:
+            step = share.step
+            rows.append(
+                [name, dtype, quantity, f"{share.share:.0%}", step.operator, step.where]
+            )
+    headers = ["function", "dtype", "quantity", "share", "step", "line"]
+    return Table("Which steps the rounding comes of", headers, rows)
+
+
+# --- Data -------------------------------------------------------------------------------
+
+
+def facts(found: Comparison) -> dict[str, Any]:
+    """What was found, for machines."""
+    first = next((pair for pair in found.pairs if pair.partings), None)
+    return {
+        "kind": "functions",
+        "targets": [{"name": n, "framework": found.frameworks[n]} for n in found.names],
+        "same": found.same,
+        "answer": wording.answer(found),
+        "quantities": [row for pair in found.pairs for row in of_pair(pair)],
+        "first_difference": None if first is None else difference(first),
+        "mistake": None if first is None else mistake(first),
+        "arithmetic": [arithmetic(*key, found) for key in found.operators],
+        "compiled": [
+            {"target": name, "dtype": dtype, "quantity": n.quantity, **bound(n)}
+            for (name, dtype), tried in found.wholes.items()
+            for n in tried.numbers
+        ],
+        "budget": [
+            {
+                "target": name,
+                "dtype": dtype,
+                "quantity": quantity,
+                "share": share.share,
+                "operator": share.step.operator,
+                "where": share.step.where,
+            }
+            for (name, dtype, quantity), shares in found.budgets.items()
+            for share in shares
+        ],
+        "not_derivatives": {
+            k: v for pair in found.pairs for k, v in pair.underived.items()
+        },
+        "notes": found.notes,
+    }
+
+
+def of_pair(pair: Pair) -> Iterator[dict[str, Any]]:
+    for tried in pair.tried:
+        for number in tried.numbers:
+            values = dict(zip(pair.names, number.values, strict=False))
+            yield {
+                "quantity": number.quantity,
+                "targets": [*pair.names],
+                "dtype": tried.dtype,
+                "inputs": "given" if tried.on == YOURS else "generic",
+                "same": number.same,
+                "max_abs": number.largest[0],
+                "max_rel": number.largest[1],
+                "at": None if number.at is None else [*number.at],
+                "values": values,
+                **bound(number),
+            }
+
+
+def bound(number: Number) -> dict[str, Any]:
+    return {
+        "bound": number.certain,
+        "bound_ratio": number.ratio,
+        "probable_ratio": number.probable_ratio,
+        "estimated": number.estimated,
+        "rounding": number.same,
+        "note": number.note,
+    }
+
+
+def difference(pair: Pair) -> dict[str, Any]:
+    assert pair.partings is not None
+    wrong = [n for tried in pair.tried for n in tried.wrong]
+    relative = max((n.largest[1] for n in wrong), default=0.0)
+    found = zip(pair.names, pair.partings, strict=True)
+    phases = [p.steps[0].phase for p in pair.partings if p.steps]
+    return {
+        "phase": phases[0] if phases else None,
+        "quantity": wrong[0].quantity if wrong else None,
+        "steps": {name: part(parting) for name, parting in found},
+        "max_rel": relative,
+    }
+
+
+def mistake(pair: Pair) -> dict[str, str] | None:
+    found = pair.mistake
+    return None if found is None else {"name": found.name, "sentence": found.sentence}
+
+
+def part(parting: Parting) -> dict[str, Any] | None:
+    return as_data(parting.steps[0]) if parting.steps else None
+
+
+def as_data(step: Executed) -> dict[str, Any]:
+    return {
+        "number": step.number,
+        "phase": step.phase,
+        "operator": step.operator,
+        "code": step.code,
+        "where": step.where,
+        "module": step.module,
+        "settings": {k: plain(v) for k, v in step.settings.items()},
+    }
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, tuple | list):
+        return [plain(part) for part in value]
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
+
+
+def arithmetic(name: str, dtype: str, found: Comparison) -> dict[str, Any]:
+    each = found.operators[name, dtype]
+    return {
+        "target": name,
+        "dtype": dtype,
+        "steps": each.steps,
+        "judged": each.judged,
+        "worst_ratio": each.worst,
+        "operator": each.at.operator if each.at else None,
+        "where": each.at.where if each.at else None,
+        "failed": [
+            {
+                **as_data(failed.step),
+                "ratio": failed.ratio,
+                "at": [*failed.at],
+                "value": failed.value,
+                "truth": failed.truth,
+            }
+            for failed in each.failed
+        ],
+        "unjudged": each.unjudged,
+    }
+
+
+def show(found: Comparison) -> None:
+    """Print it, the answer first."""
+    from gradparity.reports.console import output, say
+
+    for line in wording.report(found):
+        say(line)
+    say("")
+    for table in tables(found):
+        table.print(output)
