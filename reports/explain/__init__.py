@@ -3,10 +3,6 @@
 What a call can be refused for stands here, where it needs none of the page's libraries.
 """
 
+from gradparity.parity_tests.functions import UnusableFunction, UnusableInput
 
-class UnusableInput(ValueError):
-    """A value that was given cannot be used."""
-
-
-class UnusableFunction(ValueError):
-    """The function that was named is not there, or cannot be shown."""
+__all__ = ["UnusableFunction", "UnusableInput"]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.functions.parting import close
 from gradparity.reports.explain.observing import Seen
 
 Step = dict[str, Any]
@@ -72,7 +73,7 @@ def _close(one: np.ndarray, other: np.ndarray) -> bool:
     if one.shape != other.shape:
         return False
     largest = max(np.abs(one).max(initial=0), np.abs(other).max(initial=0))
-    return bool(np.allclose(one, other, rtol=0, atol=RELATIVE * largest))
+    return close(one, other, RELATIVE * largest)
 
 
 def values(step: Step) -> list[np.ndarray]:

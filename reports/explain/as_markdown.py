@@ -2,6 +2,7 @@
 pictures as files beside it or, where there are none, as text.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from functools import singledispatch
 
@@ -16,7 +17,8 @@ Address = Callable[[str], str]
 
 def render(page: blocks.Page, address: Address | None = None) -> str:
     """The page. `address` gives the file of a picture by its name, where there is one."""
-    parts = [f"# {page.title}", page.summary]
+    answer = [f"**{literal(page.answer)}**"] if page.answer else []
+    parts = [*answer, f"# {page.title}", page.summary]
     asked = 0
     for section in page.sections:
         parts.append(f"## {section.title}")
@@ -123,11 +125,15 @@ def _(block: blocks.Aligned, lang: str, address: Address | None) -> Iterator[str
             ]
             cells.append("<br>".join([*does, *keeps]))
         rows.append([said["aligned"][row.phase], cell(row.title), *cells])
-    heads = ["", said["aligned"]["step"], *(said["columns"][n] for n in block.names)]
+    heads = [
+        "",
+        said["aligned"]["step"],
+        *(block.label(n, said["columns"]) for n in block.names),
+    ]
     totals = [["", *row] for row in total_rows(block, said)[1:]]
     yield f"**{block.title}**"
     yield tabulate([*rows, *totals], heads, "github", disable_numparse=True)
-    yield said["aligned"]["note"]
+    yield block.note or said["aligned"]["note"]
 
 
 @written.register
@@ -146,6 +152,11 @@ def _(block: blocks.Exercise, lang: str, address: Address | None) -> Iterator[st
     for part in block.why:
         yield from written(part, lang, address)
     yield "</details>"
+
+
+def literal(text: str) -> str:
+    """A sentence that no Markdown is to be seen in; `a_b` is none."""
+    return re.sub(r"[\\`*<$&]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
 
 
 def escaped(text: str) -> str:

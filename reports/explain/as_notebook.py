@@ -62,7 +62,8 @@ def cells(page: Page) -> Iterator[Any]:
     """The page's words in their order, and behind them the code of the same place."""
     code = code_by_place(page)
     asked = count(1)
-    yield from placed("title", [f"# {page.title}\n\n{page.summary}"], [])
+    first = f"**{as_markdown.literal(page.answer)}**\n\n" if page.answer else ""
+    yield from placed("title", [f"{first}# {page.title}\n\n{page.summary}"], [])
     yield from placed("setup", [], code["setup"])
     for section in page.sections:
         said = "\n\n".join([f"## {section.title}", *written(words(section), page)])
@@ -238,12 +239,27 @@ def training(page: Page) -> dict[str, Any]:
 
 def own(page: Page) -> dict[str, Any]:
     """What the code of a notebook on somebody's own function is filled with."""
-    given = page.facts()["inputs"]
+    facts = page.facts()
+    kinds = [each["framework"] for each in facts["implementations"].values()]
     return {
         "template": "notebook_own.py.j2",
-        "targets": page.facts()["topic"].split(","),
-        "given": {name: literal(value) for name, value in given.items()},
+        "targets": facts["topic"],
+        "dtype": facts["dtype"],
+        "given": {name: tree(value) for name, value in facts["inputs"].items()},
+        "parts": [s.name for s in page.sections if s.name in kinds or "-" in s.name],
     }
+
+
+def tree(value: Any) -> str:
+    """The expression that makes an array, a setting, or what holds such."""
+    if isinstance(value, np.ndarray):
+        return literal(value)
+    if isinstance(value, Mapping):
+        inside = [f"{key!r}: {tree(part)}" for key, part in value.items()]
+        return f"{{{', '.join(inside)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(tree, value))}]"
+    return repr(value)
 
 
 def exercise(asked: Exercise, page: Page) -> dict[str, Any]:

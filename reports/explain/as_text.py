@@ -47,6 +47,8 @@ def render(page: blocks.Page, console: Console) -> None:
 
 def _render(page: blocks.Page, console: Console) -> None:
     shown = Shown(page.lang, min(console.width, PROSE))
+    if page.answer:
+        console.print(shown.wrapped(literal(page.answer)), style="bold")
     console.print()
     console.print(Text(page.title, "bold"))
     console.print(Text("=" * cell_len(page.title)))
@@ -267,6 +269,8 @@ def _(block: blocks.Aligned, shown: Shown) -> RenderableType:
     said = shown.ui["aligned"]
     lines: list[RenderableType] = [Text(block.title, "bold")]
     phase = ""
+    labels = {n: block.label(n, shown.ui["columns"]) for n in block.names}
+    room = max(8, *map(cell_len, labels.values()))
     for row in block.rows:
         if row.phase != phase:
             phase = row.phase
@@ -274,11 +278,12 @@ def _(block: blocks.Aligned, shown: Shown) -> RenderableType:
         lines.append(Text(row.title, "bold"))
         for name in block.names:
             does, keeps = row.does.get(name, []), row.keeps.get(name, [])
-            label = f"  {shown.ui['columns'][name]:8} "
+            label = f"  {labels[name]}{' ' * (room - cell_len(labels[name]))} "
             for index, line in enumerate([*does, *(kept(k, said) for k in keeps)]):
                 first = label if index == 0 else " " * len(label)
                 lines += hanging(line, first, shown.width)
-    lines += [Text(), totals(block, shown), shown.wrapped(said["note"])]
+    lines += [Text(), *([totals(block, shown)] if block.totals else [])]
+    lines.append(shown.wrapped(block.note or said["note"]))
     return Group(*lines)
 
 
@@ -297,11 +302,11 @@ def totals(block: blocks.Aligned, shown: Shown) -> Table:
 
 def total_rows(block: blocks.Aligned, said: Any) -> list[list[str]]:
     """What each keeps in all, for the example and at scale, under a row of names."""
-    rows = [["", *(said["columns"][name] for name in block.names)]]
+    rows = [["", *(block.label(name, said["columns"]) for name in block.names)]]
     for index, size in enumerate(("example", "scaled")):
         cells = []
         for name in block.names:
-            total = block.totals[name][index]
+            total = block.totals.get(name, (None, None))[index]
             cells.append(
                 said["aligned"]["bytes"].format(
                     kept=f"{total.kept:,}", extra=f"{total.extra:,}"

@@ -5,7 +5,7 @@ function for each kind of block and knows nothing of topics.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gradparity.reports.explain.aligned import Row, Total
@@ -124,12 +124,22 @@ class Exercise:
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """The implementations side by side: `aligned.Row`s, and what each keeps in all."""
+    """The implementations side by side: `aligned.Row`s, and what each keeps in all.
+
+    `labels` say what is written for `names`, and `note` what stands below, where it is not
+    what all pages share.
+    """
 
     title: str
     names: Sequence[str]
     rows: Sequence[Row]
     totals: Mapping[str, tuple[Total, Total | None]]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    def label(self, name: str, columns: Mapping[str, str]) -> str:
+        """The head of a column; `columns` are those that all pages share."""
+        return self.labels.get(name) or columns[name]
 
 
 Block = (
@@ -158,7 +168,11 @@ class Section:
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """One topic in one language. `facts` gives what was seen."""
+    """One topic in one language. `facts` gives what was seen.
+
+    Where functions are compared, `answer` says whether they are the same: it is the first
+    thing that is told, and `same` is what it comes to.
+    """
 
     name: str
     lang: str
@@ -166,3 +180,5 @@ class Page:
     summary: str
     sections: Sequence[Section]
     facts: Callable[[], Mapping[str, Any]]
+    answer: str = ""
+    same: bool = True

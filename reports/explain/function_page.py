@@ -1,178 +1,242 @@
-"""The page of somebody's own function, written in PyTorch, in JAX, or fit for both.
+"""The page of somebody's own functions: NumPy with gradients by hand, PyTorch or JAX.
 
-There is no reference to hold it against and nobody has written words for it; what can be
-seen without them is shown: the graph, both frameworks under the hood, and the two side by
-side.
+There is no reference to hold them against and nobody has written words for them; what can
+be seen without is shown: whether they are the same, the graph, what runs in each, and all
+of it side by side. What runs, and what of it is the same, `parity_tests.functions` says.
 """
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import wraps
+from functools import cached_property
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests.implementations.contract import NotInstalled, framework
-from gradparity.parity_tests.implementations.user_supplied import (
-    Left,
-    code_of,
-    import_target,
+from gradparity.parity_tests.functions import UnusableFunction, UnusableInput, inputs
+from gradparity.parity_tests.functions.calling import prepare
+from gradparity.parity_tests.functions.comparison import compare_functions
+from gradparity.parity_tests.functions.inputs import Given, in_floats
+from gradparity.parity_tests.functions.programs import Executed
+from gradparity.parity_tests.functions.surroundings import of_values, reached
+from gradparity.parity_tests.functions.targets import Target, load_all
+from gradparity.parity_tests.functions.trees import Setting, named
+from gradparity.reports.explain import agreement, blocks
+from gradparity.reports.explain.aligned import PHASES, Total
+from gradparity.reports.explain.layer_page import (
+    jaxprs,
+    nodes_grid,
+    programs,
+    saved_grid,
 )
-from gradparity.reports.explain import UnusableFunction, blocks
-from gradparity.reports.explain.layer_page import alignment, jax_blocks, torch_blocks
-from gradparity.reports.explain.observing import Look, Seen, facts, generic, see, there
+from gradparity.reports.explain.recorded import Hooded, Part
+from gradparity.reports.explain.together import Column, rows, same_steps
+from gradparity.reports.explain.walk import tidy
 from gradparity.reports.explain.wording import ui
 
-Arrays = dict[str, np.ndarray]
-Function = Callable[..., Any]
-
-
-def load(target: str) -> Function:
-    """The function that `module:function` or `file.py:function` names; modules of the
-    current folder count.
-
-    Raises `UnusableFunction` if there is none, `UnusableImplementation` if the module
-    cannot be imported.
-    """
-    module_name, _, name = target.rpartition(":")
-    module = import_target(module_name)
-    function = getattr(module, name, None)
-    if not callable(function):
-        came = "nothing of that name" if function is None else type(function).__name__
-        raise UnusableFunction(
-            f"{target}: expected a function {name!r} in {module_name}, got {came}"
-        )
-
-    @wraps(function)
-    def watched(*values: Any, **named: Any) -> Any:
-        with code_of(target):
-            return function(*values, **named)
-
-    return watched
-
-
-def arrays(function: Function, given: Mapping[str, np.ndarray]) -> Arrays:
-    """The inputs in the order of the function's parameters.
-
-    Raises `UnusableFunction` where one is missing, or is no parameter.
-    """
-    parameters = inspect.signature(function).parameters.values()
-    wanted = [p.name for p in parameters]
-    needed = [p.name for p in parameters if p.default is p.empty]
-    for name in given:
-        if name not in (*wanted, "dout"):
-            raise UnusableFunction(
-                f"--input {name}: expected one of {', '.join(wanted)}, or dout"
-            )
-    for name in needed:
-        if name not in given:
-            raise UnusableFunction(
-                f"--input {name}=... is missing: {function.__name__} takes "
-                f"{', '.join(wanted)}"
-            )
-    return {name: given[name] for name in wanted if name in given}
-
-
-def look(functions: list[Function], given: Mapping[str, np.ndarray]) -> Look:
-    """Each function in the framework that it is written in; or why it runs in neither.
-
-    Raises `UnusableFunction` if none of them runs in any.
-    """
-    found: Look = {}
-    refused: dict[str, str] = {}
-    for name, shape in (("jax", jax_shape), ("torch", torch_shape)):
-        for function in functions:
-            if isinstance(found.get(name), Seen):
-                continue
-            try:
-                framework(name)
-                inputs = arrays(function, given)
-                dout = given.get("dout", np.ones(shape(function, inputs), "float32"))
-                others = generic({**inputs, "dout": dout})
-                found[name] = see(name, function, inputs, dout, others)
-            except NotInstalled as missing:
-                found[name] = str(missing)
-            except UnusableFunction:
-                raise
-            except Exception as error:  # it is written for the other one
-                said = " ".join(str(error).split())[:200]
-                kind = "" if isinstance(error, Left) else f"{type(error).__name__}: "
-                refused[name] = f"{name}: {kind}{said}"
-    if not any(isinstance(seen, Seen) for seen in found.values()):
-        reasons = [*refused.values(), *map(str, found.values())]
-        raise UnusableFunction(
-            f"{functions[0].__name__} runs neither on tensors nor on JAX arrays; "
-            + "; ".join(reasons)
-        )
-    for name, reason in refused.items():
-        found.setdefault(name, reason)
-    return found
-
-
-def torch_shape(function: Function, inputs: Arrays) -> tuple[int, ...]:
-    """Of what it returns."""
-    torch = framework("torch")
-    with torch.no_grad():
-        out = function(**{k: torch.tensor(v) for k, v in inputs.items()})
-    if not isinstance(out, torch.Tensor):
-        raise TypeError(f"it must return a tensor, got {type(out).__name__}")
-    return tuple(out.shape)
-
-
-def jax_shape(function: Function, inputs: Arrays) -> tuple[int, ...]:
-    """Of what it returns."""
-    jax = framework("jax")
-    out = function(**{k: jax.numpy.asarray(v) for k, v in inputs.items()})
-    if not isinstance(out, jax.Array):
-        raise TypeError(f"it must return a JAX array, got {type(out).__name__}")
-    return out.shape
+BOTH = ("torch", "jax")
+LABELS = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX"}
 
 
 class FunctionRun:
-    """`module:function`, or two such with a comma between, on these inputs."""
+    """Functions on the same inputs: what ran, and whether they are the same."""
 
-    def __init__(self, targets: str, given: Mapping[str, np.ndarray]) -> None:
-        """Raises `UnusableFunction`."""
-        self.targets, self.given = targets, given
-        functions = [load(target) for target in targets.split(",")]
-        self.name = functions[0].__name__
-        self.seen = look(functions, given)
+    def __init__(
+        self, targets: str, given: Mapping[str, Any], dtype: str = "float32"
+    ) -> None:
+        """
+        Args:
+            targets: `module:function` or `file.py:function`, with commas between several.
+            given: inputs by name, as arrays, or as `functions.inputs.parse` returns them.
+            dtype: "float32" or "float64", in which they are shown.
+
+        Raises `UnusableFunction` or `UnusableInput`.
+        """
+        self.targets, self.dtype = targets, dtype
+        loaded = load_all([text.strip() for text in targets.split(",")])
+        self.given = inputs.with_examples(loaded, inputs.of(given))
+        if len(loaded) == 1:
+            loaded = in_frameworks(loaded[0], self.given)
+        self.found = compare_functions(loaded, self.given, [dtype])
+        names, frameworks = self.found.names, self.found.frameworks
+        told_apart = len({*frameworks.values()}) == len(names)
+        self.parts = [
+            Part(
+                frameworks[name] if told_apart else name,
+                name,
+                labelled(name, frameworks[name]),
+                self.found.ran[name, dtype],
+            )
+            for name in names
+        ]
+
+    @property
+    def several(self) -> bool:
+        """Whether there is anything to compare."""
+        return len(self.parts) > 1
+
+    @property
+    def same(self) -> bool:
+        """Whether all of them are the same function; one alone is."""
+        return self.found.same if self.several else True
+
+    def answer(self, lang: str) -> str:
+        """Whether they are the same, in a sentence; "" of one alone."""
+        return agreement.answer(self.found, lang) if self.several else ""
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        return [Column(part, self.found.judged[part.name]) for part in self.parts]
+
+    def code(self, name: str, step: Executed) -> str:
+        """A step of a run in float64 as it is written in the run that is shown."""
+        (part,) = (each for each in self.parts if each.name == name)
+        wide = replace(part, ran=self.found.ran[name, "float64"])
+        own = same_steps(wide.recording, part.recording).get(step.number)
+        if own is None:
+            return wide.code(step)
+        return part.code(part.recording.executed[own])
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What was given, as the functions took it."""
+        taken: dict[str, np.ndarray] = {}
+        for part in self.parts:
+            call = part.ran.call
+            taken |= zip(call.names, call.leaves, strict=True)
+
+        def convert(path: str, end: Any) -> Any:
+            if isinstance(end, Setting):
+                return end.value
+            return taken[path] if path in taken else in_floats(end)
+
+        return {name: named(g.tree, convert, name) for name, g in self.given.items()}
 
     def facts(self) -> dict[str, Any]:
         """What was seen, for machines."""
-        found = facts(self.seen)
-        return {"topic": self.targets, "inputs": self.given, "implementations": found}
+        found: dict[str, Any] = {"topic": self.targets}
+        if self.several:
+            found |= {"same": self.same, "answer": self.answer("en")}
+        return found | {
+            "inputs": self.inputs,
+            "dtype": self.dtype,
+            "implementations": {part.key: part.facts() for part in self.parts},
+        }
+
+
+def labelled(name: str, framework: str) -> str:
+    """`in_torch (PyTorch)`."""
+    label = f" ({LABELS[framework]})"
+    return name.removesuffix(label) + label
+
+
+def in_frameworks(target: Target, given: Mapping[str, Given]) -> list[Target]:
+    """A function that names no framework in each of those that it runs in; any other as
+    it is.
+    """
+    if target.kind != "differentiated" or of_values(reached(target.function)):
+        return [target]
+    found = []
+    for name in filter(find_spec, BOTH):
+        each = replace(target.written_in(name), name=f"{target.name} ({LABELS[name]})")
+        try:
+            prepare([each], given)
+        except (UnusableFunction, UnusableInput):
+            continue
+        found.append(each)
+    return found or [target]
 
 
 def build(run: FunctionRun, lang: str) -> blocks.Page:
     """The page in one language."""
     said = ui(lang)
-    title = said["graph_of"].format(run.name)
-    parts: dict[str, list[blocks.Block]] = {
-        "graph": [blocks.Picture("own", title, there(run.seen)[0].graph)],
-        "torch": shown(run.seen["torch"], torch_blocks, said),
-        "jax": shown(run.seen["jax"], jax_blocks, said),
-        "aligned": [side_by_side(run, said)],
-    }
-    sections = [blocks.Section(k, said["sections"][k], v) for k, v in parts.items()]
-    summary = said["own_summary"]
-    return blocks.Page(run.name, lang, run.targets, summary, sections, run.facts)
-
-
-def shown(seen: Seen | str, drawn: Any, said: Mapping[str, Any]) -> list[blocks.Block]:
-    if isinstance(seen, Seen):
-        return list(drawn(seen, said))
-    return [
-        blocks.Prose(
-            said["missing"].format(seen.replace("*", r"\*").replace("_", r"\_"))
-        )
+    sections = [
+        blocks.Section("graph", said["sections"]["graph"], [*pictures(run, said)]),
+        *(
+            blocks.Section(anchor(n, run), titled(part, run), [*shown(part, said)])
+            for n, part in enumerate(run.parts)
+        ),
+        blocks.Section(
+            "aligned", said["compared"]["aligned"], [side_by_side(run, said)]
+        ),
     ]
+    if run.several:
+        found = [*agreement.shown(run.found, run.code, lang)]
+        sections.insert(0, blocks.Section("agree", said["sections"]["agree"], found))
+    return blocks.Page(
+        run.parts[0].name,
+        lang,
+        ", ".join(part.name for part in run.parts) if run.several else run.targets,
+        said["own_summary"],
+        sections,
+        run.facts,
+        run.answer(lang),
+        run.same,
+    )
+
+
+def anchor(number: int, run: FunctionRun) -> str:
+    """What the section of a function is called: its framework, where that tells."""
+    part = run.parts[number]
+    return part.framework if part.key == part.framework else f"function-{number + 1}"
+
+
+def titled(part: Part, run: FunctionRun) -> str:
+    return part.label if run.several else LABELS[part.framework]
+
+
+def pictures(run: FunctionRun, said: Mapping[str, Any]) -> Iterator[blocks.Block]:
+    """The graph of each function, under its name."""
+    for number, part in enumerate(run.parts, 1):
+        title = said["graph_of"].format(part.label if run.several else part.name)
+        name = "own" if number == 1 else f"own-{number}"
+        yield blocks.Picture(name, title, part.graph)
+        if part.drawn_output:
+            text = said["compared"]["drawn"].format(part.drawn_output)
+            yield blocks.Prose(agreement.literal(text))
+
+
+def shown(part: Part, said: Mapping[str, Any]) -> Iterator[blocks.Block]:
+    """What ran, and what else its framework has to show."""
+    hooded, words = part.hooded, said["compared"]
+    if isinstance(hooded, str):
+        yield blocks.Prose(said["missing"].format(agreement.literal(hooded)))
+    if isinstance(hooded, Hooded):
+        if part.framework == "torch":
+            yield nodes_grid(hooded.more["nodes"], said)
+        else:
+            yield from jaxprs(hooded.more["jaxprs"], said)
+        yield saved_grid(hooded.kept, said)
+    for phase in PHASES:
+        steps = part.steps(phase)
+        listed = [
+            [str(number), step["code"], step["where"], result(step["value"])]
+            for number, step in enumerate(steps, 1)
+        ]
+        title = words[f"{phase}_steps"]
+        if listed:
+            yield blocks.Grid(title, words["step_heads"], listed, code=(1,))
+    if isinstance(hooded, Hooded) and part.framework == "jax":
+        yield from programs(hooded.more["compiled"], said)
+
+
+def result(value: np.ndarray | None) -> str:
+    return "" if value is None else tidy(value)
 
 
 def side_by_side(run: FunctionRun, said: Mapping[str, Any]) -> blocks.Aligned:
-    """Both, step by step; the steps are those of the first."""
-    table = alignment(run.seen, list(run.given), {}, said)
-    for number, row in enumerate(table.rows[1:], 1):
-        row.title = str(number)
-    return replace(table, names=sorted(table.names, reverse=True))
+    """All of them, step by step; the order is that of the first."""
+    words = said["compared"]
+    totals = {
+        part.key: (Total.of(part.hooded.kept), None)
+        for part in run.parts
+        if isinstance(part.hooded, Hooded)
+    }
+    return blocks.Aligned(
+        said["aligned"]["title"],
+        [part.key for part in run.parts],
+        rows(run.columns, words["only"]),
+        totals,
+        {part.key: titled(part, run) for part in run.parts},
+        words["note" if run.several else "note_one"],
+    )

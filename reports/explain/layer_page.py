@@ -202,8 +202,19 @@ def each(run: LayerRun, said: Said, name: str, shown: Any) -> Iterator[blocks.Bl
 
 def torch_blocks(seen: Seen, said: Said) -> Iterator[blocks.Block]:
     """The autograd graph, what it keeps, and the operators that ran."""
-    nodes = seen.more["nodes"]
-    yield blocks.Grid(
+    yield nodes_grid(seen.more["nodes"], said)
+    yield saved_grid(seen.kept, said)
+    for phase in aligned.PHASES:
+        steps = [s for s in seen.steps[phase] if s["owner"] != "bookkeeping"]
+        yield steps_grid(said["torch"][phase], steps, said["torch"]["step_heads"])
+        left_out = len(seen.steps[phase]) - len(steps)
+        if left_out:
+            yield blocks.Prose(said["torch"]["bookkeeping"].format(left_out))
+
+
+def nodes_grid(nodes: Sequence[dict[str, Any]], said: Said) -> blocks.Grid:
+    """Autograd's nodes, as `hood.autograd_nodes` returns them."""
+    return blocks.Grid(
         said["torch"]["nodes"],
         said["torch"]["node_heads"],
         [
@@ -223,13 +234,6 @@ def torch_blocks(seen: Seen, said: Said) -> Iterator[blocks.Block]:
         ],
         code=(1, 3, 4, 5),
     )
-    yield saved_grid(seen, said)
-    for phase in aligned.PHASES:
-        steps = [s for s in seen.steps[phase] if s["owner"] != "bookkeeping"]
-        yield steps_grid(said["torch"][phase], steps, said["torch"]["step_heads"])
-        left_out = len(seen.steps[phase]) - len(steps)
-        if left_out:
-            yield blocks.Prose(said["torch"]["bookkeeping"].format(left_out))
 
 
 def steps_grid(
@@ -251,9 +255,9 @@ def first(step: dict[str, Any]) -> str:
     return written(found[0]) if found else ""
 
 
-def saved_grid(seen: Seen, said: Said) -> blocks.Grid:
-    """What is kept between forward and backward."""
-    total = aligned.Total.of(seen.kept)
+def saved_grid(kept: Sequence[dict[str, Any]], said: Said) -> blocks.Grid:
+    """What is kept between forward and backward, as `hood.remembered` returns it."""
+    total = aligned.Total.of(kept)
     rows = [
         [
             saved["name"],
@@ -264,7 +268,7 @@ def saved_grid(seen: Seen, said: Said) -> blocks.Grid:
             "" if saved.get("read", True) else said["not_read"],
             saved["where"],
         ]
-        for saved in seen.kept
+        for saved in kept
     ]
     totals = [said["total"], "", "", str(total.kept), said["extra"].format(total.extra)]
     rows.append([*totals, "", ""])
@@ -273,27 +277,36 @@ def saved_grid(seen: Seen, said: Said) -> blocks.Grid:
 
 def jax_blocks(seen: Seen, said: Said) -> Iterator[blocks.Block]:
     """The jaxprs, the residuals, and what XLA makes of both."""
-    for phase in aligned.PHASES:
-        yield blocks.Heading(said["jax"][phase])
-        yield blocks.Code(seen.more["jaxprs"][phase], "text")
-    yield saved_grid(seen, said)
+    yield from jaxprs(seen.more["jaxprs"], said)
+    yield saved_grid(seen.kept, said)
     for phase in aligned.PHASES:
         steps = seen.steps[phase]
         titles = said["jax"]["flat"]
         grid = steps_grid(titles[phase], steps, said["jax"]["step_heads"])
         yield blocks.Folded(titles[phase], [grid])
-    programs = seen.more["compiled"]
-    yield compiled_grid(programs, said["jax"])
+    yield from programs(seen.more["compiled"], said)
+
+
+def jaxprs(found: Mapping[str, str], said: Said) -> Iterator[blocks.Block]:
+    """Forward and backward as JAX prints them."""
+    for phase in aligned.PHASES:
+        yield blocks.Heading(said["jax"][phase])
+        yield blocks.Code(found[phase], "text")
+
+
+def programs(found: Mapping[str, Any], said: Said) -> Iterator[blocks.Block]:
+    """What XLA makes of both, as `hood.compiled` returns it."""
+    yield compiled_grid(found, said["jax"])
     fusions = [
         [said["jax"]["programs"][name], fusion["name"], ", ".join(fusion["holds"])]
-        for name, program in programs.items()
+        for name, program in found.items()
         for fusion in program["fusions"] or ()
     ]
     if fusions:
         yield blocks.Grid(
             said["jax"]["fusions"], said["jax"]["fusion_heads"], fusions, (1, 2)
         )
-    for name, program in programs.items():
+    for name, program in found.items():
         if program["text"]:
             title = said["jax"]["hlo"].format(said["jax"]["programs"][name])
             yield blocks.Folded(title, [blocks.Code(program["text"], "text")])

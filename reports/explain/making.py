@@ -116,14 +116,17 @@ def forward(example: Example, inputs: Mapping[str, np.ndarray]) -> Any:
 
 
 def run(
-    name: str, inputs: Mapping[str, np.ndarray], dtype: str, data: Dataset | None = None
+    name: str, inputs: Mapping[str, Any], dtype: str, data: Dataset | None = None
 ) -> Callable[[str], Page]:
-    """Run a topic or `module:function`; what comes back makes its page in a language.
+    """Run a topic, or `module:function`, or several such with commas between; what comes
+    back makes its page in a language.
 
-    `data` is what `training` trains on. Raises `UnusableInput` or `UnusableFunction`.
+    `inputs` are arrays, of functions also what `functions.inputs.parse` returns; `data` is
+    what `training` trains on. Raises `UnusableInput` or `UnusableFunction`.
     """
     if ":" in name:
-        return partial(function_page.build, function_page.FunctionRun(name, inputs))
+        found = function_page.FunctionRun(name, inputs, dtype)
+        return partial(function_page.build, found)
     if name == "training":
         if inputs:
             raise UnusableInput("--input: training takes none, it has its images")

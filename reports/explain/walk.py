@@ -213,7 +213,14 @@ def _is_call(op: str, count: int) -> bool:
     """Whether it is written f(a, b), and not a + b, a + 1 or 1/a."""
     if count > 1:
         return op not in INFIX
+    if _number_first(op):
+        return False
     return not re.search(r"\bx\b", op) and op[:1] not in "×+−÷"
+
+
+def _number_first(op: str) -> bool:
+    """Whether it is a number with a sign behind it, as in 2 − a."""
+    return re.fullmatch(r"\S+ [×+−÷@^]", op) is not None
 
 
 def _formula(op: str, names: Sequence[str]) -> str:
@@ -225,6 +232,8 @@ def _formula(op: str, names: Sequence[str]) -> str:
     if len(names) > 1:
         return f" {op} ".join(names)
     name = names[0]
+    if _number_first(op):
+        return f"{op} {_apart(name)}"
     if re.search(r"\bx\b", op):
         return re.sub(r"\bx\b", lambda _: _apart(name), op)
     return f"{name} {op[0]} {op[1:].lstrip()}"

@@ -633,3 +633,35 @@ def test_a_reader_finds_the_way(browser: Browser, site: Path) -> None:
     page.get_by_role("link", name=ui("ja")["site"]).click()
     assert page.url == at(site, "index", "ja")
     page.close()
+
+
+@pytest.fixture(scope="module")
+def of_two(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a page on two functions that differ."""
+    folder = tmp_path_factory.mktemp("functions")
+    (folder / "mine.py").write_text(
+        "import jax.numpy as jnp, numpy as np, torch\n"
+        "def a(x):\n    return torch.exp(x) * 2\n"
+        "def b(x):\n    return jnp.sin(x) * 3\n"
+        "def c(x, dout):\n    return np.exp(x) * 2, dout * np.exp(x) * 2\n",
+        encoding="utf-8",
+    )
+    targets = ",".join(f"{folder / 'mine.py'}:{name}" for name in "abc")
+    found = making.run(targets, {"x": np.array([1.0, 2.0])}, "float32")("en")
+    path = folder / "page.html"
+    publishing.save(found, "html", path, "")
+    return path.as_uri()
+
+
+@pytest.mark.parametrize(("size", "scheme"), SEEN_AS)
+def test_a_page_on_functions_says_the_answer_first_and_can_be_read(
+    visit: browsing.Open, of_two: str, size: tuple[int, int], scheme: Any
+) -> None:
+    page = visit(of_two, size, scheme)
+    answer = page.locator("header > :first-child")
+    assert "a and b differ: out[1] is 14.778" in answer.inner_text()
+    assert page.locator("svg.graph").count() == 3
+    heads = page.locator(".aligned thead th").all_inner_texts()
+    assert heads[1:] == ["a (PyTorch)", "b (JAX)", "c (NumPy)"]
+    assert not browsing.overflows(page)
+    assert browsing.violations(page) == []
