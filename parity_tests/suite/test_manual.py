@@ -6,10 +6,11 @@ headings' levels, the code, the names in each section, and where the links lead.
 """
 
 import re
+import shlex
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -37,7 +38,7 @@ ENGLISH = [ROOT / "README.md", *(DOCS / "en" / f"{name}.md" for name in NAMES)]
 JAPANESE = [ROOT / "README.ja.md", *(DOCS / "ja" / f"{name}.md" for name in NAMES)]
 PAIRS = list(zip(ENGLISH, JAPANESE, strict=True))
 PAGES = [*ENGLISH, *JAPANESE]
-PYTHON = ["checkpoints", "python"]  # the pages with Python to be run
+PYTHON = ["checkpoints", "functions", "python"]  # the pages with Python to be run
 NOT_OURS = {"--index-url", "--xfails-file"}  # options of pip and of pytest
 
 
@@ -277,7 +278,7 @@ def test_every_name_of_the_package_is_documented() -> None:
 
 def said_by(code: str, capsys: pytest.CaptureFixture[str]) -> str:
     """What a block prints, or the message of the assertion that fails in its tests."""
-    scope: dict[str, Any] = {}
+    scope: dict[str, Any] = {"__name__": "page"}
     capsys.readouterr()
     try:
         exec(compile(code, "block", "exec"), scope)
@@ -287,6 +288,41 @@ def said_by(code: str, capsys: pytest.CaptureFixture[str]) -> str:
     except AssertionError as error:
         return f"AssertionError: {error}"
     return capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("without_shape_checks")
+def test_functions_are_compared_as_their_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The files that the page shows are compared with the commands that it shows: the
+    answer, the mistake and notes are those on the page.
+    """
+    pytest.importorskip("torch")
+    pytest.importorskip("jax")
+    monkeypatch.chdir(tmp_path)
+    command: Any = typer.main.get_command(application.app)
+    compared = 0
+    for kind, text in code_blocks(DOCS / "en" / "functions.md"):
+        first, *shown = text.splitlines()
+        if kind == "python" and first.startswith("# "):
+            Path(first[2:]).write_text(text, encoding="utf-8")
+        elif first.startswith("$ "):
+            capsys.readouterr()
+            status = command.main(shlex.split(first)[2:], standalone_mode=False)
+            said = capsys.readouterr().out.splitlines()
+            assert sentences(said) == sentences(shown)
+            assert status == ("the same function" not in shown[0])
+            compared += 1
+    assert compared == 5
+
+
+def sentences(lines: list[str]) -> list[str]:
+    """Those before the first table. Steps are told as the framework's version prints them,
+    and how far beyond rounding a number is depends on the machine.
+    """
+    found = takewhile(bool, lines)
+    told = [line for line in found if not line.startswith("  first to differ")]
+    return [settled(re.sub(r"[-+.e\d]+ times as", "so many times as", x)) for x in told]
 
 
 def settled(text: str) -> str:

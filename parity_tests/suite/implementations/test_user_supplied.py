@@ -393,17 +393,15 @@ def test_a_file_a_module_and_what_is_announced(
 def test_a_function_in_a_file_can_be_explained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gradparity.reports.explain import UnusableFunction
-    from gradparity.reports.explain.function_page import load as load_function
+    from gradparity.parity_tests.functions import UnusableFunction
+    from gradparity.parity_tests.functions.targets import load as load_function
 
     path = tmp_path / "of_mine.py"
     path.write_text("def twice(x):\n    return 2 * x\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     for target in ("of_mine.py:twice", f"{path}:twice"):
-        assert load_function(target)(3) == 6
-    with pytest.raises(
-        UnusableFunction, match="expected a function 'thrice' in of_mine"
-    ):
+        assert load_function(target).function(3) == 6
+    with pytest.raises(UnusableFunction, match=r"there is no thrice in of_mine\.py"):
         load_function("of_mine.py:thrice")
 
 
