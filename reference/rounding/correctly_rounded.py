@@ -118,7 +118,7 @@ class CorrectlyRounded:
         error = times(self.spread + times(other.spread, np.abs(value)), 1 / least)
         return self._of(value, error, self.value, 1 / other.value).rounded(1, 1)
 
-    def over(self, n: int) -> Self:
+    def over(self, n: float) -> Self:
         """Divided by a constant, or multiplied by its rounded reciprocal."""
         return self.exactly(self.value / n, self.spread / n).rounded(2, 1)
 

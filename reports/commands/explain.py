@@ -1,10 +1,11 @@
 """`gradparity explain`: what happens under the hood, as pages."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from typer import Argument, Option
+from typer import Argument, Exit, Option
 
 from gradparity.parity_tests import DTYPES
 from gradparity.reports.commands import choices
@@ -26,7 +27,7 @@ class Options:
         Argument(
             metavar="TOPIC",
             help=f"{', '.join(TOPICS)}; or a function of your own, module:function or "
-            "file.py:function, or one for PyTorch and one for JAX with a comma between.",
+            "file.py:function, in NumPy, PyTorch or JAX, or several with commas between.",
         ),
     ] = None
     every: Annotated[
@@ -64,19 +65,24 @@ class Options:
 
 @takes(Options)
 def explain(options: Options) -> None:
-    """Show what NumPy by hand, PyTorch and JAX do under the hood, on the same numbers."""
+    """Show what NumPy by hand, PyTorch and JAX do under the hood, on the same numbers.
+    Exit status 1 if functions of your own are not the same.
+    """
     choices.require_report("gradparity explain")
     choices.choose("language", [options.lang], ("en", "ja"))
     choices.choose("dtype", [options.dtype], DTYPES)
     if options.every:
         explain_all(options)
         return
-    from gradparity.reports.console import print_json, working
+    from gradparity.parity_tests.functions.inputs import parse
+    from gradparity.reports.console import print_json, say, working
     from gradparity.reports.explain import making, publishing
 
     topic, kind = chosen(options)
     given, output = options.given or [], options.output
-    inputs = making.parse_inputs(given, options.dtype)
+    inputs: Mapping[str, Any] = (
+        parse(given) if ":" in topic else making.parse_inputs(given, options.dtype)
+    )
     data = None
     if topic == "training":
         data = choices.load_dataset(options.dataset, options.data_dir)
@@ -89,6 +95,9 @@ def explain(options: Options) -> None:
         publishing.show(page, kind, command)
     else:
         publishing.save(page, kind, output, command)
+        if page.answer:
+            say(page.answer)
+    raise Exit(0 if page.same else 1)
 
 
 def chosen(options: Options) -> tuple[str, str]:
