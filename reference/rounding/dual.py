@@ -82,7 +82,7 @@ class Dual(Bounded):
         apart = self.tangent / y - x * other.tangent * square
         return self.of(quotient, joined.either(apart))
 
-    def over(self, n: int) -> "Dual":
+    def over(self, n: float) -> "Dual":
         return self.of(self.primal.over(n), self.tangent.over(n))
 
     def reciprocal(self) -> "Dual":
