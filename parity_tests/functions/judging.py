@@ -127,6 +127,7 @@ class Number:
             nothing can be said.
         estimated: the bound is no bound, but what noise did.
         same: whether it is within the bound.
+        bounds: by side, what rounding in it alone comes to at most.
         note: a sentence, where there is more to say.
     """
 
@@ -139,6 +140,7 @@ class Number:
     probable: float | None
     estimated: bool
     same: bool
+    bounds: tuple[float, ...] = ()
     note: str = ""
 
     @property
@@ -217,7 +219,7 @@ def unlike(quantity: str, a: np.ndarray, b: np.ndarray) -> Number:
     else:
         note = f"dtypes {a.dtype} and {b.dtype}"
     return Number(
-        quantity, None, (), np.inf, (np.inf, np.inf), None, None, False, False, note
+        quantity, None, (), np.inf, (np.inf, np.inf), None, None, False, False, (), note
     )
 
 
@@ -263,6 +265,7 @@ def bounded(
         certain=certain,
         probable=sum(bound[1] for bound in known),
         estimated=any(bound[2] for bound in known),
+        bounds=tuple(bound[0] for bound in known),
         same=bool(finite and found.difference <= certain),
     )
 

@@ -9,6 +9,8 @@ from gradparity.parity_tests.functions.operators import Failed
 from gradparity.parity_tests.functions.parting import Parting
 from gradparity.parity_tests.functions.programs import Executed
 
+MORE = 10.0  # times as much rounding: that is worth a sentence
+
 
 def answer(found: Comparison) -> str:
     """The first sentence: the same, or not; and where not, in what."""
@@ -45,6 +47,10 @@ def report(found: Comparison) -> Iterator[str]:
             yield f"  the mistake: {pair.mistake.sentence}"
         for sentence in guilty(pair):
             yield f"  who is wrong: {sentence}"
+        for sentence in lossier(pair):
+            yield f"  rounding: {sentence}"
+        for name, quantities in pair.missing.items():
+            yield f"  not compared: {listed(quantities)}, which only {name} has"
     for note in found.notes:
         yield f"  note: {note}"
 
@@ -129,6 +135,27 @@ def guilty(pair: Pair) -> Iterator[str]:
             else "is not the derivative"
         )
         yield f"{listed(quantities)} of {name} {are} of what {name} computes"
+
+
+def lossier(pair: Pair) -> Iterator[str]:
+    """In which of two functions that are the same rounding can do much more, in a sentence
+    about the dtype that was tried last, and the quantity in which that shows most.
+    """
+    tried = [each for each in pair.tried if each.on == YOURS][-1]
+    ratios = [
+        (max(n.bounds) / min(n.bounds), n)
+        for n in tried.numbers
+        if len(n.bounds) == 2 and not n.estimated and min(n.bounds) > 0
+    ]
+    ratio, number = max(ratios, key=lambda each: each[0], default=(0.0, None))
+    if pair.same_function and number is not None and MORE <= ratio < math.inf:
+        names = [*pair.names]
+        if number.bounds[0] < number.bounds[1]:
+            names.reverse()
+        yield (
+            f"in {tried.dtype} it can take {number.quantity} of {names[0]} {ratio:.2g} "
+            f"times as far as that of {names[1]}"
+        )
 
 
 def first_step(parting: Parting) -> str:

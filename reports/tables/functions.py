@@ -18,17 +18,18 @@ BEFORE = 3  # steps told of those that come before the first that differs
 def tables(found: Comparison) -> Iterator[Table]:
     """All that is told after the first sentence."""
     for pair in found.pairs:
+        of = f": {wording.listed([*pair.names])}" if len(found.pairs) > 1 else ""
         if not pair.same_function:
-            yield quantities(pair)
-            yield from parted(pair)
+            yield quantities(pair, of)
+            yield from parted(pair, of)
         else:
-            yield rounding(pair)
+            yield rounding(pair, of)
     yield operators(found)
     if found.budgets:
         yield budgets(found)
 
 
-def quantities(pair: Pair) -> Table:
+def quantities(pair: Pair, of: str = "") -> Table:
     """What each has for the element of a quantity that is furthest beyond rounding."""
     rows = []
     for tried in pair.tried:
@@ -46,14 +47,14 @@ def quantities(pair: Pair) -> Table:
                 ]
             )
     headers = ["quantity", "dtype", "on", "", "at", *pair.names, "times rounding"]
-    return Table("Where the two are furthest apart", headers, rows)
+    return Table(f"Where the two are furthest apart{of}", headers, rows)
 
 
 def ratio(value: float | None) -> str:
     return "" if value is None else f"{value:.2g}"
 
 
-def parted(pair: Pair) -> Iterator[Table]:
+def parted(pair: Pair, of: str = "") -> Iterator[Table]:
     """The first step that differs, what goes in and what comes out, and what was before."""
     if pair.partings is None:
         return
@@ -71,10 +72,10 @@ def parted(pair: Pair) -> Iterator[Table]:
         elif parting.after:
             rows.append([name, "", f"{parting.after} more follow from it", "", ""])
     headers = ["function", "phase", "step", "line", ""]
-    yield Table("Where the two part", headers, rows)
+    yield Table(f"Where the two part{of}", headers, rows)
 
 
-def rounding(pair: Pair) -> Table:
+def rounding(pair: Pair, of: str = "") -> Table:
     """How much of the difference is rounding."""
     rows = []
     for tried in pair.tried:
@@ -95,7 +96,7 @@ def rounding(pair: Pair) -> Table:
         *("quantity", "dtype", "on", "", "largest difference"),
         *("share of certain bound", "of probable", ""),
     ]
-    return Table("How much is rounding", headers, rows)
+    return Table(f"How much is rounding{of}", headers, rows)
 
 
 def operators(found: Comparison) -> Table:
@@ -178,6 +179,7 @@ def facts(found: Comparison) -> dict[str, Any]:
         "not_derivatives": {
             k: v for pair in found.pairs for k, v in pair.underived.items()
         },
+        "not_compared": {k: v for pair in found.pairs for k, v in pair.missing.items()},
         "notes": found.notes,
     }
 
@@ -206,6 +208,7 @@ def bound(number: Number) -> dict[str, Any]:
         "bound_ratio": number.ratio,
         "probable_ratio": number.probable_ratio,
         "estimated": number.estimated,
+        "bounds": [*number.bounds],
         "rounding": number.same,
         "note": number.note,
     }

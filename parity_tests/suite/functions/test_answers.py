@@ -96,7 +96,10 @@ def test_a_norm_at_zero_differs_in_the_backward(x: list[float], same: bool) -> N
         assert "dx[0] is 0 (f1) and nan (f2)" in answer(found)
         partings = found.pairs[0].partings
         assert partings is not None
-        assert {p.steps[0].phase for p in partings} == {"backward"}
+        of_torch, of_jax = (parting.steps[0] for parting in partings)
+        assert of_torch.phase == "backward"
+        # JAX computes what is left of the root's derivative ahead, in the forward pass.
+        assert of_jax.operator == "div"
 
 
 def test_ties_are_seen_at_the_numbers_given() -> None:
