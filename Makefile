@@ -35,7 +35,7 @@ test: $(INSTALLED) ## the parity suite
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not browser and not deep"
 
 test-deep: $(INSTALLED) ## 10,000 random cases a layer, and what else takes long (Chromium)
-	$(BIN)/python -m pytest -n auto --dist worksteal --hypothesis-profile=deep parity_tests/suite/catalogue/test_properties.py
+	$(BIN)/python -m pytest -n auto --dist worksteal --hypothesis-profile=deep parity_tests/suite/catalogue/test_properties.py parity_tests/suite/functions/test_random_programs.py
 	$(BIN)/python -m pytest -m deep
 
 test-browser: $(INSTALLED) ## the report and the pages in Chromium, which must be installed

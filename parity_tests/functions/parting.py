@@ -156,9 +156,13 @@ def counterparts(one: Side, other: Side) -> dict[int, int]:
     """For each value of one that the other has, too, which it is there."""
     found: dict[int, int] = {}
     for number, candidates in near(one, other):
-        # First one that lies in the same way, and of these the one most alike in place.
+        # First one that outputs come of, too, and of these one that lies in the same way.
+        shape, leads = one.values(number)[0].shape, one.recording.leads(number)
         candidates.sort(
-            key=lambda n: one.values(number)[0].shape != other.values(n)[0].shape
+            key=lambda n, shape=shape, leads=leads: (  # type: ignore[misc]
+                other.recording.leads(n) != leads,
+                other.values(n)[0].shape != shape,
+            )
         )
         for candidate in candidates:
             if same_value(one, number, other, candidate):
@@ -275,19 +279,26 @@ def parting(
 
     def missing(number: int) -> bool:
         step = makers.get(number)
-        if step is not None and not step.operands:  # a constant
+        if step is not None and number not in recording.moving:  # a constant
             return False
         if step is None or recording.values[number].dtype.kind != "f":
             return step is not None and any(map(missing, step.operands))
-        return number not in there and (forward or step.number not in recording.leading)
+        if number not in there:
+            return forward or step.number not in recording.leading
+        # What outputs come of is in the other, too, if outputs come of it there.
+        leads = recording.leads(number)
+        return forward and leads and not other.recording.leads(there[number])
 
     def misplaced(number: int) -> bool:
         """Whether the other has these numbers, but in other places."""
-        made = number in makers and bool(makers[number].operands)
+        made = number in makers and number in recording.moving
         return made and not in_place(one, number, other, there.get(number))
 
     suspects: dict[int, Executed] = {}
-    for name in (each for each in wrong if each in quantities):
+    wrong = [name for name in wrong if name in quantities]
+    if forward:  # from there on, gradients differ anyway
+        wrong = [name for name in wrong if quantities[name] in recording.outputs]
+    for name in wrong:
         lacks = missing if missing(quantities[name]) else misplaced
         if quantities[name] in makers:  # it is wrong, whatever else has these numbers
             step = makers[quantities[name]]
@@ -309,7 +320,7 @@ def parting(
         if lacking.isdisjoint(suspects[number].operands)
     ]
     if forward:
-        in_forward = [step for step in first if step.phase == "forward"]
+        in_forward = [step for step in first if step.number in recording.leading]
         first = in_forward or first
     start = first[0].number if first else len(recording.executed)
     made_there = other.recording.makers

@@ -92,6 +92,20 @@ class Recording:
                 todo += step.operands
         return found
 
+    def leads(self, number: int) -> bool:
+        """Whether outputs come of a value, or nothing made it."""
+        step = self.makers.get(number)
+        return step is None or step.number in self.leading
+
+    @cached_property
+    def moving(self) -> set[int]:
+        """The values that come of inputs or seeds, and these themselves."""
+        found = {*self.inputs, *(seed for seed in self.seeds if seed is not None)}
+        for step in self.executed:
+            if not found.isdisjoint(step.operands):
+                found.update(step.results)
+        return found
+
     @cached_property
     def opaque(self) -> set[int]:
         """The values that come of a step without a rule."""

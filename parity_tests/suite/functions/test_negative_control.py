@@ -80,7 +80,13 @@ def loss_by_hand(leaves: Any, seeds: Any) -> Any:
 
 
 BY_HAND = {"norm": norm_by_hand, "network": network_by_hand, "loss": loss_by_hand}
-NAMES = [(room, name) for room in ROOMS for name in BY_HAND]
+# The others take longer than what they add is worth every time.
+ALWAYS = {"torch": ["network"], "jax": ["network"], "numpy": [*BY_HAND]}
+NAMES = [
+    pytest.param(room, name, marks=[] if name in ALWAYS[room] else [pytest.mark.deep])
+    for room in ROOMS
+    for name in BY_HAND
+]
 
 
 def function_of(room: str, name: str) -> Any:
