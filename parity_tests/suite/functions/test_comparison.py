@@ -19,7 +19,7 @@ from gradparity.parity_tests.mutants.pairs import ALIKE, DIFFERENT
 from gradparity.parity_tests.mutants.pairs import Pair as Written
 
 # Whose first step that differs is found in neither, and why.
-NOT_LOCATED = {"factors-in-the-wrong-order", "labels-from-one"}
+NOT_LOCATED = {"labels-from-one"}
 # Mistakes that no variation makes.
 NOT_NAMED = {
     "relu-by-maximum",
