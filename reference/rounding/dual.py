@@ -236,3 +236,22 @@ def total(terms: list[Bounded]) -> Bounded:
 
 def tangents_of(found: Any) -> Bounds:
     return {"R" + quantity: dual.tangent for quantity, dual in found.items()}
+
+
+# What only programs have, whose derivatives are steps of their own.
+OF_PROGRAMS = (
+    *("collect", "mean", "variance", "log1p", "expm1", "sin", "cos", "normal_cdf"),
+)
+
+
+def refused(name: str) -> Any:
+    """A method in the place of one that would ignore the tangent."""
+
+    def method(self: Dual, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError(f"{name} has no second derivative")
+
+    return method
+
+
+for _name in OF_PROGRAMS:
+    setattr(Dual, _name, refused(_name))

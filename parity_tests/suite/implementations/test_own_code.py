@@ -247,7 +247,8 @@ def test_a_function_that_is_to_be_explained(folder: Path) -> None:
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert "mine.py:f raised SystemExit: 0 (mine.py, line 4)" in done.stderr
+    said = "mine.py:f (PyTorch) raised SystemExit: 0 (mine.py, line 4)"
+    assert said in done.stderr
 
 
 def test_every_float32_stops_at_an_error(folder: Path) -> None:
