@@ -171,8 +171,9 @@ class Watch:
     def settle(self) -> None:
         """Autograd has recorded the last result by now: remember its line by its node."""
         last, self.last = self.last, None
-        if last is not None and self.phase == "forward" and last.grad_fn is not None:
-            self.nodes.setdefault(last.grad_fn, self.steps[-1]["where"])
+        known = last is not None and self.phase == "forward" and bool(self.steps)
+        if known and last.grad_fn is not None:  # type: ignore[union-attr]
+            self.nodes.setdefault(last.grad_fn, self.steps[-1]["where"])  # type: ignore[union-attr]
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
