@@ -15,7 +15,13 @@ from torch import Tensor
 from gradparity.torch_impl.hood.autograd import following_nodes, in_order, name_of
 from gradparity.torch_impl.hood.places import line_of_user
 from gradparity.torch_impl.hood.running import apart
-from gradparity.torch_impl.hood.tensors import array_of, as_text, place_of, tensors_in
+from gradparity.torch_impl.hood.tensors import (
+    array_of,
+    as_text,
+    memory_of,
+    place_of,
+    tensors_in,
+)
 from gradparity.torch_impl.meanings import meaning_of, settings_of
 from gradparity.torch_impl.moves import positions
 
@@ -171,9 +177,10 @@ class Watch:
     def settle(self) -> None:
         """Autograd has recorded the last result by now: remember its line by its node."""
         last, self.last = self.last, None
-        known = last is not None and self.phase == "forward" and bool(self.steps)
-        if known and last.grad_fn is not None:  # type: ignore[union-attr]
-            self.nodes.setdefault(last.grad_fn, self.steps[-1]["where"])  # type: ignore[union-attr]
+        if last is None or self.phase != "forward" or not self.steps:
+            return
+        if last.grad_fn is not None:
+            self.nodes.setdefault(last.grad_fn, self.steps[-1]["where"])
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -311,10 +318,3 @@ def in_order_of(roots: list[Tensor]) -> list[Any]:
     for root in roots:
         nodes += in_order(root.grad_fn, following_nodes) if root.grad_fn else []
     return [node for node in nodes if name_of(node)]
-
-
-def memory_of(tensor: Tensor) -> Any:
-    try:
-        return tensor.untyped_storage().data_ptr()
-    except RuntimeError:
-        return id(tensor)

@@ -128,7 +128,6 @@ def by_rules(wrong: Underived) -> str:
 def by_differences(run: Ran) -> str:
     """The same by central differences, along a direction for each gradient."""
     call, values = run.call, run.values
-    seeds = call.seeds or [np.ones(shape) for shape in call.shapes]
     rng = np.random.default_rng(0)
     for position, name in enumerate(call.gradient_names):
         if name is None or name not in values:
@@ -143,7 +142,7 @@ def by_differences(run: Ran) -> str:
             sums.append(
                 sum(
                     float(np.sum(seed * out))
-                    for seed, out in zip(seeds, outputs, strict=True)
+                    for seed, out in zip(run.seeds, outputs, strict=True)
                 )
             )
         slope = (sums[0] - sums[1]) / (2 * STEP)

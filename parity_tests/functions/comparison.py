@@ -247,10 +247,9 @@ def compare_functions(
         framework = runs[name][0].call.target.framework
         for dtype in dtypes:
             own = runs[name][0] if dtype == "float64" else others[name, dtype]
-            unit = arithmetic(BACKENDS[framework], dtype).unlimited
-            operators[name, dtype] = judge_operators(own.recording, unit)
+            side = runs[name][0].judged(dtype)
+            operators[name, dtype] = judge_operators(own.recording, side.arithmetic)
             if framework == "jax":
-                side = runs[name][0].judged(dtype)
                 lots = [own.values, own.compiled()]
                 wholes[name, dtype] = Tried(dtype, YOURS, judge([side, side], lots))
     for each in (pair for pair in pairs if pair.same_function):

@@ -76,8 +76,8 @@ class Side:
 
     @cached_property
     def marks(self) -> np.ndarray:
-        """For each value what no order, shape or repetition changes: its mean, its root
-        mean square and its extremes.
+        """For each value what no order, shape or repetition changes: its extremes, and
+        whether it is finite.
         """
         rows = []
         for number in self.floats:
