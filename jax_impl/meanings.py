@@ -385,52 +385,6 @@ def checked(entries: list[Entry], operands: Sequence[Operand], eq: Equation) -> 
     return entries
 
 
-def convolution(eq: Equation) -> Meaning:
-    """Every window of the image as a row, times the kernels as columns."""
-    params = eq.params
-    numbers = params["dimension_numbers"]
-    groups, batches = params["feature_group_count"], params["batch_group_count"]
-    image = indices([eq.operands[0]])[0].transpose(numbers.lhs_spec)
-    kernel = indices([eq.operands[1]])[0].transpose(numbers.rhs_spec)
-    outs, ins, *sizes = kernel.shape
-    config = [(0, 0, 0), (0, 0, 0)] + [
-        (low, high, between - 1)
-        for (low, high), between in zip(
-            params["padding"], params["lhs_dilation"], strict=True
-        )
-    ]
-    (image,) = moved("pad", {"padding_config": config}, [image, np.asarray(-1)])
-    spans = [
-        (size - 1) * between + 1
-        for size, between in zip(sizes, params["rhs_dilation"], strict=True)
-    ]
-    spatial = tuple(range(2, image.ndim))
-    windows = np.lib.stride_tricks.sliding_window_view(image, spans, axis=spatial)
-    every = slice(None)
-    strides = (slice(None, None, int(step)) for step in params["window_strides"])
-    inside = (slice(None, None, int(step)) for step in params["rhs_dilation"])
-    windows = windows[(every, every, *strides, *inside)]  # N, C, out..., k...
-    n, _, *rest = windows.shape
-    space = rest[: len(sizes)]
-
-    # One matrix product for every group: the groups are of channels or of images.
-    count = groups * batches
-    grouped = windows.reshape(batches, n // batches, groups, ins, *rest)
-    grouped = np.moveaxis(grouped, 2, 1).reshape(count, n // batches, ins, *rest)
-    rows = np.moveaxis(grouped, 2, 2 + len(space))
-    left = rows.reshape(count, n // batches * prod(space), ins * prod(sizes))
-    columns = kernel.reshape(count, outs // count, ins * prod(sizes))
-    right = np.swapaxes(columns, 1, 2)
-
-    def back(product: np.ndarray) -> np.ndarray:
-        split = product.reshape(count, n // batches, *space, outs // count)
-        split = np.moveaxis(np.moveaxis(split, -1, 1), 2, 0)  # N, groups, outs, ...
-        whole = split.reshape(n // batches, outs, *space)
-        return whole.transpose(np.argsort(numbers.out_spec))
-
-    return product_of(eq, left, right, back)
-
-
 UNARY = {
     "neg": "negate",
     "exp": "exp",
@@ -454,7 +408,12 @@ BINARY = {
     "max": "maximum",
     "min": "minimum",
 }
-REDUCTIONS = {"reduce_sum": "sum", "reduce_max": "max", "reduce_min": "min"}
+REDUCTIONS = {
+    "reduce_sum": "sum",
+    "reduce_prod": "product",
+    "reduce_max": "max",
+    "reduce_min": "min",
+}
 # Their results are data, although they are floating.
 DATA = {
     "sign",
@@ -477,7 +436,6 @@ RULES: dict[str, Rule] = {
     "convert_element_type": cast,
     "reduce_precision": reduce_precision,
     "dot_general": dot_general,
-    "conv_general_dilated": convolution,
     "gather": gather,
     "scatter": scatter,
     "scatter-add": scatter_add,

@@ -14,6 +14,7 @@ import numpy as np
 from jax import lax
 from jax.extend.core import Var
 
+from gradparity.jax_impl import windows  # noqa: F401  (it adds rules)
 from gradparity.jax_impl.hood.recording import (
     CALLS,
     RULES,

@@ -169,7 +169,8 @@ def elementwise(
     return w.finished(result)
 
 
-REDUCTIONS = {"add": "sum", "maximum": "max", "minimum": "min"}
+REDUCTIONS = {"add": "sum", "multiply": "product", "maximum": "max", "minimum": "min"}
+UNIT = {"add": 0.0, "multiply": 1.0}  # what changes nothing
 
 
 def reduction(
@@ -184,18 +185,14 @@ def reduction(
     w = Writer()
     (operand,) = w.widened([x], dtype)
     if where is not True:
-        fill = 0.0 if name == "add" else initial
+        fill = UNIT.get(name, initial)
         kept = np.where(np.broadcast_to(where, shape), numbers(shape), -1)
         operand = w("move", operand, source=kept, fill=fill)
-    if name == "multiply":
-        if initial is not None or where is not True:
-            return None
-        return product(w, operand, shape, axis, keepdims, result)
     if name not in REDUCTIONS:
         return None
     done = w(REDUCTIONS[name], operand, axis=axis, keepdims=bool(keepdims))
-    if initial is not None and not (name == "add" and initial == 0):
-        w(name if name != "add" else "add", done, float(initial))
+    if initial is not None and initial != UNIT.get(name):
+        w(name, done, float(initial))
     return w.finished(result)
 
 
@@ -204,40 +201,21 @@ def numbers(shape: Sequence[int]) -> np.ndarray:
     return np.arange(np.prod(shape, dtype=int)).reshape(shape)
 
 
-def product(
-    w: Writer, x: Name, shape: Any, axis: Any, keepdims: bool, result: int
-) -> Meaning:
-    """A product along axes, factor by factor."""
-    every = range(len(shape))
-    axes = every if axis is None else np.atleast_1d(axis) % max(len(shape), 1)
-    last = np.moveaxis(numbers(shape), list(axes), range(-len(axes), 0))
-    kept = last.shape[: last.ndim - len(axes)]
-    factors = np.moveaxis(last.reshape((*kept, -1)), -1, 0)
-    if keepdims:
-        kept = tuple(1 if i in axes else shape[i] for i in every)
-    if not 0 < len(factors) <= 64:
-        return None
-    parts = [w("move", x, source=f.reshape(kept), fill=0.0) for f in factors]
-    so_far = parts[0]
-    for part in parts[1:]:
-        so_far = w("multiply", so_far, part)
-    return w.finished(result)
-
-
 def accumulation(name: str, x: Operand, result: int, dtype: Any, axis: int) -> Meaning:
-    """Running sums: each of its own terms."""
+    """Running sums and the like: each of its own terms."""
     if is_data(dtype):
         return []
     shape = np.shape(x.array)
-    if name != "add" or np.size(x.array) * shape[axis] > MOST:
+    if name not in REDUCTIONS or np.size(x.array) * shape[axis] > MOST:
         return None
     w = Writer()
     (operand,) = w.widened([x], dtype)
     lines = np.moveaxis(numbers(shape), axis, -1)
     triangle = np.tri(lines.shape[-1], dtype=bool)
     source = np.where(triangle, lines[..., np.newaxis, :], -1)
-    terms = w("move", operand, source=np.moveaxis(source, -2, axis), fill=0.0)
-    w("sum", terms, axis=-1, keepdims=False)
+    fill = {"maximum": -np.inf, "minimum": np.inf}.get(name, UNIT.get(name))
+    terms = w("move", operand, source=np.moveaxis(source, -2, axis), fill=fill)
+    w(REDUCTIONS[name], terms, axis=-1, keepdims=False)
     return w.finished(result)
 
 

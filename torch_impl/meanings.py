@@ -12,11 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gradparity.torch_impl import normalizations  # noqa: F401  (it adds rows)
+from gradparity.torch_impl import (  # noqa: F401  (they add rows)
+    attention,
+    normalizations,
+    windows,
+)
 from gradparity.torch_impl.hood.tensors import array_of, tensors_in
 from gradparity.torch_impl.moves import MOVES, Entry, Meaning, moves, name_of
 from gradparity.torch_impl.operators import ROWS
 
+# What PyTorch's own decomposition does not compute: it adds what stands for no label.
+NOT_AS_DECOMPOSED = frozenset({"multilabel_margin_loss_forward"})
 # What gives data that nothing is rounded for.
 DATA = frozenset(
     {
@@ -52,6 +58,10 @@ DATA = frozenset(
         "uniform_",
         "zeros",
         "zeros_like",
+        "exponential_",
+        "geometric_",
+        "log_normal_",
+        "cauchy_",
         "linspace",
         "one_hot",
     }
@@ -137,6 +147,8 @@ def told(m: Meaning, func: Any, args: Any, kwargs: Any) -> Any:
         found = ROWS[short](m, first[1], **dict(others))
         if found is not NotImplemented:
             return found
+    elif name in ("squeeze_", "unsqueeze_"):  # which have changed their operand by now
+        return m("reshape", args[0], shape=tuple(args[0].shape))
     elif name in MOVES:
         return moves(m, func, args, kwargs)
     return decomposed(m, func, args, kwargs)
@@ -151,7 +163,8 @@ def decomposed(m: Meaning, func: Any, args: Any, kwargs: Any) -> Any:
     from torch.utils._python_dispatch import TorchDispatchMode
 
     table: Mapping[Any, Any] = decomposition_table
-    if func not in table or func._schema.is_mutable:
+    name = name_of(func)
+    if func not in table or func._schema.is_mutable or name in NOT_AS_DECOMPOSED:
         raise NotImplementedError
     kept = []
 

@@ -79,6 +79,12 @@ MOVES = frozenset(
         "reflection_pad2d",
         "replication_pad1d",
         "replication_pad2d",
+        "_upsample_nearest_exact1d",
+        "_upsample_nearest_exact2d",
+        "_upsample_nearest_exact3d",
+        "upsample_nearest1d",
+        "upsample_nearest2d",
+        "upsample_nearest3d",
         "unsafe_split",
         "split_copy",
     }

@@ -136,6 +136,14 @@ def threshold_backward(m: Meaning, grad_output: Any, self: Any, threshold: Any) 
     return m("gate", self, grad_output) if threshold == 0 else NotImplemented
 
 
+@row("hardshrink_backward", "softshrink_backward")
+def shrink_backward(m: Meaning, given: Any, self: Any, lambd: float) -> Any:
+    """Nothing for what is shrunk to 0."""
+    numbers = np.arange(self.numel()).reshape(tuple(self.shape))
+    shut = ((self >= -lambd) & (self <= lambd)).numpy()
+    return m("move", given, source=np.where(shut, -1, numbers), fill=0.0)
+
+
 @row("sigmoid_backward")
 def sigmoid_backward(m: Meaning, grad_output: Any, output: Any) -> Any:
     rest = m("subtract", 1.0, output)
@@ -248,6 +256,49 @@ def max_(m: Meaning, self: Any, dim: Any = None, keepdim: bool = False) -> Any:
 def min_(m: Meaning, self: Any, dim: Any = None, keepdim: bool = False) -> Any:
     found = m("min", self, axis=dim, keepdims=keepdim)
     return found if dim is None else (found, None)
+
+
+@row("fmax")
+def fmax(m: Meaning, self: Any, other: Any) -> Any:
+    """As the maximum, where neither is NaN."""
+    if self.isnan().any() or other.isnan().any():
+        return NotImplemented
+    return m("maximum", self, other)
+
+
+@row("fmin")
+def fmin(m: Meaning, self: Any, other: Any) -> Any:
+    """As the minimum, where neither is NaN."""
+    if self.isnan().any() or other.isnan().any():
+        return NotImplemented
+    return m("minimum", self, other)
+
+
+def chosen(m: Meaning, self: Any, dim: int, keepdim: bool, places: Tensor) -> Any:
+    """One of the elements along an axis, by the places that PyTorch returns with it."""
+    numbers = torch.arange(self.numel()).reshape(self.shape)
+    places = places if keepdim else places.unsqueeze(dim)
+    found = torch.gather(numbers, dim, places)
+    source = found if keepdim else found.squeeze(dim)
+    return m("move", self, source=source.numpy(), fill=0.0), None
+
+
+@row("kthvalue")
+def kthvalue(
+    m: Meaning, self: Any, k: int, dim: int = -1, keepdim: bool = False
+) -> Any:
+    places = torch.kthvalue(self, k, dim, keepdim).indices
+    return chosen(m, self, dim, keepdim, places)
+
+
+@row("median")
+def median(m: Meaning, self: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    if dim is not None:
+        places = torch.median(self, dim, keepdim).indices
+        return chosen(m, self, dim, keepdim, places)
+    flat = m("reshape", self, shape=(self.numel(),))
+    place = torch.median(self.reshape(-1), 0).indices
+    return m("move", flat, source=place.numpy(), fill=0.0)
 
 
 @row("sort")
@@ -399,22 +450,48 @@ def unfold_backward(
     return m("collect", grad_in, target=numbers.numpy(), shape=shape)
 
 
-@row("cumsum")
-def cumsum(m: Meaning, self: Any, dim: int, dtype: Any = None) -> Any:
-    """Sums of what comes before, each as if it were added up by itself."""
-    if self.numel() * self.shape[dim] > 2**22:
+def before(m: Meaning, x: Any, dim: int, operation: str, fill: float) -> Any:
+    """What an operation makes of each element and those before it, each as if it were by
+    itself.
+    """
+    if not x.ndim:
+        return x
+    if x.numel() * x.shape[dim] > 2**22:
         raise NotImplementedError
-    numbers = torch.arange(self.numel()).reshape(self.shape).movedim(dim, -1).numpy()
+    numbers = torch.arange(x.numel()).reshape(x.shape).movedim(dim, -1).numpy()
     n = numbers.shape[-1]
     source = np.where(np.tri(n) > 0, numbers[..., None, :], -1)
-    sums = m("sum", m("move", self, source=source, fill=0.0), axis=-1, keepdims=False)
-    order = np.moveaxis(np.arange(self.numel()).reshape(numbers.shape), -1, dim)
-    return m("move", sums, source=order, fill=0.0)
+    rows = m("move", x, source=source, fill=fill)
+    found = m(operation, rows, axis=-1, keepdims=False)
+    order = np.moveaxis(np.arange(x.numel()).reshape(numbers.shape), -1, dim)
+    return m("move", found, source=order, fill=0.0)
 
 
-@row("prod", "cumprod")
-def product(m: Meaning, self: Any, **_: Any) -> Any:
-    raise NotImplementedError
+@row("cumsum")
+def cumsum(m: Meaning, self: Any, dim: int, dtype: Any = None) -> Any:
+    return before(m, self, dim, "sum", 0.0)
+
+
+@row("cumprod")
+def cumprod(m: Meaning, self: Any, dim: int, dtype: Any = None) -> Any:
+    return before(m, self, dim, "product", 1.0)
+
+
+@row("cummax")
+def cummax(m: Meaning, self: Any, dim: int) -> Any:
+    return before(m, self, dim, "max", -np.inf), None
+
+
+@row("cummin")
+def cummin(m: Meaning, self: Any, dim: int) -> Any:
+    return before(m, self, dim, "min", np.inf), None
+
+
+@row("prod")
+def product(
+    m: Meaning, self: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None
+) -> Any:
+    return m("product", self, axis=dim, keepdims=keepdim)
 
 
 @row("linalg_vector_norm")
@@ -433,112 +510,3 @@ def vector_norm(
     if ord == 1:
         return m("sum", m("abs", self), axis=axis, keepdims=keepdim)
     return NotImplemented
-
-
-# --- Softmax and attention ---------------------------------------------------------------
-
-
-def softmax_of(m: Meaning, x: Any, axis: int) -> Any:
-    z = m("subtract", x, m("max", x, axis=axis, keepdims=True))
-    e = m("exp", z)
-    return m("divide", e, m("sum", e, axis=axis, keepdims=True))
-
-
-@row("_softmax")
-def softmax(m: Meaning, self: Any, dim: int, half_to_float: bool = False) -> Any:
-    return softmax_of(m, self, dim)
-
-
-@row("_log_softmax", "log_softmax")
-def log_softmax(m: Meaning, self: Any, dim: int, half_to_float: bool = False) -> Any:
-    z = m("subtract", self, m("max", self, axis=dim, keepdims=True))
-    total = m("sum", m("exp", z), axis=dim, keepdims=True)
-    return m("subtract", z, m("log", total))
-
-
-@row("_softmax_backward_data", "softmax_backward_data")
-def softmax_backward(
-    m: Meaning, grad_output: Any, output: Any, dim: int, input_dtype: Any = None
-) -> Any:
-    return through_softmax(m, grad_output, output, dim)
-
-
-def through_softmax(m: Meaning, g: Any, y: Any, axis: int) -> Any:
-    weighted = m("multiply", g, y)
-    total = m("sum", weighted, axis=axis, keepdims=True)
-    return m("subtract", weighted, m("multiply", y, total))
-
-
-@row("_log_softmax_backward_data", "log_softmax_backward_data")
-def log_softmax_backward(
-    m: Meaning, grad_output: Any, output: Any, dim: int, input_dtype: Any = None
-) -> Any:
-    total = m("sum", grad_output, axis=dim, keepdims=True)
-    return m("subtract", grad_output, m("multiply", m("exp", output), total))
-
-
-def scores(
-    m: Meaning, query: Any, key: Any, scale: Any, is_causal: bool, mask: Any
-) -> Any:
-    factor = 1 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
-    found = m("scale", m("matmul", query, m("transpose", key)), factor=factor)
-    if mask is not None:
-        found = m("add", found, mask)
-    if is_causal:
-        shape = (*query.shape[:-1], key.shape[-2])
-        numbers = np.arange(math.prod(shape)).reshape(shape)
-        source = np.where(np.tri(*shape[-2:]) > 0, numbers, -1)
-        found = m("move", found, source=source, fill=-np.inf)
-    return found
-
-
-@row("_scaled_dot_product_flash_attention_for_cpu")
-def attention(
-    m: Meaning,
-    query: Any,
-    key: Any,
-    value: Any,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    attn_mask: Any = None,
-    scale: Any = None,
-) -> Any:
-    if dropout_p:
-        return NotImplemented
-    s = scores(m, query, key, scale, is_causal, attn_mask)
-    largest = m("max", s, axis=-1, keepdims=True)
-    e = m("exp", m("subtract", s, largest))
-    total = m("sum", e, axis=-1, keepdims=True)
-    out = m("matmul", m("divide", e, total), value)
-    log = m("add", largest, m("log", total))
-    shape = tuple(query.shape[:-1])
-    return out, m("reshape", log, shape=shape)
-
-
-@row(
-    "_scaled_dot_product_flash_attention_for_cpu_backward",
-    "scaled_dot_product_flash_attention_for_cpu_backward",
-)
-def attention_backward(
-    m: Meaning,
-    grad_out: Any,
-    query: Any,
-    key: Any,
-    value: Any,
-    out: Any,
-    logsumexp: Any,
-    dropout_p: float,
-    is_causal: bool,
-    attn_mask: Any = None,
-    scale: Any = None,
-) -> Any:
-    if dropout_p:
-        return NotImplemented
-    factor = 1 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
-    s = scores(m, query, key, scale, is_causal, attn_mask)
-    p = softmax_of(m, s, -1)
-    dv = m("matmul", m("transpose", p), grad_out)
-    dp = m("matmul", grad_out, m("transpose", value))
-    rows = m("sum", m("multiply", grad_out, out), axis=-1, keepdims=True)
-    ds = m("scale", m("multiply", p, m("subtract", dp, rows)), factor=factor)
-    return m("matmul", ds, key), m("matmul", m("transpose", ds), query), dv

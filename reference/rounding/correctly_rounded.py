@@ -164,6 +164,48 @@ class CorrectlyRounded:
         error = error + self._additions(n - 1, value, error, largest)
         return self._summed(value, error, largest)
 
+    def product(
+        self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
+    ) -> Self:
+        """Of all elements, or along one axis or several, two at a time: whatever the order,
+        n factors take n - 1 roundings. Where the order decides whether it overflows or
+        underflows on the way, there is no bound.
+        """
+        shape = np.shape(self.value)
+        axes = tuple(range(len(shape))) if axis is None else np.atleast_1d(axis)
+        axes = tuple(int(each) % len(shape) for each in axes)
+        last = tuple(range(len(shape) - len(axes), len(shape)))
+        kept = tuple(n for i, n in enumerate(shape) if i not in axes)
+
+        def in_rows(values: Values) -> Values:
+            return np.moveaxis(values, axes, last).reshape(*kept, -1)
+
+        left = self.map(in_rows)
+        size = left.magnitude
+        least, most = (
+            extreme(size, 1).prod(-1) for extreme in (np.minimum, np.maximum)
+        )
+        inside = (least > 2 * self.arithmetic.underflow) | (left.value == 0).any(-1)
+        inside &= most <= self.arithmetic.largest
+        if not left.value.shape[-1]:
+            left = self.exactly(np.ones((*kept, 1)), np.zeros((*kept, 1)))
+        while (n := left.value.shape[-1]) > 1:
+            half = n // 2
+            parts = ((0, half), (half, 2 * half), (2 * half, n))
+            first, second, rest = (
+                left.exactly(left.value[..., a:b], left.error[..., a:b])
+                for a, b in parts
+            )
+            pairs = first * second
+            value = np.concatenate([pairs.value, rest.value], -1)
+            left = left.exactly(value, np.concatenate([pairs.error, rest.error], -1))
+        error = np.where(inside, left.error[..., 0], np.inf)
+        found = left.exactly(left.value[..., 0], error)
+        if not keepdims:
+            return found
+        wide = tuple(1 if i in axes else n for i, n in enumerate(shape))
+        return found.map(lambda v: v.reshape(wide))
+
     def mean(
         self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
     ) -> Self:

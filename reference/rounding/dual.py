@@ -240,7 +240,17 @@ def tangents_of(found: Any) -> Bounds:
 
 # What only programs have, whose derivatives are steps of their own.
 OF_PROGRAMS = (
-    *("collect", "mean", "variance", "log1p", "expm1", "sin", "cos", "normal_cdf"),
+    *(
+        "collect",
+        "product",
+        "mean",
+        "variance",
+        "log1p",
+        "expm1",
+        "sin",
+        "cos",
+        "normal_cdf",
+    ),
 )
 
 

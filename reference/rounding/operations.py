@@ -99,6 +99,21 @@ def along(g: Values, x: Values, axis: Any = None, keepdims: bool = False) -> Val
     return np.broadcast_to(g, x.shape)
 
 
+def of_others(
+    g: Values, y: Values, x: Values, axis: Any = None, keepdims: bool = False
+) -> Values:
+    """The product of all the others, which there is where one of them is 0 as well."""
+    axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis))
+    last = tuple(range(x.ndim - len(axes), x.ndim))
+    rows = np.moveaxis(x, axes, last)
+    flat = rows.reshape(*rows.shape[: x.ndim - len(axes)], -1)
+    before, after = np.ones_like(flat), np.ones_like(flat)
+    before[..., 1:] = np.cumprod(flat[..., :-1], -1)
+    after[..., :-1] = np.cumprod(flat[..., :0:-1], -1)[..., ::-1]
+    others = np.moveaxis((before * after).reshape(rows.shape), last, axes)
+    return along(g, x, axis, keepdims) * others
+
+
 def from_variance(
     g: Values,
     y: Values,
@@ -217,6 +232,7 @@ OPERATIONS = {
             lambda x, **axes: x.mean(**axes),
             (lambda g, y, x, **axes: along(g, x, **axes) * np.size(y) / np.size(x),),
         ),
+        Operation("product", lambda x, **axes: x.product(**axes), (of_others,)),
         Operation("variance", lambda x, **how: x.variance(**how), (from_variance,)),
         Operation("max", largest, (at_largest,), independent=False, in_doubt=rivals),
         Operation(

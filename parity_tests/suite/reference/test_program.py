@@ -46,6 +46,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     **{
         name: getattr(np, name) for name in ("expm1", "sin", "cos", "sum", "max", "min")
     },
+    "product": np.prod,
     "negate": np.negative,
     "reciprocal": lambda x: 1 / np.asarray(x),
     "scale": lambda x, factor: x * factor,
