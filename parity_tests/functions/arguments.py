@@ -7,7 +7,7 @@ are seeded before each.
 import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from gradparity.parity_tests.functions import UnusableFunction
 from gradparity.parity_tests.functions.matching import match
-from gradparity.parity_tests.functions.targets import Target
+from gradparity.parity_tests.functions.targets import Target, refused
 from gradparity.parity_tests.functions.trees import Setting, Tree, ends, named
 
 SEED = 0
@@ -173,6 +173,39 @@ ARRAYS = {"torch": "tensors", "jax": "JAX arrays", "numpy": "NumPy arrays"}
 def is_complex(array: Any) -> bool:
     """Whether it holds complex numbers."""
     return "complex" in str(getattr(array, "dtype", type(array)))
+
+
+# --- Running it ------------------------------------------------------------------------
+
+
+@contextmanager
+def running(target: Target) -> Iterator[None]:
+    """The block runs a function: whatever it raises becomes one sentence, the generators
+    are afterwards as they were before, and what it prints is shown the first time only,
+    since it is run many times.
+    """
+    printed: Any = Printed(sys.stdout, target.heard)
+    with refused(target.name), states_kept(), redirect_stdout(printed):
+        yield
+
+
+class Printed:
+    """Standard output while a function runs, which may print as long as it did not in an
+    earlier run.
+    """
+
+    def __init__(self, stream: Any, heard: list[str]) -> None:
+        self.stream, self.heard = stream, heard
+        self.again = bool(heard)
+
+    def write(self, text: str) -> int:
+        if not self.again:
+            self.heard.append(text)
+            self.stream.write(text)
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
 
 
 # --- Random numbers ---------------------------------------------------------------------

@@ -23,7 +23,7 @@ from gradparity.parity_tests.functions.inputs import Given, generic, of, with_ex
 from gradparity.parity_tests.functions.models import Underived, underived
 from gradparity.parity_tests.functions.targets import Target
 from gradparity.parity_tests.functions.targets import of as target_of
-from gradparity.parity_tests.functions.wording import place, report, shown
+from gradparity.parity_tests.functions.wording import place, report, told_apart
 
 Inputs = Mapping[str, Any] | Sequence[Any] | None
 STEP = 6e-6  # of central differences: about the third root of the unit roundoff
@@ -119,10 +119,8 @@ def by_rules(wrong: Underived) -> str:
     said = f"{name} is not the derivative of what the function computes"
     if wrong.at is None:
         return f"{said}: it has another shape"
-    return (
-        f"{said}: {name}{place(wrong.at)} is {shown(wrong.value)}, the derivative is "
-        f"{shown(wrong.derivative)}"
-    )
+    value, derivative = told_apart([wrong.value, wrong.derivative])
+    return f"{said}: {name}{place(wrong.at)} is {value}, the derivative is {derivative}"
 
 
 def by_differences(run: Ran) -> str:
@@ -151,6 +149,8 @@ def by_differences(run: Ran) -> str:
         if not abs(came - slope) <= NUMERICAL * size:
             return (
                 f"{name} is not the derivative of what the function computes: along a "
-                f"direction it is {shown(came)}, central differences give {shown(slope)}"
+                "direction it is {}, central differences give {}".format(
+                    *told_apart([came, slope])
+                )
             )
     return ""

@@ -13,9 +13,9 @@ from gradparity.parity_tests.functions import UnusableFunction, UnusableInput
 from gradparity.parity_tests.functions.arguments import (
     Arguments,
     Call,
+    running,
     seed,
     states,
-    states_kept,
 )
 from gradparity.parity_tests.functions.inputs import (
     Given,
@@ -25,7 +25,7 @@ from gradparity.parity_tests.functions.inputs import (
     turned,
 )
 from gradparity.parity_tests.functions.matching import as_setting, match, settings_of
-from gradparity.parity_tests.functions.targets import Target, refused
+from gradparity.parity_tests.functions.targets import Target
 from gradparity.parity_tests.functions.trees import Tree, ends, mapped
 
 MOST_TRIED = 4  # inputs of whole numbers, of which every choice is tried
@@ -211,20 +211,18 @@ def settled(target: Target, inputs: Mapping[str, Tree], dtype: str, dout: Tree) 
 
 def not_repeated(call: Call) -> Iterator[str]:
     """Yield a sentence if the function gives other numbers each time, though it is seeded.
-    JAX draws none that it is not handed.
+    Of JAX it is asked whether it is another program: it draws none that it is not handed.
     """
-    if call.target.framework == "jax":
-        return
     room = import_module(
         f"gradparity.parity_tests.functions.on_{call.target.framework}"
     )
-    with refused(call.target.name), states_kept(), np.errstate(all="ignore"):
+    with running(call.target), np.errstate(all="ignore"):
         first, second = room.numbers(call), room.numbers(call)
     for one, other in zip(first, second, strict=True):
         if not np.array_equal(one, other, equal_nan=one.dtype.kind == "f"):
             yield (
-                f"{call.target.name} gives other numbers each time: it draws random ones "
-                "that nobody can seed"
+                f"{call.target.name} gives other numbers each time: it keeps something "
+                "from call to call, or draws random numbers that nobody can seed"
             )
             return
 
@@ -248,7 +246,7 @@ def flat(
     seeds = None
     if dout is not None:
         seeds = [part for _, part in ends(cast(dout, dtype))]
-    with refused(target.name), states_kept():
+    with running(target):
         seed()
         before = states()
         call: Call = room.call(arguments, seeds)

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from gradparity.parity_tests.catalogue.spec import generator
-from gradparity.parity_tests.functions.arguments import Call, states_kept
+from gradparity.parity_tests.functions.arguments import Call, running
 from gradparity.parity_tests.functions.calling import flat, prepare
 from gradparity.parity_tests.functions.drift import Share, budget_of
 from gradparity.parity_tests.functions.inputs import Given, generic
@@ -32,7 +32,7 @@ from gradparity.parity_tests.functions.parting import (
 from gradparity.parity_tests.functions.programs import Arrays, Recording
 from gradparity.parity_tests.functions.remarks import remarks
 from gradparity.parity_tests.functions.rooms import BACKENDS, compiled, record
-from gradparity.parity_tests.functions.targets import Target, refused
+from gradparity.parity_tests.functions.targets import Target
 from gradparity.parity_tests.functions.trees import Tree
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
 
@@ -54,7 +54,7 @@ class Ran:
         """Another run, with noise of this scale and seed."""
         call = self.call
         framework = call.target.framework
-        with refused(call.target.name), states_kept():
+        with running(call.target):
             return record(
                 framework, call.function, call.leaves, self.dtype, self.seeds, noise
             )
@@ -68,7 +68,7 @@ class Ran:
     def compiled(self) -> Arrays:
         """The quantities as JAX has them where it compiles the function as a whole."""
         call = self.call
-        with refused(call.target.name), states_kept():
+        with running(call.target):
             outputs, gradients = compiled(call.function, call.leaves, self.seeds)
         pairs = zip(call.gradient_names, gradients, strict=True)
         found = dict(zip(call.output_names, outputs, strict=True))
@@ -332,8 +332,6 @@ def said(call: Call) -> list[str]:
         found.append(
             f"{name} draws random numbers: all are seeded alike before each run"
         )
-    if not call.differentiated:
-        found.append(f"{name} has no gradients to compare")
     return found
 
 

@@ -128,6 +128,7 @@ class Number:
         estimated: the bound is no bound, but what noise did.
         same: whether it is within the bound.
         bounds: by side, what rounding in it alone comes to at most.
+        unlike: by side, which shape or dtype the quantity has, where these differ.
         note: a sentence, where there is more to say.
     """
 
@@ -141,6 +142,7 @@ class Number:
     estimated: bool
     same: bool
     bounds: tuple[float, ...] = ()
+    unlike: tuple[str, ...] = ()
     note: str = ""
 
     @property
@@ -215,11 +217,12 @@ def furthest(off: np.ndarray, sides: Sequence[Judged], quantity: str) -> Index:
 
 def unlike(quantity: str, a: np.ndarray, b: np.ndarray) -> Number:
     if a.shape != b.shape:
-        note = f"shapes {a.shape} and {b.shape}"
+        each = f"shape {a.shape}", f"shape {b.shape}"
     else:
-        note = f"dtypes {a.dtype} and {b.dtype}"
+        each = f"dtype {a.dtype}", f"dtype {b.dtype}"
+    far = np.inf, np.inf
     return Number(
-        quantity, None, (), np.inf, (np.inf, np.inf), None, None, False, False, (), note
+        quantity, None, (), np.inf, far, None, None, False, False, unlike=each
     )
 
 

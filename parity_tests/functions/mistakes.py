@@ -13,6 +13,7 @@ from itertools import islice
 
 import numpy as np
 
+from gradparity.parity_tests.functions import are, listed
 from gradparity.parity_tests.functions.judging import Judged
 from gradparity.parity_tests.functions.models import Model, agree
 from gradparity.parity_tests.functions.parting import Parting
@@ -251,13 +252,13 @@ def of_gradients(
 ) -> Mistake | None:
     """Zero, transposed, or a multiple."""
     other = names[1]
-    said = " and ".join(wrong)
+    said = f"{listed(wrong)} of {other} {are(wrong)}"
     if not any(wanted[q].any() for q in wrong):
-        return Mistake("stopped", f"{said} of {other} is zero: no gradient gets there")
+        return Mistake("stopped", f"{said} zero: no gradient gets there")
     if all(
         wanted[q].ndim == 2 and agree({q: right[q].T}, wanted, [q], 1e-9) for q in wrong
     ):
-        return Mistake("transposed", f"{said} of {other} is transposed")
+        return Mistake("transposed", f"{said} transposed")
     factors = [multiple(right[q], wanted[q]) for q in wrong]
     first = factors[0]
     if first is not None and all(
@@ -265,7 +266,6 @@ def of_gradients(
     ):
         sizes = {n for value in own.given.values() for n in value.shape}
         kind = "sign" if first == -1 else "scale"
-        return Mistake(
-            kind, f"{said} of {other} is the right one{named_factor(first, sizes)}"
-        )
+        ones = "one" if len(wrong) == 1 else "ones"
+        return Mistake(kind, f"{said} the right {ones}{named_factor(first, sizes)}")
     return None

@@ -1,5 +1,6 @@
 """Functions of JAX arrays: traced or run once, and flat for the room's `record`."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,6 +35,24 @@ def call(arguments: Arguments, seeds: Sequence[np.ndarray] | None) -> Call:
         None if seeds is None else [*seeds],
         notes=found.notes,
     )
+
+
+def numbers(call: Call) -> list[np.ndarray]:
+    """The program that the function is traced to, as text, and the constants in it;
+    nothing where it cannot be traced.
+    """
+    jax = framework("jax")
+    wide = any(leaf.dtype == np.float64 for leaf in call.leaves)
+    with jax.enable_x64(wide):
+        leaves = [jax.numpy.asarray(leaf) for leaf in call.leaves]
+        try:
+            # One function is traced once only.
+            found = jax.make_jaxpr(lambda *given: call.function(*given))(*leaves)
+        except Exception:  # what there is to say of it is said of the run
+            return []
+    program = re.sub(r"0x[0-9a-f]+", "", str(found.jaxpr))  # without addresses
+    constants = [each for each in found.consts if hasattr(each, "dtype")]
+    return [np.array(program), *map(np.asarray, constants)]
 
 
 def traced(function: "Function", leaves: Sequence[Any]) -> Outputs | None:

@@ -1,6 +1,7 @@
 """What a room recorded of a function, as a program whose rounding can be bounded."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +28,8 @@ class Executed:
         settings: what it was told beside its arrays.
         meaning: its entries, (operation, operands, settings, result); None if no rule is
             known, and empty if it computes data that nothing is rounded for.
+        kept: whether it runs forward and only gradients come of it: JAX computes then
+            what the backward phase takes.
     """
 
     number: int
@@ -39,6 +42,12 @@ class Executed:
     results: list[int]
     settings: dict[str, Any]
     meaning: list[Any] | None
+    kept: bool = False
+
+    @property
+    def stage(self) -> str:
+        """The phase in words."""
+        return f"{self.phase}, kept for the backward" if self.kept else self.phase
 
     @property
     def moves(self) -> bool:
@@ -71,7 +80,15 @@ class Recording:
         steps = enumerate(recorded["steps"])
         executed = [Executed(number=number, **step) for number, step in steps]
         rest = {name: value for name, value in recorded.items() if name != "steps"}
-        return cls(executed=executed, dtype=dtype, **rest)
+        made = cls(executed=executed, dtype=dtype, **rest)
+        only = made.before(made.gradients) - made.leading
+        kept = [
+            replace(each, kept=True)
+            if each.number in only and each.phase == "forward"
+            else each
+            for each in executed
+        ]
+        return cls(executed=kept, dtype=dtype, **rest)
 
     @cached_property
     def makers(self) -> dict[int, Executed]:
@@ -83,8 +100,12 @@ class Recording:
         """The numbers of the steps that outputs come of. JAX computes in its forward phase
         what only gradients come of, too.
         """
+        return self.before(self.outputs)
+
+    def before(self, ends: Sequence[int | None]) -> set[int]:
+        """The numbers of the steps that these values come of."""
         found: set[int] = set()
-        todo = [*self.outputs]
+        todo = [end for end in ends if end is not None]
         while todo:
             step = self.makers.get(todo.pop())
             if step is not None and step.number not in found:

@@ -85,6 +85,7 @@ class Target:
         beside: the names of the module that it stands in.
         file: the module's, or "".
         notes: sentences about how it was taken.
+        heard: the lines that it has printed, of which nothing is shown again.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Target:
     beside: Mapping[str, Any] = field(default_factory=dict, repr=False)
     file: str = ""
     notes: tuple[str, ...] = ()
+    heard: list[str] = field(default_factory=list, repr=False)
 
     @property
     def framework(self) -> str:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
+from gradparity.parity_tests.functions import are, listed
 from gradparity.parity_tests.functions.comparison import YOURS, Comparison, Pair, Tried
 from gradparity.parity_tests.functions.judging import Number
 from gradparity.parity_tests.functions.operators import Failed
@@ -10,29 +11,49 @@ from gradparity.parity_tests.functions.parting import Parting
 from gradparity.parity_tests.functions.programs import Executed
 
 MORE = 10.0  # times as much rounding: that is worth a sentence
+FEW = 8  # quantities that one sentence names
+DIGITS = 9  # as many as tell apart float32's numbers
+EVERY = 17  # and float64's
 
 
 def answer(found: Comparison) -> str:
-    """The first sentence: the same, or not; and where not, in what."""
-    wrong = [pair for pair in found.pairs if not pair.same]
-    if wrong:
-        return "; ".join(map(differ, wrong))
-    failed = [
-        f"{name} in {dtype}: {unsound(each.failed[0])}"
-        for (name, dtype), each in found.operators.items()
-        if each.failed
-    ]
-    failed += [
-        by_how_much(each.wrong[0], (name, f"{name} under jit"), dtype)
-        for (name, dtype), each in found.wholes.items()
-        if not each.same
-    ]
-    if failed:
-        return f"The same function, but not computed right: {'; '.join(failed)}"
+    """The first sentence: the same, or not; and where not, in what. Of several pairs that
+    differ, or operators that are computed wrong, it tells the first or the worst.
+    """
+    if wrong := differing(found):
+        others = [listed([*pair.names]) for pair in wrong[1:]]
+        return differ(wrong[0]) + "".join(f"; so do {each}" for each in others)
+    if failed := computed_wrong(found):
+        more = f"; and {len(failed) - 1} more" if failed[1:] else ""
+        return f"The same function, but not computed right: {failed[0]}{more}"
     names = listed(found.names)
-    quantities = listed([n.quantity for n in found.pairs[0].tried[0].numbers])
+    quantities = [n.quantity for n in found.pairs[0].tried[0].numbers]
     dtypes = listed(list(dict.fromkeys(t.dtype for t in found.pairs[0].tried)))
-    return f"{names} are the same function: {quantities} agree in {dtypes}"
+    agree = "agrees" if len(quantities) == 1 else "agree"
+    return (
+        f"{names} are the same function: {listed(quantities, FEW)} {agree} in {dtypes}"
+    )
+
+
+def differing(found: Comparison) -> list[Pair]:
+    return [pair for pair in found.pairs if not pair.same]
+
+
+def computed_wrong(found: Comparison) -> list[str]:
+    """What is further off than its rounding can be, in a sentence each, the worst first:
+    operators, and JAX's functions as they are compiled.
+    """
+    each = [
+        (failed.ratio, f"{name} in {dtype}: {unsound(failed)}")
+        for (name, dtype), operators in found.operators.items()
+        for failed in operators.failed
+    ]
+    each.sort(key=lambda pair: -pair[0])
+    return [said for _, said in each] + [
+        by_how_much(tried.wrong[0], (name, f"{name} under jit"), dtype)
+        for (name, dtype), tried in found.wholes.items()
+        if not tried.same
+    ]
 
 
 def report(found: Comparison) -> Iterator[str]:
@@ -40,7 +61,10 @@ def report(found: Comparison) -> Iterator[str]:
     mistake and who is wrong; and notes.
     """
     yield f"{answer(found)}."
+    wrong = differing(found)
     for pair in found.pairs:
+        if pair in wrong[1:]:
+            yield f"  {differ(pair)}"
         for name, step in first_steps(pair):
             yield f"  first to differ in {name}: {step}"
         if pair.mistake is not None:
@@ -50,7 +74,7 @@ def report(found: Comparison) -> Iterator[str]:
         for sentence in lossier(pair):
             yield f"  rounding: {sentence}"
         for name, quantities in pair.missing.items():
-            yield f"  not compared: {listed(quantities)}, which only {name} has"
+            yield f"  not compared: {listed(quantities, FEW)}, which only {name} has"
     for note in found.notes:
         yield f"  note: {note}"
 
@@ -74,19 +98,22 @@ def differ(pair: Pair) -> str:
     wrong = dict.fromkeys(n.quantity for each in alike for n in each.wrong)
     others = [quantity for quantity in wrong if quantity != first.quantity]
     if others:
-        said += f"; so do{'es' if len(others) == 1 else ''} {listed(others)}"
+        said += f"; so do{'es' if len(others) == 1 else ''} {listed(others, FEW)}"
     return said
 
 
 def by_how_much(number: Number, names: Sequence[str], dtype: str) -> str:
     """What two have for a quantity, and how far that is beyond rounding."""
-    if number.at is None:
-        return f"{number.quantity} has {number.note}"
-    values = " and ".join(
-        f"{shown(value)} ({name})"
-        for name, value in zip(names, number.values, strict=True)
+    if number.unlike:
+        each = zip(number.unlike, names, strict=True)
+        return f"{number.quantity} has {listed([f'{has} in {n}' for has, n in each])}"
+    values = listed(
+        [
+            f"{value} ({name})"
+            for name, value in zip(names, told_apart(number.values), strict=True)
+        ]
     )
-    said = f"{number.quantity}{place(number.at)} is {values}"
+    said = f"{number.quantity}{place(number.at or ())} is {values}"
     if number.ratio is None:
         return f"{said}; {number.note}" if number.note else said
     if not math.isfinite(number.difference) or number.certain == 0:
@@ -103,18 +130,34 @@ def place(at: Sequence[int]) -> str:
     return f"[{', '.join(map(str, at))}]" if at else ""
 
 
-def shown(value: object) -> str:
-    return f"{value:.9g}" if isinstance(value, float) else str(value)
+def shown(value: object, digits: int = DIGITS) -> str:
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def told_apart(values: Sequence[object]) -> list[str]:
+    """Values that stand beside each other. Those that differ have a digit more than tells
+    them apart, so that it is seen by how much.
+    """
+    said = [shown(value) for value in values]
+    if len({*said}) == len({*values}):
+        return said
+    for digits in range(DIGITS + 1, EVERY):
+        if len({shown(value, digits) for value in values}) == len({*values}):
+            return [shown(value, digits + 1) for value in values]
+    return [shown(value, EVERY) for value in values]
 
 
 def unsound(failed: Failed) -> str:
     """What an operator got wrong."""
     step = failed.step
     where = f" ({step.where})" if step.where else ""
+    at = f" at {place(failed.at)}" if failed.at else ""
+    value, truth = told_apart([failed.value, failed.truth])
+    if value == truth:
+        truth += " but for less than float64 tells apart"
     return (
-        f"{step.operator}{where} gives {failed.value!r} at {place(failed.at) or '[]'}, "
-        f"exact is {failed.truth!r}: {failed.ratio:.3g} times as far off as its rounding "
-        "can be"
+        f"{step.operator}{where} gives {value}{at}, exact is {truth}: "
+        f"{failed.ratio:.3g} times as far off as its rounding can be"
     )
 
 
@@ -129,12 +172,11 @@ def first_steps(pair: Pair) -> Iterator[tuple[str, str]]:
 def guilty(pair: Pair) -> Iterator[str]:
     """Whose gradients are not the derivatives of what it computes, in a sentence each."""
     for name, quantities in pair.underived.items():
-        are = (
-            "are not the derivatives"
-            if len(quantities) > 1
-            else "is not the derivative"
+        those = "the derivative" + ("s" if len(quantities) > 1 else "")
+        yield (
+            f"{listed(quantities, FEW)} of {name} {are(quantities)} not {those} of what "
+            f"{name} computes"
         )
-        yield f"{listed(quantities)} of {name} {are} of what {name} computes"
 
 
 def lossier(pair: Pair) -> Iterator[str]:
@@ -167,13 +209,7 @@ def first_step(parting: Parting) -> str:
 def told(step: Executed) -> str:
     """A step: what runs, forward or backward, and where that stands."""
     where = f"  {step.where}" if step.where else ""
-    return f"{step.phase}  {step.code}{where}"
-
-
-def listed(words: Sequence[str]) -> str:
-    """a, b and c."""
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last
+    return f"{step.stage}  {step.code}{where}"
 
 
 def rounding(tried: Tried) -> Iterator[tuple[str, Number]]:

@@ -100,13 +100,17 @@ def valued(
     number: Number, names: Sequence[str], dtype: str, said: Mapping[str, str]
 ) -> str:
     """What two have for a quantity, and how far that is beyond rounding."""
-    if number.at is None:
-        return said["unlike"].format(number.quantity, number.note)
     values = said["comma"].join(
-        f"{wording.shown(value)} ({name})"
-        for name, value in zip(names, number.values, strict=True)
+        f"{value} ({name})"
+        for name, value in zip(
+            names, number.unlike or wording.told_apart(number.values), strict=True
+        )
     )
-    text = said["value"].format(number.quantity + wording.place(number.at), values)
+    if number.unlike:
+        return said["unlike"].format(number.quantity, values)
+    text = said["value"].format(
+        number.quantity + wording.place(number.at or ()), values
+    )
     if number.ratio is not None and number.certain:
         text += said["times"].format(f"{number.ratio:.3g}", dtype)
     return text
@@ -150,7 +154,7 @@ def quantities(pair: Pair, said: Mapping[str, Any]) -> blocks.Grid:
     rows = []
     for tried in pair.tried:
         for number in tried.numbers:
-            values = [wording.shown(value) for value in number.values] or ["", ""]
+            values = number.unlike or wording.told_apart(number.values) or ["", ""]
             ratio = number.ratio
             rows.append(
                 [
@@ -180,7 +184,8 @@ def around(
     name: str, parting: Parting, code: Code, said: Mapping[str, Any]
 ) -> Iterator[list[str]]:
     def told(step: Executed, mark: str) -> list[str]:
-        return [name, said[step.phase], code(name, step), step.where, mark]
+        phase = said["kept" if step.kept else step.phase]
+        return [name, phase, code(name, step), step.where, mark]
 
     for step, other in parting.common[-BEFORE:]:
         yield told(step, said["same"] if other is not None else "")

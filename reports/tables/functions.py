@@ -8,8 +8,7 @@ import numpy as np
 from gradparity.parity_tests.functions import wording
 from gradparity.parity_tests.functions.comparison import YOURS, Comparison, Pair
 from gradparity.parity_tests.functions.judging import Number
-from gradparity.parity_tests.functions.parting import Parting
-from gradparity.parity_tests.functions.programs import Executed
+from gradparity.parity_tests.functions.programs import Executed, Recording
 from gradparity.reports.tables.table import Table
 
 BEFORE = 3  # steps told of those that come before the first that differs
@@ -34,7 +33,7 @@ def quantities(pair: Pair, of: str = "") -> Table:
     rows = []
     for tried in pair.tried:
         for number in tried.numbers:
-            values = number.values or ("", "")
+            values = number.unlike or wording.told_apart(number.values) or ("", "")
             rows.append(
                 [
                     number.quantity,
@@ -42,7 +41,7 @@ def quantities(pair: Pair, of: str = "") -> Table:
                     tried.on,
                     "same" if number.same else "DIFFER",
                     wording.place(number.at or ()),
-                    *map(wording.shown, values),
+                    *values,
                     ratio(number.ratio),
                 ]
             )
@@ -62,15 +61,16 @@ def parted(pair: Pair, of: str = "") -> Iterator[Table]:
     for name, parting in zip(pair.names, pair.partings, strict=True):
         for step, other in parting.common[-BEFORE:]:
             same = "same" if other is not None else ""
-            rows.append([name, step.phase, step.code, step.where, same])
+            rows.append([name, step.stage, step.code, step.where, same])
         rows += [
-            [name, step.phase, step.code, step.where, "first to differ"]
+            [name, step.stage, step.code, step.where, "first to differ"]
             for step in parting.steps[:1]
         ]
         if not parting.steps:
             rows.append([name, "", "nothing that the other does not make", "", ""])
         elif parting.after:
-            rows.append([name, "", f"{parting.after} more follow from it", "", ""])
+            follow = "follows" if parting.after == 1 else "follow"
+            rows.append([name, "", f"{parting.after} more {follow} from it", "", ""])
     headers = ["function", "phase", "step", "line", ""]
     yield Table(f"Where the two part{of}", headers, rows)
 
@@ -187,7 +187,8 @@ def facts(found: Comparison) -> dict[str, Any]:
 def of_pair(pair: Pair) -> Iterator[dict[str, Any]]:
     for tried in pair.tried:
         for number in tried.numbers:
-            values = dict(zip(pair.names, number.values, strict=False))
+            each = number.unlike or number.values
+            values = dict(zip(pair.names, each, strict=False))
             yield {
                 "quantity": number.quantity,
                 "targets": [*pair.names],
@@ -216,14 +217,18 @@ def bound(number: Number) -> dict[str, Any]:
 
 def difference(pair: Pair) -> dict[str, Any]:
     assert pair.partings is not None
+    assert pair.sides is not None
     wrong = [n for tried in pair.tried for n in tried.wrong]
     relative = max((n.largest[1] for n in wrong), default=0.0)
-    found = zip(pair.names, pair.partings, strict=True)
+    found = zip(pair.names, pair.partings, pair.sides, strict=True)
     phases = [p.steps[0].phase for p in pair.partings if p.steps]
     return {
         "phase": phases[0] if phases else None,
         "quantity": wrong[0].quantity if wrong else None,
-        "steps": {name: part(parting) for name, parting in found},
+        "steps": {
+            name: as_data(parting.steps[0], side.recording) if parting.steps else None
+            for name, parting, side in found
+        },
         "max_rel": relative,
     }
 
@@ -233,19 +238,20 @@ def mistake(pair: Pair) -> dict[str, str] | None:
     return None if found is None else {"name": found.name, "sentence": found.sentence}
 
 
-def part(parting: Parting) -> dict[str, Any] | None:
-    return as_data(parting.steps[0]) if parting.steps else None
-
-
-def as_data(step: Executed) -> dict[str, Any]:
+def as_data(step: Executed, recording: Recording) -> dict[str, Any]:
     return {
         "number": step.number,
         "phase": step.phase,
+        "kept": step.kept,
         "operator": step.operator,
         "code": step.code,
         "where": step.where,
         "module": step.module,
         "settings": {k: plain(v) for k, v in step.settings.items()},
+        "results": [
+            {"shape": [*value.shape], "dtype": str(value.dtype)}
+            for value in (recording.values[number] for number in step.results)
+        ],
     }
 
 
@@ -269,7 +275,7 @@ def arithmetic(name: str, dtype: str, found: Comparison) -> dict[str, Any]:
         "where": each.at.where if each.at else None,
         "failed": [
             {
-                **as_data(failed.step),
+                **as_data(failed.step, found.ran[name, dtype].recording),
                 "ratio": failed.ratio,
                 "at": [*failed.at],
                 "value": failed.value,

@@ -131,7 +131,7 @@ def test_a_difference_off_the_numbers_given_is_told_as_that() -> None:
 def test_shapes_and_numbers_of_outputs() -> None:
     found = compared(lambda x: torch.cat([x, x]), lambda x: x * 2, x=X)
     assert answer(found).startswith(
-        "f1 and f2 differ: out has shapes (8, 5) and (4, 5)"
+        "f1 and f2 differ: out has shape (8, 5) in f1 and shape (4, 5) in f2; so does dx"
     )
     found = compared(lambda x: (x * 2, x), lambda x: x * 2, x=X)
     assert "f1 returns out[0] and out[1] and f2 returns out" in answer(found)

@@ -499,7 +499,23 @@ def test_random_numbers_are_seeded_and_told(calls: Calls) -> None:
     assert [call.random for call in found.calls] == [True, True, True, False, False]
     np.testing.assert_array_equal(run(found.calls[0])[0], run(found.calls[1])[0])
     assert [note for note in found.prepared.notes if "seed" in note] == [
-        "mine.py:n gives other numbers each time: it draws random ones that nobody can seed"
+        "mine.py:n gives other numbers each time: it keeps something from call to call, or "
+        "draws random numbers that nobody can seed"
+    ]
+
+
+def test_what_is_kept_from_call_to_call_is_told(calls: Calls) -> None:
+    code = ALL + (
+        "count = [0]\n"
+        "def f(x): count[0] += 1; return torch.sin(x) * count[0]\n"
+        "def g(x): count[0] += 1; return jnp.sin(x) * count[0]\n"
+        "def h(x): return jax.nn.softmax(jax.nn.relu(x)) * jax.nn.gelu(x)\n"
+        "def k(x): return jax.jit(h)(x)\n"
+    )
+    notes = calls(code, "f g h k").prepared.notes
+    assert [note.partition(":")[2][:29] for note in notes] == [
+        "f gives other numbers each ti",
+        "g gives other numbers each ti",
     ]
 
 
