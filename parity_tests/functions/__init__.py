@@ -5,6 +5,8 @@ What a call can be refused for stands here, where it needs no framework.
 
 from collections.abc import Sequence
 
+FEW = 8  # of what may be many, as many as a sentence names
+
 
 class UnusableInput(ValueError):
     """A value that was given cannot be used."""

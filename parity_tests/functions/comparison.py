@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from gradparity.parity_tests.catalogue.spec import generator
+from gradparity.parity_tests.functions import FEW, UnusableInput, listed
 from gradparity.parity_tests.functions.arguments import Call, running
 from gradparity.parity_tests.functions.calling import flat, prepare
 from gradparity.parity_tests.functions.drift import Share, budget_of
@@ -164,6 +165,15 @@ class Pair:
         return self.same_function and all(tried.same for tried in self.tried)
 
     @property
+    def furthest(self) -> tuple[Tried, Number] | None:
+        """The first lot of numbers and the first quantity in which they differ; None where
+        only the outputs are not as many.
+        """
+        return next(
+            ((tried, tried.wrong[0]) for tried in self.tried if tried.wrong), None
+        )
+
+    @property
     def same_function(self) -> bool:
         """Whether they are the same in float64, whatever other dtypes make of it."""
         wide = [tried.same for tried in self.tried if tried.dtype == "float64"]
@@ -239,6 +249,7 @@ def compare_functions(
     }
     every = [*(run for each in runs.values() for run in each), *others.values()]
     renamed = name_alike([run.call for run in every])
+    empty = empties(every)
     judged = {name: [each.judged("float64") for each in runs[name]] for name in names}
     first, *rest = names
     pairs = [pair((first, name), judged, runs, others, narrow) for name in rest]
@@ -270,7 +281,7 @@ def compare_functions(
         for remark in remarks(runs[name][0].recording)
     ]
     called_for = [note for call in calls for note in said(call)]
-    notes = [*prepared.notes, *renamed, *called_for, *lossy]
+    notes = [*prepared.notes, *renamed, *empty, *called_for, *lossy]
     return Comparison(
         names,
         {name: call.target.framework for name, call in zip(names, calls, strict=True)},
@@ -295,6 +306,29 @@ def name_alike(calls: Sequence[Call]) -> list[str]:
     for call in calls:
         call.output_names = [*names[0]]
     return [f"outputs are compared in order, as {', '.join(names[0])}"]
+
+
+def empties(every: Sequence[Ran]) -> list[str]:
+    """A sentence about the quantities that hold no numbers, of which nothing is known.
+
+    Raises `UnusableInput` if none holds any.
+    """
+    found: dict[str, int] = {}
+    for run in every:
+        for name, value in run.values.items():
+            found[name] = max(found.get(name, 0), value.size)
+    empty = [name for name, size in found.items() if not size]
+    if not empty:
+        return []
+    if len(empty) == len(found):
+        raise UnusableInput(
+            f"{listed(empty, FEW)} {hold(empty)}: there is nothing to compare"
+        )
+    return [f"{listed(empty, FEW)} {hold(empty)}"]
+
+
+def hold(names: Sequence[str]) -> str:
+    return "holds no numbers" if len(names) == 1 else "hold no numbers"
 
 
 def called(names: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from gradparity.parity_tests.functions import are, listed
+from gradparity.parity_tests.functions import FEW, are, listed
 from gradparity.parity_tests.functions.comparison import YOURS, Comparison, Pair, Tried
 from gradparity.parity_tests.functions.judging import Number
 from gradparity.parity_tests.functions.operators import Failed
@@ -11,7 +11,6 @@ from gradparity.parity_tests.functions.parting import Parting
 from gradparity.parity_tests.functions.programs import Executed
 
 MORE = 10.0  # times as much rounding: that is worth a sentence
-FEW = 8  # quantities that one sentence names
 DIGITS = 9  # as many as tell apart float32's numbers
 EVERY = 17  # and float64's
 
@@ -83,16 +82,18 @@ def differ(pair: Pair) -> str:
     """How two functions differ."""
     names = listed([*pair.names])
     if pair.outputs:
-        each = [f"{name} returns {listed(out)}" for name, out in pair.outputs.items()]
-        return f"{names} differ: {listed(each)}"
-    tried = next(each for each in pair.tried if not each.same)
+        each = [
+            f"{name} returns {listed(out, FEW)}" for name, out in pair.outputs.items()
+        ]
+        return f"{names} differ: {', '.join(each)}"
+    assert pair.furthest is not None
+    tried, first = pair.furthest
     if pair.same_function:
         start = f"{names} are the same function, but not in {tried.dtype}"
     elif tried.on == YOURS:
         start = f"{names} differ"
     else:
         start = f"{names} differ, though not on the numbers given"
-    first = tried.wrong[0]
     said = f"{start}: {by_how_much(first, pair.names, tried.dtype)}"
     alike = [each for each in pair.tried if each.dtype == tried.dtype]
     wrong = dict.fromkeys(n.quantity for each in alike for n in each.wrong)

@@ -53,6 +53,14 @@ class Options:
             help="Numbers of your own, x=[1,-2] or x=values.npy; for each input once.",
         ),
     ] = None
+    shapes: Annotated[
+        list[str] | None,
+        Option(
+            "--shape",
+            metavar="NAME=SIZES",
+            help="Numbers drawn, x=4,5; or x=4:positive, i=3:int<10, m=3:bool.",
+        ),
+    ] = None
     dtype: Annotated[str, Option(metavar="NAME", help="float32 or float64.")] = (
         "float32"
     )
@@ -79,16 +87,19 @@ def explain(options: Options) -> None:
     from gradparity.reports.explain import making, publishing
 
     topic, kind = chosen(options)
-    given, output = options.given or [], options.output
+    given, shapes, output = options.given or [], options.shapes or [], options.output
     inputs: Mapping[str, Any] = (
-        parse(given) if ":" in topic else making.parse_inputs(given, options.dtype)
+        parse(given, shapes)
+        if ":" in topic
+        else making.parse_inputs(given, options.dtype, shapes)
     )
     data = None
     if topic == "training":
         data = choices.load_dataset(options.dataset, options.data_dir)
     with working("Running and looking"):
         page = making.run(topic, inputs, options.dtype, data)(options.lang)
-    command = " ".join(["gradparity explain", topic, *(f"--input {g}" for g in given)])
+    options_given = [f"--input {g}" for g in given] + [f"--shape {s}" for s in shapes]
+    command = " ".join(["gradparity explain", topic, *options_given])
     if options.as_json:
         print_json(**making.plain(page.facts()))
     elif output is None:
@@ -155,11 +166,13 @@ def explain_all(options: Options) -> None:
     from gradparity.reports.writing import check_target
 
     output = options.output
-    single = options.topic or options.kind or options.given or options.as_json
+    single = any(
+        (options.topic, options.kind, options.given, options.shapes, options.as_json)
+    )
     if single or options.lang != "en" or output is None:
         raise choices.Unusable(
             "--all needs --output DIR, and goes without a topic, "
-            "--format, --lang, --input and --json"
+            "--format, --lang, --input, --shape and --json"
         )
     data = choices.load_dataset(options.dataset, options.data_dir)
     target = check_target(output, publishing.MARK, "site")

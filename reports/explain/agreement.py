@@ -81,8 +81,14 @@ def in_language(found: Comparison, said: Mapping[str, str]) -> str:
 
 def differ(pair: Pair, said: Mapping[str, str]) -> str:
     """How two functions differ."""
-    tried = next(each for each in pair.tried if not each.same)
-    first = tried.wrong[0]
+    if pair.outputs or pair.furthest is None:
+        returned = [
+            said["returned"].format(name, listed(out, said))
+            for name, out in pair.outputs.items()
+        ]
+        start = said["differ"].format(names=listed(pair.names, said))
+        return start + said["between"].join(returned)
+    tried, first = pair.furthest
     alike = [each for each in pair.tried if each.dtype == tried.dtype]
     wrong = dict.fromkeys(n.quantity for each in alike for n in each.wrong)
     others = [quantity for quantity in wrong if quantity != first.quantity]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.functions.inputs import parse
 from gradparity.reference.data.reading import MIB, read_regular
 from gradparity.reference.datasets import Dataset
 from gradparity.reports.explain import (
@@ -25,8 +26,11 @@ from gradparity.reports.explain.wording import ui
 LARGEST = 64 * MIB  # bytes of a .npy file
 
 
-def parse_inputs(texts: Sequence[str], dtype: str) -> dict[str, np.ndarray]:
-    """`x=[[1, -2]]` or `x=values.npy`, by name. Whole numbers stay whole only in `t`.
+def parse_inputs(
+    texts: Sequence[str], dtype: str, shapes: Sequence[str] = ()
+) -> dict[str, np.ndarray]:
+    """`x=[[1, -2]]` or `x=values.npy`, by name, and numbers drawn of shapes, `x=4,5`. Whole
+    numbers stay whole only in `t`.
 
     Raises `UnusableInput` with what was expected and what came.
     """
@@ -40,6 +44,14 @@ def parse_inputs(texts: Sequence[str], dtype: str) -> dict[str, np.ndarray]:
         if name in found:
             raise UnusableInput(f"--input {name} is given twice, expected once")
         found[name] = parse_value(name, value.strip(), dtype)
+    for name, given in parse((), shapes).items():
+        if name in found:
+            raise UnusableInput(
+                f"--input {name} is given by --shape too, expected once"
+            )
+        drawn = np.asarray(given.tree)
+        whole = name == "t" and drawn.dtype.kind == "i"
+        found[name] = drawn if whole else drawn.astype(dtype)
     return found
 
 

@@ -18,7 +18,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from gradparity.parity_tests.functions import wording
-from gradparity.parity_tests.functions.comparison import YOURS, Comparison, Pair, Tried
+from gradparity.parity_tests.functions.comparison import YOURS, Comparison, Pair
 from gradparity.parity_tests.functions.drift import Share
 from gradparity.parity_tests.functions.judging import Number
 from gradparity.reports import writing
@@ -30,7 +30,7 @@ from gradparity.reports.visible import LONGEST, visible
 
 GENERATOR = '<meta name="generator" content="gradparity compare">'
 LONG = 20  # rows of a table that is not folded
-TOLD = 3  # steps of a budget
+TOLD = 3  # steps of a budget, and operators that are computed wrong
 NAMES = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX"}
 PACKAGES = {"numpy": "numpy", "torch": "torch", "jax": "jax"}
 
@@ -58,6 +58,9 @@ def write(path: Path, found: Comparison) -> None:
 def render(found: Comparison) -> str:
     """The page, as the text of an HTML file."""
     template = templates().get_template("functions.html.j2")
+    operators = functions.operators(found)
+    rows = with_keys(operators)
+    numeric = [key is not None for _, key in rows[0]]
     return template.render(
         found=found,
         generator=Markup(GENERATOR),
@@ -70,18 +73,17 @@ def render(found: Comparison) -> str:
             (pair, steps.picture(found, pair, number))
             for number, pair in enumerate(found.pairs, 1)
         ],
-        operators=functions.operators(found),
-        failed=[
-            (name, dtype, wording.unsound(failed))
-            for (name, dtype), each in found.operators.items()
-            for failed in each.failed
-        ],
+        operators=operators,
+        operator_heads=[*zip(operators.headers, numeric, strict=True)],
+        operator_rows=rows,
+        failed=wording.computed_wrong(found),
         budgets=budgets(found),
         inputs=inputs(found),
         versions=versions(found),
         NAMES=NAMES,
         YOURS=YOURS,
         LONG=LONG,
+        TOLD=TOLD,
     )
 
 
@@ -92,11 +94,9 @@ def templates() -> Environment:
         "visible": visible,
         "said": lambda text: visible(text, LONGEST),
         "shown": shown,
-        "value": wording.shown,
+        "told_apart": lambda n: n.unlike or wording.told_apart(n.values),
         "place": wording.place,
-        "with_keys": with_keys,
         "percent": percent,
-        "furthest": furthest,
         "first_steps": wording.first_steps,
         "share": lambda ratio: min(max(ratio, 0.0), 1.0) if ratio == ratio else 1.0,
     }
@@ -141,12 +141,6 @@ def counts(found: Comparison) -> list[tuple[str, int, str]]:
 def all_of(pair: Pair) -> Iterator[Number]:
     for tried in pair.tried:
         yield from tried.numbers
-
-
-def furthest(pair: Pair) -> tuple[Tried, Number]:
-    """What is told of two that differ: the first number, and in what it was tried."""
-    tried = next(each for each in pair.tried if not each.same)
-    return tried, tried.wrong[0]
 
 
 def budgets(found: Comparison) -> list[tuple[str, list[Shares]]]:

@@ -5,6 +5,7 @@ away. The picture itself is in `templates/functions_steps.j2`.
 import linecache
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -156,7 +157,13 @@ class Drawn:
             twin = f"{elsewhere.prefix}-{row.twin.number}"
         else:
             state, words = ALONE, f"only in {self.name}"
-        gives = [self.array(number, is_made=True) for number in step.results]
+        partner = row.other if step is row.one else row.one
+        values = elsewhere.recording.values
+        there = [] if partner is None else [values[n] for n in partner.results]
+        gives = [
+            self.array(number, is_made=True, beside=beside)
+            for number, beside in zip_longest(step.results, there[: len(step.results)])
+        ]
         return Box(
             f"{self.prefix}-{step.number}",
             step,
@@ -169,14 +176,16 @@ class Drawn:
             gives,
         )
 
-    def array(self, number: int, *, is_made: bool = False) -> Array:
+    def array(
+        self, number: int, *, is_made: bool = False, beside: np.ndarray | None = None
+    ) -> Array:
         value = self.recording.values[number]
         maker = None if is_made else self.recording.makers.get(number)
         return Array(
             self.names.get(number, ""),
             None if maker is None else maker.number,
             f"{value.dtype} {list(value.shape)}" if value.ndim else str(value.dtype),
-            numbers(value),
+            numbers(value, beside),
         )
 
 
@@ -191,9 +200,14 @@ def source(where: str, call: Call | None) -> str:
     return linecache.getline(str(file), int(number)).strip()
 
 
-def numbers(value: np.ndarray) -> str:
-    """The first numbers of an array."""
-    first = [wording.shown(each) for each in value.ravel()[:NUMBERS].tolist()]
+def numbers(value: np.ndarray, beside: np.ndarray | None = None) -> str:
+    """The first numbers of an array, each told apart from that in the same place of an
+    array of the same shape that it stands beside.
+    """
+    if beside is None or beside.shape != value.shape:
+        beside = value
+    both = (each.ravel()[:NUMBERS].tolist() for each in (value, beside))
+    first = [wording.told_apart(pair)[0] for pair in zip(*both, strict=True)]
     return ", ".join(first) + (", …" if value.size > NUMBERS else "")
 
 
@@ -220,7 +234,7 @@ def apart(step: Executed, partner: Executed, first: Drawn, other: Drawn) -> str:
     if not off.any():
         return "no element differs"
     at = tuple(int(i) for i in np.unravel_index(np.argmax(off), off.shape))
-    both = " and ".join(wording.shown(float(each[at])) for each in (a, b))
+    both = " and ".join(wording.told_apart([float(each[at]) for each in (a, b)]))
     place = f", at {wording.place(at)}" if at else ""
     return f"furthest apart by {off[at]:.3g}{place}: {both}"
 

@@ -295,4 +295,5 @@ def show(found: Comparison) -> None:
         say(line)
     say("")
     for table in tables(found):
-        table.print(output)
+        if table.rows:
+            table.print(output)

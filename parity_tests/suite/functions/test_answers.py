@@ -134,7 +134,7 @@ def test_shapes_and_numbers_of_outputs() -> None:
         "f1 and f2 differ: out has shape (8, 5) in f1 and shape (4, 5) in f2; so does dx"
     )
     found = compared(lambda x: (x * 2, x), lambda x: x * 2, x=X)
-    assert "f1 returns out[0] and out[1] and f2 returns out" in answer(found)
+    assert "f1 returns out[0] and out[1], f2 returns out" in answer(found)
 
 
 def test_more_than_two_are_held_against_the_first() -> None:

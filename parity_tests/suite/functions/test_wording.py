@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradparity.parity_tests.functions import inputs, listed, targets, wording
+from gradparity.parity_tests.functions import (
+    UnusableInput,
+    inputs,
+    listed,
+    targets,
+    wording,
+)
 from gradparity.parity_tests.functions.comparison import Comparison, compare_functions
 from gradparity.parity_tests.functions.operators import Failed
 from gradparity.reports.tables.functions import facts, tables
@@ -145,3 +151,10 @@ def test_what_a_function_prints_is_shown_once(capsys: Any) -> None:
     assert capsys.readouterr().out == "a shape, torch.Size([2, 3])\nand more\n"
     compared(loud, torch.sin)
     assert "and more" in capsys.readouterr().out
+
+
+def test_where_there_are_no_numbers_nothing_is_the_same() -> None:
+    with pytest.raises(UnusableInput, match="out and dx hold no numbers"):
+        compared(torch.sin, torch.cos, x=np.zeros((0, 3)))
+    found = compared(torch.sum, lambda x: torch.sum(x * 2), x=np.zeros((0, 3)))
+    assert "dx holds no numbers" in found.notes

@@ -116,6 +116,11 @@ def half_less_jax(x):
     return -0.5 - jnp.tanh(x)
 def minus_two_over(x):
     return -2 / jnp.tanh(x)
+def one_out(x):
+    return np.sin(x)
+def two_out(x):
+    return np.sin(x), np.cos(x)
+
 def crash(x):
     raise RuntimeError("somebody's own trouble")
 """
@@ -210,7 +215,7 @@ def test_what_is_the_same_says_how_far_apart() -> None:
     assert first.startswith("norm_torch and norm_jax_right are the same function")
     assert "at most" in first
     assert "apart in float32" in first
-    assert page("root_torch", "root_jax").answer.endswith("bit for bit.")
+    assert page("part", "own_rule").answer.endswith("bit for bit.")
     japanese = page("exp_torch", "exp_jax", lang="ja").answer
     assert japanese.startswith("exp_torch、exp_jaxは同じ関数です。")
 
@@ -467,6 +472,29 @@ def test_nested_inputs_and_several_outputs() -> None:
 def test_examples_beside_the_function_are_inputs() -> None:
     done = explain(named("exp_torch", "exp_jax"))
     assert done.exit_code == 0, done.output
+
+
+def test_numbers_are_drawn_of_shapes() -> None:
+    done = explain(named("exp_torch"), "--shape", "x=2,3", "--json")
+    assert np.shape(json.loads(done.stdout)["inputs"]["x"]) == (2, 3)
+    for topic, shapes in {
+        "relu": ["x=3,4"],
+        "softmax_with_loss": ["x=2,3", "t=2:int<3"],
+    }.items():
+        options = [part for shape in shapes for part in ("--shape", shape)]
+        done = explain(topic, *options, "--json")
+        assert done.exit_code == 0, done.output
+    done = explain("relu", "--shape", "x=3", "--input", "x=[1]")
+    assert "given by --shape too" in str(done.exception)
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_outputs_that_are_not_as_many_are_told(lang: str) -> None:
+    done = explain(named("one_out", "two_out"), "--input", "x=1", "--lang", lang)
+    assert done.exit_code == 1, done.output
+    first = " ".join(done.stdout.split("\n\n")[0].split())
+    assert "two_out" in first
+    assert "out[0]" in first
 
 
 def test_what_raises_is_refused_in_a_sentence() -> None:

@@ -64,7 +64,9 @@ def test_a_page_can_be_read(
         for button in page.get_by_role("button", name="Open every step").all():
             button.click()
     assert not browsing.overflows(page)
-    words = "h1, h2, h3, h4, p, li, dt, dd, th, td, button, .box, .heads span"
+    words = "h1, h2, h3, h4, p, li, dt, dd, tbody th, td, button, .box, .heads span"
+    if size == browsing.DESKTOP:  # on a phone every cell has its head
+        words += ", thead th"
     assert browsing.cut_off(page, words) == []
     apart = "h1, header > p, .counts div, h2, .group > .step .box, .fold[open] .box"
     opens = "details[open] .step[open] .told, .group > .step[open] .told"
@@ -91,6 +93,21 @@ def test_on_a_desktop_the_whole_width_is_used(visit: browsing.Open) -> None:
         box = page.locator(selector).first.bounding_box()
         assert box is not None
         assert box["width"] > 0.9 * browsing.DESKTOP[0]
+
+
+def test_on_a_phone_a_row_is_a_card_in_which_every_number_has_its_head(
+    visit: browsing.Open,
+) -> None:
+    for name in ("differ", "same"):
+        page = visit(name, PHONE)
+        for table in page.locator(".wide").all():
+            assert table.evaluate("e => e.scrollWidth <= e.clientWidth")
+        heads = page.locator("#rounding thead").first.locator("th").all_inner_texts()
+        cells = page.locator("#rounding tbody tr").first.locator("td")
+        said = cells.evaluate_all("all => all.map(e => e.dataset.label)")
+        assert said == heads[1:]
+        label = "e => getComputedStyle(e, '::before').content"
+        assert cells.nth(1).evaluate(label) == f'"{said[1]}"'
 
 
 def test_joined_steps_stand_side_by_side(visit: browsing.Open) -> None:

@@ -24,6 +24,7 @@ pytest.importorskip("torch")
 
 BAD = "<script>alert(1)</script>\u202e\x1b[31m"
 SOURCE = """
+import numpy as np
 import torch
 
 
@@ -47,10 +48,24 @@ def again(x, w):
     return centred * w / torch.sqrt(variance + 1e-5)
 
 
+def pair(x, w):
+    return np.sin(x), np.cos(w)
+
+
+def one(x, w):
+    return np.sin(x)
+
+
 def many(x, w):
     for _ in range(20):
         x = torch.sin(x) + w
     return torch.exp(x)
+
+
+def in_jax(x, w):
+    import jax
+
+    return jax.numpy.sin(x) * w
 
 
 def many_more(x, w):
@@ -99,7 +114,7 @@ def test_the_answer_comes_first_with_both_values_and_the_mistake() -> None:
             "mine and theirs ✗ Not the same function",
             wording.answer(made),
             "The mistake: eps. eps is 1e-05 in mine and 1e-06 in theirs",
-            "First to differ in mine : forward aten::add(v5, 1e-05) mine.py:8",
+            "First to differ in mine : forward aten::add(v5, 1e-05) mine.py:9",
             "Where the two part What ran",
             "How much is rounding Of each",
             "Operator by operator Each operator",
@@ -108,8 +123,8 @@ def test_the_answer_comes_first_with_both_values_and_the_mistake() -> None:
     ]
     assert places == sorted(places)
     number = made.pairs[0].tried[0].wrong[0]
-    for value in number.values:
-        assert f"<dd>{wording.shown(value)}</dd>" in page("mine", "theirs")
+    for value in wording.told_apart(number.values):
+        assert f"<dd>{value}</dd>" in page("mine", "theirs")
 
 
 def test_the_first_that_differs_is_marked_in_words_and_joined() -> None:
@@ -163,6 +178,25 @@ def test_arrays_tell_where_they_come_from_and_what_they_are() -> None:
     assert boxes[1].takes[0].numbers == ", ".join(first) + ", …"
     names = [array.name for box in boxes for array in box.gives]
     assert {"out", "dx", "dw"} <= {*names}
+
+
+def test_outputs_that_are_not_as_many_are_told_without_any_number() -> None:
+    said = text(page("pair", "one"))
+    assert "✗ Not the same function" in said
+    assert "The numbers of outputs differ pair out[0], out[1] one out" in said
+
+
+def test_numbers_beside_each_other_are_told_apart() -> None:
+    near = np.array([0.5, 1 / 3])
+    assert steps.numbers(near) == "0.5, 0.333333333"
+    assert steps.numbers(near, near + 1e-11 * np.arange(2)) == "0.5, 0.333333333333"
+    assert steps.numbers(near, np.ones(3)) == "0.5, 0.333333333"
+
+
+def test_what_is_computed_for_the_backward_is_marked() -> None:
+    pytest.importorskip("jax")
+    assert "kept for the backward" in page("in_jax", "mine")
+    assert "kept for the backward" not in page("mine", "again")
 
 
 def test_rounding_is_drawn_and_where_it_comes_from() -> None:
