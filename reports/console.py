@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from threading import Timer
 from typing import IO, Any, Protocol
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -96,16 +97,33 @@ class Advance(Protocol):
 
 
 @contextmanager
-def bar(description: str, total: int) -> Iterator[Advance]:
-    """A progress bar with the time left; nothing where standard error is no terminal."""
+def bar(description: str, total: int, after: float = 0.0) -> Iterator[Advance]:
+    """A progress bar with the time left, which appears after so many seconds; nothing where
+    standard error is no terminal.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    progress = Progress(*columns, console=errors, disable=not errors.is_terminal)
-    with at_end(partial(stopped, progress.stop)), progress:
+    at_once = after == 0
+    progress = Progress(
+        *columns,
+        console=errors,
+        disable=not errors.is_terminal,
+        redirect_stdout=at_once,  # in another thread nobody exchanges these
+        redirect_stderr=at_once,
+    )
+    timer = Timer(after, progress.start)
+    timer.daemon = True
+
+    def stop() -> None:
+        timer.cancel()
+        progress.stop()
+
+    with at_end(partial(stopped, stop)):
+        (progress if at_once else timer).start()
         task = progress.add_task(description, total=total)
 
         def advance(steps: int = 1) -> None:

@@ -6,7 +6,7 @@ And how far may rounding take the results, and which steps make it so (`drift`)?
 are not the same, the first step that differs is looked for (`parting`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -220,7 +220,10 @@ class Comparison:
 
 
 def compare_functions(
-    targets: Sequence[Target], given: Mapping[str, Given], dtypes: Sequence[str]
+    targets: Sequence[Target],
+    given: Mapping[str, Given],
+    dtypes: Sequence[str],
+    advance: Callable[[], object] = lambda: None,
 ) -> Comparison:
     """Compare the first of some functions with each of the others.
 
@@ -228,10 +231,12 @@ def compare_functions(
         targets: the functions.
         given: the inputs by name.
         dtypes: those that are tried, besides float64.
+        advance: is called after each of the `stages`.
 
     Raises `UnusableFunction` or `UnusableInput` where they cannot be run on these.
     """
     prepared = prepare(targets, given)
+    advance()
     names = called([target.name for target in prepared.targets])
     inputs = [prepared.inputs, generic(prepared.inputs)]
     narrow = [dtype for dtype in dtypes if dtype != "float64"]
@@ -249,10 +254,16 @@ def compare_functions(
     }
     every = [*(run for each in runs.values() for run in each), *others.values()]
     renamed = name_alike([run.call for run in every])
+    for run in every:
+        run.recording  # noqa: B018
+        advance()
     empty = empties(every)
     judged = {name: [each.judged("float64") for each in runs[name]] for name in names}
     first, *rest = names
-    pairs = [pair((first, name), judged, runs, others, narrow) for name in rest]
+    pairs = []
+    for name in rest:
+        pairs.append(pair((first, name), judged, runs, others, narrow))
+        advance()
     operators, budgets, wholes = {}, {}, {}
     for name in names:
         framework = runs[name][0].call.target.framework
@@ -263,6 +274,7 @@ def compare_functions(
             if framework == "jax":
                 lots = [own.values, own.compiled()]
                 wholes[name, dtype] = Tried(dtype, YOURS, judge([side, side], lots))
+            advance()
     for each in (pair for pair in pairs if pair.same_function):
         for tried in each.tried:
             if tried.on != YOURS or tried.dtype not in dtypes:
@@ -294,6 +306,14 @@ def compare_functions(
         others | {(name, "float64"): runs[name][0] for name in names},
         judged,
     )
+
+
+def stages(count: int, dtypes: Sequence[str]) -> int:
+    """In how many steps so many functions are compared: finding out what they are, running
+    them, holding each against the first, and judging their operators.
+    """
+    narrow = sum(dtype != "float64" for dtype in dtypes)
+    return 1 + count * (2 + narrow) + (count - 1) + count * len(dtypes)
 
 
 def name_alike(calls: Sequence[Call]) -> list[str]:

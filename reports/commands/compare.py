@@ -13,6 +13,7 @@ from gradparity.reports.commands.options import AsJson, takes
 
 FUNCTION = re.compile(r"[^:].*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 DTYPES = "float32,float64"
+PATIENCE = 2.0  # seconds without a progress bar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,14 +128,15 @@ def compare_functions(options: Options) -> int:
 
         functions_html.check_target(options.html)
     from gradparity.parity_tests.functions import comparison, inputs, targets
-    from gradparity.reports.console import print_json, say, working
+    from gradparity.reports.console import bar, print_json, say
     from gradparity.reports.tables import functions
 
     given = inputs.parse(options.given or [], options.shapes or [])
     loaded = targets.load_all(options.compared)
-    with working("Running and comparing"):
-        given = inputs.with_examples(loaded, given)
-        found = comparison.compare_functions(loaded, given, dtypes)
+    given = inputs.with_examples(loaded, given)
+    total = comparison.stages(len(loaded), dtypes)
+    with bar("Running and comparing", total, after=PATIENCE) as advance:
+        found = comparison.compare_functions(loaded, given, dtypes, advance)
     if options.as_json:
         print_json(**functions.facts(found))
     else:

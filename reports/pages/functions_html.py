@@ -58,7 +58,7 @@ def write(path: Path, found: Comparison) -> None:
 def render(found: Comparison) -> str:
     """The page, as the text of an HTML file."""
     template = templates().get_template("functions.html.j2")
-    operators = functions.operators(found)
+    operators = functions.operators(found).without_empty()
     rows = with_keys(operators)
     numeric = [key is not None for _, key in rows[0]]
     return template.render(

@@ -1,21 +1,33 @@
 """Functions that were compared: what was found, as text and as data."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gradparity.parity_tests.functions import wording
-from gradparity.parity_tests.functions.comparison import YOURS, Comparison, Pair
+from gradparity.parity_tests.functions.comparison import (
+    GENERIC,
+    YOURS,
+    Comparison,
+    Pair,
+)
 from gradparity.parity_tests.functions.judging import Number
 from gradparity.parity_tests.functions.programs import Executed, Recording
 from gradparity.reports.tables.table import Table
 
+LOTS = {YOURS: "given", GENERIC: "generic"}
 BEFORE = 3  # steps told of those that come before the first that differs
 
 
 def tables(found: Comparison) -> Iterator[Table]:
     """All that is told after the first sentence."""
+    for table in every(found):
+        yield replace(table.without_empty(), records=True)
+
+
+def every(found: Comparison) -> Iterator[Table]:
     for pair in found.pairs:
         of = f": {wording.listed([*pair.names])}" if len(found.pairs) > 1 else ""
         if not pair.same_function:
@@ -38,14 +50,17 @@ def quantities(pair: Pair, of: str = "") -> Table:
                 [
                     number.quantity,
                     tried.dtype,
-                    tried.on,
+                    LOTS[tried.on],
                     "same" if number.same else "DIFFER",
-                    wording.place(number.at or ()),
+                    wording.place(number.at or ()).replace(" ", ""),
                     *values,
                     ratio(number.ratio),
                 ]
             )
-    headers = ["quantity", "dtype", "on", "", "at", *pair.names, "times rounding"]
+    headers = [
+        *("quantity", "dtype", "numbers", "same?", "at"),
+        *(*pair.names, "times rounding"),
+    ]
     return Table(f"Where the two are furthest apart{of}", headers, rows)
 
 
@@ -84,7 +99,7 @@ def rounding(pair: Pair, of: str = "") -> Table:
                 [
                     number.quantity,
                     tried.dtype,
-                    tried.on,
+                    LOTS[tried.on],
                     "same" if number.same else "DIFFER",
                     f"{number.largest[0]:.2g}",
                     ratio(number.ratio),
@@ -93,8 +108,8 @@ def rounding(pair: Pair, of: str = "") -> Table:
                 ]
             )
     headers = [
-        *("quantity", "dtype", "on", "", "largest difference"),
-        *("share of certain bound", "of probable", ""),
+        *("quantity", "dtype", "numbers", "same?", "largest difference"),
+        *("share of certain bound", "of probable", "bound"),
     ]
     return Table(f"How much is rounding{of}", headers, rows)
 
@@ -113,20 +128,20 @@ def operators(found: Comparison) -> Table:
                 ratio(each.worst),
                 at.operator if at else "",
                 at.where if at else "",
-                str(len(each.failed)),
+                str(len(each.failed) or ""),
                 unjudged,
             ]
         )
     for (name, dtype), tried in found.wholes.items():
         worst = max((n.ratio or 0.0 for n in tried.numbers), default=0.0)
-        beyond = str(sum(not n.same for n in tried.numbers))
+        beyond = str(sum(not n.same for n in tried.numbers) or "")
         judged = f"{len(tried.numbers)} results"
         rows.append(
             [name, dtype, judged, ratio(worst), "jit, as a whole", "", beyond, ""]
         )
     headers = [
-        *("function", "dtype", "judged", "worst error as share of bound", "operator"),
-        *("line", "beyond", "no rule or no bound"),
+        *("function", "dtype", "judged", "worst share of bound", "operator"),
+        *("line", "beyond bound", "not judged"),
     ]
     return Table("Operator by operator, on what each was given", headers, rows)
 
@@ -193,7 +208,7 @@ def of_pair(pair: Pair) -> Iterator[dict[str, Any]]:
                 "quantity": number.quantity,
                 "targets": [*pair.names],
                 "dtype": tried.dtype,
-                "inputs": "given" if tried.on == YOURS else "generic",
+                "inputs": LOTS[tried.on],
                 "same": number.same,
                 "max_abs": number.largest[0],
                 "max_rel": number.largest[1],
@@ -297,3 +312,5 @@ def show(found: Comparison) -> None:
     for table in tables(found):
         if table.rows:
             table.print(output)
+            if output.is_terminal:
+                say("")

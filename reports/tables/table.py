@@ -5,7 +5,7 @@ text and in `report.md` it is Markdown, the latter two by tabulate.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
@@ -19,11 +19,23 @@ from gradparity.reports.visible import LONGEST, visible
 
 @dataclass(frozen=True)
 class Table:
-    """Headers and rows, all text already, each cell a line."""
+    """Headers and rows, all text already, each cell a line. A terminal that is too narrow
+    for the longest words breaks them; or shows `records`, a row after the other.
+    """
 
     title: str
     headers: list[str]
     rows: list[list[str]]
+    records: bool = False
+
+    def without_empty(self) -> "Table":
+        """Without the columns in which there is nothing."""
+        filled = [
+            n for n in range(len(self.headers)) if any(row[n] for row in self.rows)
+        ]
+        headers = [self.headers[n] for n in filled]
+        rows = [[row[n] for n in filled] for row in self.rows]
+        return replace(self, headers=headers, rows=rows)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", visible(self.title, LONGEST))
@@ -52,12 +64,38 @@ class Table:
         )
         headers = [header.replace("-", "-\n") for header in self.headers]
         columns = list(zip(headers, *self.rows, strict=True))
+        if self.records and wide(words(columns)) > console.width:
+            self.print_records(console)
+            return
         for header, width in zip(headers, widths(columns, console.width), strict=True):
             drawn.add_column(header, width=width, overflow="fold")
         for row in self.rows:
             style = "bold red" if any("FAIL" in cell for cell in row) else None
             drawn.add_row(*map(escape, row), style=style)
         console.print(drawn)
+
+    def print_records(self, console: Console) -> None:
+        """Draw row after row, each cell on a line of its own after its header."""
+        console.print(f"{self.title}\n", markup=False, highlight=False)
+        for row in self.rows:
+            drawn = RichTable.grid(padding=(0, 2, 0, 0))
+            for header, cell in zip(self.headers, row, strict=True):
+                if cell:
+                    drawn.add_row(escape(header), escape(cell))
+            console.print(drawn)
+            console.print()
+
+
+def words(columns: Sequence[Sequence[str]]) -> list[int]:
+    """How wide the longest word of each column is."""
+    return [
+        max(cell_len(w) for c in column for w in [*c.split(), ""]) for column in columns
+    ]
+
+
+def wide(columns: Sequence[int]) -> int:
+    """How wide a table of such columns is, which are two blanks apart."""
+    return sum(columns) + 2 * len(columns) - 1
 
 
 def widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
@@ -68,11 +106,9 @@ def widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
         max(cell_len(line) for c in column for line in c.split("\n"))
         for column in columns
     ]
-    words = [
-        max(cell_len(w) for c in column for w in [*c.split(), ""]) for column in columns
-    ]
-    while sum(found) + 2 * len(found) > room:
-        spare = [width - word for width, word in zip(found, words, strict=True)]
+    longest = words(columns)
+    while wide(found) > room:
+        spare = [width - word for width, word in zip(found, longest, strict=True)]
         widest = spare if max(spare) > 0 else found
         if max(found) == 1:
             break
