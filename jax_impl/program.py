@@ -91,7 +91,8 @@ def record(
         values, inputs, outputs, seeds, gradients and steps.
 
     Raises:
-        TypeError: the function cannot be traced, or there is a complex array.
+        TypeError: the function cannot be traced.
+        ValueError: there is a complex array.
     """
     leaves = [np.array(leaf) for leaf in leaves]
     wide = any(leaf.dtype == np.float64 for leaf in leaves)
@@ -218,9 +219,13 @@ class Traced:
         return floats, others, back
 
 
-def refuse_complex(arrays: Sequence[Any]) -> None:
+def refuse_complex(arrays: Sequence[Any], operator: str = "", where: str = "") -> None:
+    """Raise ValueError, with the equation and its line, where there are complex numbers."""
     if any(jnp.issubdtype(array.dtype, jnp.complexfloating) for array in arrays):
-        raise TypeError("complex numbers are not compared")
+        at = f", as in {operator}" if operator else ""
+        raise ValueError(
+            f"complex numbers are not compared{at}" + (f" ({where})" if where else "")
+        )
 
 
 class Recorder:
@@ -415,6 +420,7 @@ class Recorder:
         operands = [self.operand(atom) for atom in atoms]
         is_fixed = all(operand.is_fixed for operand in operands)
         made = [self.widened(x) for x in self.executed(jaxpr, eqn, operands)]
+        refuse_complex([x.value for x in operands] + made, eqn.primitive.name, where)
         results = [self.keep(x, is_fixed) for x in made]
         entries = meaning(
             Equation(jaxpr, eqn, operands, [self.operand(x) for x in results])

@@ -75,11 +75,7 @@ def divided(w: Writer, x: Name, y: Name) -> Any:
 
 
 def to_power(w: Writer, x: Name, y: Name) -> Any:
-    if isinstance(y, float):
-        return w("power", x, exponent=y)
-    if isinstance(x, float) and x > 0:
-        return w("exp", times(w, y, float(np.log(x))))
-    return None
+    return w("power", x, exponent=y) if isinstance(y, float) else w("raised", x, y)
 
 
 def array_to_power(w: Writer, x: Name, y: Name) -> Any:

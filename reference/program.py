@@ -42,7 +42,8 @@ def record(
 
     Raises:
         TypeError: a leaf is complex, or no array of numbers.
-        ValueError: a step to be replaced is none, or none that gives anything new.
+        ValueError: a step to be replaced is none, or none that gives anything new; or
+            there are complex numbers on the way.
     """
     leaves = [np.asarray(leaf) for leaf in leaves]
     seeds = None if seeds is None else list(seeds)

@@ -338,6 +338,8 @@ class Tape:
         if isinstance(leaf, np.ndarray):
             value = self.index(leaf)
             return Operand(self.constants.get(value, value), bare_array(leaf))
+        if isinstance(leaf, complex):
+            raise ValueError(f"complex numbers are not compared, as in {leaf}")
         return Operand(float(leaf), leaf)
 
     def indices(self, *tree: Any) -> list[int]:
@@ -361,6 +363,8 @@ class Tape:
         """A step; the numbers of its results. If it is replaced, or noise is added, the
         results are written into.
         """
+        if any(result.dtype.kind == "c" for result in results):
+            raise ValueError(f"complex numbers are not compared, as in {operator}")
         first = len(self.values)
         numbers = [first + i for i in range(len(results))]
         unknown = operator == NOT_RECORDED or not self.meanings

@@ -20,14 +20,14 @@ def softmax(m: Meaning, self: Any, dim: int, half_to_float: bool = False) -> Any
     return softmax_of(m, self, dim)
 
 
-@row("_log_softmax", "log_softmax")
+@row("_log_softmax")
 def log_softmax(m: Meaning, self: Any, dim: int, half_to_float: bool = False) -> Any:
     z = m("subtract", self, m("max", self, axis=dim, keepdims=True))
     total = m("sum", m("exp", z), axis=dim, keepdims=True)
     return m("subtract", z, m("log", total))
 
 
-@row("_softmax_backward_data", "softmax_backward_data")
+@row("_softmax_backward_data")
 def softmax_backward(
     m: Meaning, grad_output: Any, output: Any, dim: int, input_dtype: Any = None
 ) -> Any:
@@ -40,7 +40,7 @@ def through_softmax(m: Meaning, g: Any, y: Any, axis: int) -> Any:
     return m("subtract", weighted, m("multiply", y, total))
 
 
-@row("_log_softmax_backward_data", "log_softmax_backward_data")
+@row("_log_softmax_backward_data")
 def log_softmax_backward(
     m: Meaning, grad_output: Any, output: Any, dim: int, input_dtype: Any = None
 ) -> Any:
@@ -86,10 +86,7 @@ def attention(
     return out, m("reshape", log, shape=shape)
 
 
-@row(
-    "_scaled_dot_product_flash_attention_for_cpu_backward",
-    "scaled_dot_product_flash_attention_for_cpu_backward",
-)
+@row("_scaled_dot_product_flash_attention_for_cpu_backward")
 def attention_backward(
     m: Meaning,
     grad_out: Any,

@@ -5,6 +5,7 @@ operator itself, run on the numbers of the elements; and PyTorch's own decomposi
 fused operator into others. An operator without any has none: None is never a guess.
 """
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from gradparity.torch_impl import (  # noqa: F401  (they add rows)
 )
 from gradparity.torch_impl.hood.tensors import array_of, tensors_in
 from gradparity.torch_impl.moves import MOVES, Entry, Meaning, moves, name_of
-from gradparity.torch_impl.operators import ROWS
+from gradparity.torch_impl.operators import ROWS, Row
 
 # What PyTorch's own decomposition does not compute: it adds what stands for no label.
 NOT_AS_DECOMPOSED = frozenset({"multilabel_margin_loss_forward"})
@@ -65,6 +66,12 @@ DATA = frozenset(
         "linspace",
         "one_hot",
     }
+)
+
+# Memory that nothing was written to, and what has nothing of an operand but its shape.
+UNSET = frozenset(name for name in DATA if "empty" in name)
+SHAPED = frozenset(
+    name for name in DATA if name.endswith("_like") or name.startswith("new_")
 )
 
 
@@ -131,6 +138,17 @@ def meaning_of(
     return m.entries
 
 
+def takes(row: Row, others: Mapping[str, Any]) -> bool:
+    """Whether a row has a parameter for each of these: an operator's overloads differ in
+    their arguments.
+    """
+    try:
+        inspect.signature(row).bind(None, None, **others)
+    except TypeError:
+        return False
+    return True
+
+
 def flat(found: Any) -> list[Any]:
     return [*found] if isinstance(found, tuple | list) else [found]
 
@@ -143,10 +161,14 @@ def told(m: Meaning, func: Any, args: Any, kwargs: Any) -> Any:
     name = name_of(func)
     short = name.removesuffix("_")
     if short in ROWS:
-        first, *others = arguments_of(func, args, kwargs).items()
-        found = ROWS[short](m, first[1], **dict(others))
-        if found is not NotImplemented:
-            return found
+        # Where it is to be put changes nothing.
+        out = {each.name for each in func._schema.arguments if each.is_out}
+        named = arguments_of(func, args, kwargs)
+        first, *others = [value for value in named.items() if value[0] not in out]
+        if takes(ROWS[short], dict(others)):
+            found = ROWS[short](m, first[1], **dict(others))
+            if found is not NotImplemented:
+                return found
     elif name in ("squeeze_", "unsqueeze_"):  # which have changed their operand by now
         return m("reshape", args[0], shape=tuple(args[0].shape))
     elif name in MOVES:

@@ -100,8 +100,10 @@ def over(m: Meaning, value: Any, n: Any) -> Any:
 
 @row("pow")
 def power(m: Meaning, self: Any, exponent: Any) -> Any:
-    if not isinstance(exponent, int | float) or not isinstance(self, Tensor | str):
+    if isinstance(self, complex) or isinstance(exponent, complex):
         return NotImplemented
+    if not isinstance(exponent, int | float):
+        return m("raised", self, exponent)
     if exponent == 2:
         return m("multiply", self, self)
     return self if exponent == 1 else m("power", self, exponent=float(exponent))
@@ -193,19 +195,28 @@ def count_of(tensor: Tensor, axis: Any) -> int:
     return math.prod(tensor.shape[each] for each in axes)
 
 
+def in_dtype(m: Meaning, value: Any, dtype: Any) -> Any:
+    """As it is handed on where the result is asked for in another dtype."""
+    if dtype is None or not isinstance(value, Tensor) or value.dtype == dtype:
+        return value
+    return m("cast", value, dtype=named_dtype(dtype))
+
+
 @row("sum")
 def sum_(
-    m: Meaning, self: Any, dim: Any = None, keepdim: bool = False, **_: Any
+    m: Meaning, self: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None
 ) -> Any:
-    return m("sum", self, axis=axes_of(dim), keepdims=keepdim)
+    x = in_dtype(m, self, dtype)
+    return m("sum", x, axis=axes_of(dim), keepdims=keepdim)
 
 
 @row("mean")
 def mean(
-    m: Meaning, self: Any, dim: Any = None, keepdim: bool = False, **_: Any
+    m: Meaning, self: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None
 ) -> Any:
     axis = axes_of(dim)
-    return over(m, m("sum", self, axis=axis, keepdims=keepdim), count_of(self, axis))
+    total = sum_(m, self, dim, keepdim, dtype)
+    return over(m, total, count_of(self, axis))
 
 
 @row("var")
@@ -216,7 +227,6 @@ def var(
     unbiased: bool = True,
     correction: Any = None,
     keepdim: bool = False,
-    **_: Any,
 ) -> Any:
     axis = axes_of(dim)
     less = int(unbiased) if correction is None else correction
@@ -231,7 +241,6 @@ def std(m: Meaning, self: Any, **settings: Any) -> Any:
 
 @row("var_mean")
 def var_mean(m: Meaning, self: Any, dim: Any = None, **settings: Any) -> Any:
-    settings.pop("out", None)
     kept = settings.get("keepdim", False)
     return var(m, self, dim, **settings), mean(m, self, dim, kept)
 
@@ -320,7 +329,7 @@ def topk(m: Meaning, self: Any, k: int, dim: int = -1, **settings: Any) -> Any:
     return m("move", self, source=source, fill=0.0), None
 
 
-@row("mm", "bmm", "matmul")
+@row("mm", "bmm")
 def mm(m: Meaning, self: Any, mat2: Any) -> Any:
     return m("matmul", self, mat2)
 
@@ -344,7 +353,7 @@ def mv(m: Meaning, self: Any, vec: Any) -> Any:
     return m("matmul", self, vec)
 
 
-@row("to_copy", "_to_copy")
+@row("_to_copy")
 def to_copy(m: Meaning, self: Any, dtype: Any = None, **_: Any) -> Any:
     if not self.is_floating_point():  # whole numbers, as they are
         return m("cast", self, dtype=named_dtype(dtype))
@@ -450,18 +459,20 @@ def unfold_backward(
     return m("collect", grad_in, target=numbers.numpy(), shape=shape)
 
 
-def before(m: Meaning, x: Any, dim: int, operation: str, fill: float) -> Any:
+def before(
+    m: Meaning, value: Any, x: Tensor, dim: int, operation: str, fill: float
+) -> Any:
     """What an operation makes of each element and those before it, each as if it were by
-    itself.
+    itself: of a value that has the shape of x.
     """
     if not x.ndim:
-        return x
+        return value
     if x.numel() * x.shape[dim] > 2**22:
         raise NotImplementedError
     numbers = torch.arange(x.numel()).reshape(x.shape).movedim(dim, -1).numpy()
     n = numbers.shape[-1]
     source = np.where(np.tri(n) > 0, numbers[..., None, :], -1)
-    rows = m("move", x, source=source, fill=fill)
+    rows = m("move", value, source=source, fill=fill)
     found = m(operation, rows, axis=-1, keepdims=False)
     order = np.moveaxis(np.arange(x.numel()).reshape(numbers.shape), -1, dim)
     return m("move", found, source=order, fill=0.0)
@@ -469,29 +480,29 @@ def before(m: Meaning, x: Any, dim: int, operation: str, fill: float) -> Any:
 
 @row("cumsum")
 def cumsum(m: Meaning, self: Any, dim: int, dtype: Any = None) -> Any:
-    return before(m, self, dim, "sum", 0.0)
+    return before(m, in_dtype(m, self, dtype), self, dim, "sum", 0.0)
 
 
 @row("cumprod")
 def cumprod(m: Meaning, self: Any, dim: int, dtype: Any = None) -> Any:
-    return before(m, self, dim, "product", 1.0)
+    return before(m, in_dtype(m, self, dtype), self, dim, "product", 1.0)
 
 
 @row("cummax")
 def cummax(m: Meaning, self: Any, dim: int) -> Any:
-    return before(m, self, dim, "max", -np.inf), None
+    return before(m, self, self, dim, "max", -np.inf), None
 
 
 @row("cummin")
 def cummin(m: Meaning, self: Any, dim: int) -> Any:
-    return before(m, self, dim, "min", np.inf), None
+    return before(m, self, self, dim, "min", np.inf), None
 
 
 @row("prod")
 def product(
     m: Meaning, self: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None
 ) -> Any:
-    return m("product", self, axis=dim, keepdims=keepdim)
+    return m("product", in_dtype(m, self, dtype), axis=dim, keepdims=keepdim)
 
 
 @row("linalg_vector_norm")
@@ -501,12 +512,12 @@ def vector_norm(
     ord: Any = 2,
     dim: Any = None,
     keepdim: bool = False,
-    **_: Any,
+    dtype: Any = None,
 ) -> Any:
-    axis = axes_of(dim)
+    axis, x = axes_of(dim), in_dtype(m, self, dtype)
     if ord == 2:
-        total = m("sum", m("multiply", self, self), axis=axis, keepdims=keepdim)
+        total = m("sum", m("multiply", x, x), axis=axis, keepdims=keepdim)
         return m("sqrt", total)
     if ord == 1:
-        return m("sum", m("abs", self), axis=axis, keepdims=keepdim)
+        return m("sum", m("abs", x), axis=axis, keepdims=keepdim)
     return NotImplemented

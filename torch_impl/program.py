@@ -5,14 +5,17 @@ runs, and nothing needs to be known of who wrote it. What every operator means i
 `meanings.py`, in words that any room's program has.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gradparity.torch_impl.hood.autograd import following_nodes, in_order, name_of
+from gradparity.torch_impl.hood.autograd import following_nodes, in_order
+from gradparity.torch_impl.hood.autograd import name_of as name_of_node
 from gradparity.torch_impl.hood.places import line_of_user
 from gradparity.torch_impl.hood.running import apart
 from gradparity.torch_impl.hood.tensors import (
@@ -22,8 +25,8 @@ from gradparity.torch_impl.hood.tensors import (
     place_of,
     tensors_in,
 )
-from gradparity.torch_impl.meanings import meaning_of, settings_of
-from gradparity.torch_impl.moves import positions
+from gradparity.torch_impl.meanings import SHAPED, UNSET, meaning_of, settings_of
+from gradparity.torch_impl.moves import name_of, positions
 
 Arrays = list[np.ndarray]
 Changed = Callable[[Arrays], Arrays]
@@ -51,7 +54,8 @@ def record(
     numbers of values), and `steps`, each with operator, code, phase, where, module,
     operands, results, settings and meaning.
 
-    Raises TypeError where an output is no tensor.
+    Raises TypeError where an output is no tensor, and ValueError where there are complex
+    numbers on the way: Python takes a TypeError for an operator that is not there.
     """
     with apart():
         given = [torch.from_numpy(np.array(leaf, order="C")) for leaf in leaves]
@@ -59,7 +63,7 @@ def record(
             leaf.requires_grad_(leaf.is_floating_point())
         watch = watching(noise, replace or {})
         watch.inputs = [watch.new_value(leaf) for leaf in given]
-        with watch:
+        with watch, entered(watch.modules):
             outputs = [*function(*given)]
         for output in outputs:
             if not isinstance(output, Tensor):
@@ -75,6 +79,28 @@ def watching(noise: Any, replace: dict[int, Changed]) -> Any:
     from torch.utils._python_dispatch import TorchDispatchMode
 
     return type("Watch", (Watch, TorchDispatchMode), {})(noise, replace)
+
+
+@contextmanager
+def entered(modules: list[Any]) -> Iterator[None]:
+    """Within, the modules that run are in this list, the innermost last."""
+    from torch.nn.modules import module
+
+    def enter(one: Any, args: Any) -> None:
+        modules.append(one)
+
+    def leave(one: Any, args: Any, result: Any) -> None:
+        modules.pop()
+
+    handles = [
+        module.register_module_forward_pre_hook(enter),
+        module.register_module_forward_hook(leave, always_call=True),
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 class Watch:
@@ -93,7 +119,9 @@ class Watch:
         self.known: dict[Any, int] = {}
         self.views: dict[Any, dict[Any, Tensor]] = {}  # by the memory they lie in
         self.kept: list[Any] = []  # so that no memory is used again
-        self.nodes: dict[Any, str] = {}  # the line of the forward step of a node
+        # The line and the module of the forward step of a node.
+        self.nodes: dict[Any, tuple[str, str]] = {}
+        self.modules: list[Any] = []  # that run, the innermost last
         self.arriving: dict[int, np.ndarray] = {}  # what is to arrive at outputs
         self.last: Tensor | None = None
         self.phase = "forward"
@@ -157,16 +185,14 @@ class Watch:
         settings: dict[str, Any],
         meaning: Any,
     ) -> None:
-        where = line_of_user()
-        if self.phase == "backward":
-            where = self.nodes.get(torch._C._current_autograd_node(), "")
+        where, module = self.place()
         self.steps.append(
             {
                 "operator": operator,
                 "code": code,
                 "phase": self.phase,
                 "where": where,
-                "module": "",
+                "module": module,
                 "operands": operands,
                 "results": results,
                 "settings": settings,
@@ -174,13 +200,20 @@ class Watch:
             }
         )
 
+    def place(self) -> tuple[str, str]:
+        """The line of the source that runs, and the path in the module tree."""
+        if self.phase == "backward":
+            return self.nodes.get(torch._C._current_autograd_node(), ("", ""))
+        return line_of_user(), path_of(self.modules)
+
     def settle(self) -> None:
         """Autograd has recorded the last result by now: remember its line by its node."""
         last, self.last = self.last, None
         if last is None or self.phase != "forward" or not self.steps:
             return
         if last.grad_fn is not None:
-            self.nodes.setdefault(last.grad_fn, self.steps[-1]["where"])
+            step = self.steps[-1]
+            self.nodes.setdefault(last.grad_fn, (step["where"], step["module"]))
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -189,12 +222,20 @@ class Watch:
         kwargs = kwargs or {}
         if self.phase == "backward" and self.seeding():
             return func(*args, **kwargs)
+        name = func.name().partition(".")[0]
         operands = [*tensors_in((args, kwargs))]
         numbers = [self.number(tensor) for tensor in operands]
         before = {id(t): n for t, n in zip(operands, numbers, strict=True)}
-        code = f"{func.name().partition('.')[0]}({self.code(args, kwargs)})"
+        code = f"{name}({self.code(args, kwargs)})"
         result = func(*args, **kwargs)
         results = [*tensors_in(result)]
+        if any(each.is_complex() for each in (*operands, *results)):
+            raise ValueError(self.complex_in(name))
+        if name_of(func) in UNSET:  # whatever was there before
+            for each in results:
+                each.zero_()
+        if name_of(func) in SHAPED:  # nothing but its shape comes of the operand
+            numbers = []
         self.last = results[0] if results else None
         written = func._schema.is_mutable
         self.change([r for r in results if written or memory_of(r) not in self.views])
@@ -208,11 +249,17 @@ class Watch:
         if not self.scale:
             meaning = meaning_of(func, args, kwargs, results, before, by_result)
         settings = settings_of(func, args, kwargs)
-        self.add(func.name().partition(".")[0], code, numbers, new, settings, meaning)
+        self.add(name, code, numbers, new, settings, meaning)
         if written:
             for each, number in zip(made, new, strict=True):
                 self.written(each, number)
         return result
+
+    def complex_in(self, name: str) -> str:
+        """What is said of complex numbers; in the forward phase a traceback has the line."""
+        where = self.place()[0] if self.phase == "backward" else ""
+        at = f" in the backward of {where}" if where else ""
+        return f"complex numbers are not compared, as in {name}{at}"
 
     def seeding(self) -> bool:
         """Whether what runs only leads to what arrives at the outputs."""
@@ -270,7 +317,7 @@ class Watch:
         roots = [output for output in outputs if output.requires_grad]
         for node in in_order_of(roots):
             if node not in self.nodes:
-                self.nodes[node] = ""
+                self.nodes[node] = "", ""
         self.phase = "backward"
         arriving: list[Tensor | None] = []
         for position, output in enumerate(outputs):
@@ -317,4 +364,15 @@ def in_order_of(roots: list[Tensor]) -> list[Any]:
     nodes: list[Any] = []
     for root in roots:
         nodes += in_order(root.grad_fn, following_nodes) if root.grad_fn else []
-    return [node for node in nodes if name_of(node)]
+    return [node for node in nodes if name_of_node(node)]
+
+
+def path_of(modules: Sequence[Any]) -> str:
+    """Where the innermost of these modules stands in the tree of the outermost, which has
+    no name itself; one that is called from elsewhere goes by its class.
+    """
+    names: list[str] = []
+    for outer, inner in pairwise(modules):
+        found = (name for name, each in outer.named_modules() if each is inner)
+        names.append(next(found, type(inner).__name__))
+    return ".".join(name for name in names if name)

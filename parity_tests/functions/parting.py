@@ -260,12 +260,20 @@ def partings(
     """
     there = counterparts(one, other)
     back = counterparts(other, one)
-    for first, second in zip(one.recording.inputs, other.recording.inputs, strict=True):
+    for first, second in inputs_of(one, other):
         there[first], back[second] = second, first
     return (
         parting(one, other, there, wrong, forward),
         parting(other, one, back, wrong, forward),
     )
+
+
+def inputs_of(one: Side, other: Side) -> list[tuple[int, int]]:
+    """The inputs of both in pairs. Where one takes more, they are known by their values,
+    as anything else.
+    """
+    own, theirs = one.recording.inputs, other.recording.inputs
+    return [*zip(own, theirs, strict=True)] if len(own) == len(theirs) else []
 
 
 def parting(
@@ -393,7 +401,7 @@ def alike_values(one: Side, other: Side) -> tuple[Classes, Classes]:
     both. What is no floating-point number is the same if it is so element by element.
     """
     there, back = counterparts(one, other), counterparts(other, one)
-    there |= dict(zip(one.recording.inputs, other.recording.inputs, strict=True))
+    there |= dict(inputs_of(one, other))
     pairs = [*there.items(), *((n, m) for m, n in back.items())]
     whole = {exact(other, n): n for n in range(len(other.recording.values))[::-1]}
     for number, value in enumerate(one.recording.values):

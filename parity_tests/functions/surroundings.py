@@ -21,14 +21,30 @@ LIBRARIES = {*FRAMEWORK, *sys.stdlib_module_names}
 def frameworks(function: Any, beside: Mapping[str, Any]) -> tuple[str, ...]:
     """The frameworks that a function may be written in, the likeliest first: those that
     its code names, or else those that its module does. All, if there is none of them.
+    Whose gradients are found by hand is NumPy's, unless its code says otherwise.
     """
     used = of_values(reached(function))
     if used - {"numpy"}:
         return tuple(name for name in ORDER if name in used)
     around = of_values(beside.values())
-    if "numpy" in used:
+    if "numpy" in used or by_hand(function, beside):
         return ("numpy", *(name for name in ORDER[:2] if name in around))
     return tuple(name for name in ORDER if name in around) or ORDER
+
+
+def by_hand(function: Any, beside: Mapping[str, Any]) -> bool:
+    """Whether it takes `dout`, or a `vjp` of the user's stands beside it."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+    return "dout" in parameters or own_vjp(beside) is not None
+
+
+def own_vjp(beside: Mapping[str, Any]) -> Any:
+    """The function of this name, unless it is a library's."""
+    found = beside.get("vjp")
+    return found if callable(found) and not packages([found]) & LIBRARIES else None
 
 
 def of_values(values: Iterable[Any]) -> set[str]:

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gradparity.parity_tests.functions import UnusableFunction, UnusableInput
-from gradparity.parity_tests.functions.surroundings import frameworks
+from gradparity.parity_tests.functions.surroundings import frameworks, own_vjp
 from gradparity.parity_tests.implementations.user_supplied import (
     Left,
     UnusableImplementation,
@@ -33,6 +33,16 @@ from gradparity.parity_tests.implementations.user_supplied import (
 # to its parameters too; a NumPy function returns them; a `vjp` beside it finds them; a
 # class has `backward`; or not at all.
 Kind = Literal["differentiated", "module", "returned", "vjp", "class", "none"]
+# What records, beside the layers, which may be compared like anybody's.
+RECORDER = (
+    "calls",
+    "contractions",
+    "layouts",
+    "meanings",
+    "program",
+    "recorded",
+    "tape",
+)
 LONGEST = 300  # characters of what an exception says
 Forbidden = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -126,7 +136,7 @@ def kind_of(target: Target, name: str) -> Kind:
         return "differentiated"
     if any(p.name == "dout" for p in target.parameters or ()):
         return "returned"
-    if callable(target.beside.get("vjp")):
+    if own_vjp(target.beside) is not None:
         return "vjp"
     return "none"
 
@@ -367,12 +377,14 @@ def is_users(file: str) -> bool:
 
 
 def folders() -> Iterator[str]:
-    """Yield those in which no user's code lies."""
+    """Yield those in which no user's code lies, and such files."""
     rooms = Path(__file__).resolve().parents[2]
     for own in ("parity_tests/functions", "parity_tests/implementations"):
         yield str(rooms / own) + os.sep
     for room in ("torch_impl", "jax_impl"):
         yield str(rooms / room) + os.sep
+    for recorder in RECORDER:
+        yield str(rooms / "reference" / f"{recorder}.py")
     for name in ("stdlib", "purelib", "platlib"):
         yield os.path.realpath(sysconfig.get_path(name)) + os.sep
 

@@ -1,12 +1,14 @@
 """The `gradparity` command: its subcommands, and how it ends.
 
-Exit status: 0 all agree, 1 something disagrees, 2 the call or its input is unusable.
-Each subcommand imports what it needs when it runs, so that `--help` pays for no framework.
+Exit status: 0 all agree, 1 something disagrees, 2 the call or its input is unusable, or
+we have failed. Each subcommand imports what it needs when it runs, so that `--help` pays
+for no framework.
 """
 
 import gc
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +34,8 @@ from gradparity.reports.commands import (
 )
 from gradparity.reports.commands.choices import Unusable
 from gradparity.reports.visible import LONGEST, harmless, visible
+
+DEFECT = "gradparity: a defect of gradparity, which says nothing of what it was asked"
 
 
 class Commands(TyperGroup):
@@ -119,8 +123,10 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        if not is_refusal(error):
-            raise
+        if not is_refusal(error):  # which must not be taken for an answer
+            traceback.print_exc()
+            print(DEFECT, file=sys.stderr)
+            sys.exit(2)
         print(f"gradparity: {visible(str(error), LONGEST)}", file=sys.stderr)
         sys.exit(2)
     finally:

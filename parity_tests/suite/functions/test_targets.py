@@ -12,6 +12,7 @@ import pytest
 from gradparity.parity_tests.functions import UnusableFunction, UnusableInput
 from gradparity.parity_tests.functions.arguments import Call
 from gradparity.parity_tests.functions.calling import flat, prepare
+from gradparity.parity_tests.functions.comparison import compare_functions
 from gradparity.parity_tests.functions.inputs import of as inputs_of
 from gradparity.parity_tests.functions.inputs import parse
 from gradparity.parity_tests.functions.targets import load_all
@@ -94,6 +95,9 @@ def run(call: Call) -> tuple[list[Any], list[Any] | None]:
             "numpy",
             "vjp",
         ),
+        ("def f(x): return x * 2\ndef vjp(f, p, d): return f(*p), p", "numpy", "vjp"),
+        ("from torch.func import vjp\ndef f(x): return x * 2", "torch", None),
+        ("from jax import vjp\ndef f(x): return np.exp(x)", "numpy", "none"),
         (
             "class Own(torch.autograd.Function):\n"
             "    @staticmethod\n    def forward(ctx, x): return x * 2\n"
@@ -125,11 +129,7 @@ def test_what_is_taken(
     calls: Calls, code: str, expected: str, kind: str | None
 ) -> None:
     """Of a module that imports all three, whichever its function is written in."""
-    if code == "def f(x, dout): return x * 2, dout * 2":
-        code = "".join(["import numpy as np\n", code])  # nothing of a framework around
-    else:
-        code = ALL + "from functools import partial\n" + code
-    found = calls(code, "f")
+    found = calls(ALL + "from functools import partial\n" + code, "f")
     assert found.call.target.framework == expected
     assert kind is None or found.call.target.kind == kind
     assert found.call.names == ["x"]
@@ -430,6 +430,22 @@ def test_an_input_that_only_one_takes_is_told(calls: Calls) -> None:
     found = calls(code, "f g", ["x=[1]", "w=[2]"])
     assert found.prepared.notes == ["mine.py:g does not take w"]
     assert found.calls[1].names == ["x"]
+
+
+def test_functions_that_take_different_inputs_are_compared(calls: Calls) -> None:
+    given = ["x=[1.5,2]", "w=[3.5,4]"]
+    calls(
+        f"{NUMPY}{TORCH}def f(x, w, dout): return x * w, dout * w, dout * x\n"
+        "def g(x): return torch.tanh(x) * 2\n",
+        "f g",
+        given,
+    )
+    targets = load_all(["mine.py:f", "mine.py:g"])
+    (pair,) = compare_functions(targets, parse(given, []), []).pairs
+    assert pair.missing == {"f": ["dw"]}
+    assert pair.partings is not None
+    found = [each.steps[0].operator for each in pair.partings]
+    assert found == ["numpy.multiply", "aten::tanh"]
 
 
 def test_settings_are_no_arrays(calls: Calls) -> None:

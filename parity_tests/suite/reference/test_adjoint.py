@@ -142,6 +142,7 @@ SAMPLES: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "sqrt": ((np.abs(X),), {}),
     "rsqrt": ((np.abs(X),), {}),
     "power": ((np.abs(X),), {"exponent": 1.7}),
+    "raised": ((np.abs(X), Y[0]), {}),
     "maximum": ((X, Y[0]), {}),
     "minimum": ((X, Y[0]), {}),
     "abs": ((X,), {}),
@@ -185,6 +186,21 @@ def check_pulls(operation: Operation, operands: Any, settings: Any) -> None:
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_derivatives_go_back_through_every_operation(name: str) -> None:
     check_pulls(OPERATIONS[name], *SAMPLES[name])
+
+
+STACK = np.stack([X, Y, X * Y])
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        *((X, X[0]), (X[:, 0], X), (X[0], Y[0])),
+        *((STACK, X[0]), (X[:, 0], STACK), (STACK, X.T), (X.T, STACK)),
+    ],
+    ids=lambda x: "x".join(map(str, x.shape)),
+)
+def test_derivatives_go_back_through_products_with_vectors(x: Any, y: Any) -> None:
+    check_pulls(OPERATIONS["matmul"], (x, y), {})
 
 
 @pytest.mark.parametrize("name", STEPS_OF_NETWORKS)

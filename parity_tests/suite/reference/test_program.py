@@ -52,6 +52,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "scale": lambda x, factor: x * factor,
     "over": lambda x, n: x / n,
     "power": lambda x, exponent: np.power(x, exponent),
+    "raised": np.power,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "rsqrt": lambda x: 1 / np.sqrt(x),
     "erf": np.vectorize(math.erf, otypes=[float]),
@@ -329,6 +330,7 @@ KNOWN: dict[str, Any] = {
     ),
     "powers": lambda x, y: x**3 + x**1.0 + abs(x) ** 0.5 + x**-1 + 2.0**y + x**2,
     "power": lambda x, y: np.power(abs(x), 1.7) + np.square(y) + np.power(x, 2),
+    "power of arrays": lambda x, y: abs(x) ** y + np.power(0.5, y) + abs(y) ** x[0, 0],
     "elementary": lambda x, y: (
         np.exp(x) + np.log(abs(y)) + np.tanh(x) + np.sin(np.cos(y))
     ),
@@ -745,6 +747,19 @@ def test_gradients_of_integers_and_those_that_are_none() -> None:
 def test_complex_numbers_are_refused() -> None:
     with pytest.raises(TypeError, match="complex128"):
         record(lambda ls, ds: (ls, None), [X + 1j])
+
+
+@pytest.mark.parametrize(
+    ("function", "operator"),
+    [
+        (lambda x: np.fft.fft(x).real, "numpy.fft.fft"),
+        (lambda x: (x * 1j).imag, "1j"),
+        (lambda x: (np.array([1j]) * x).imag, "numpy: constant"),
+    ],
+)
+def test_complex_numbers_on_the_way_are_refused(function: Any, operator: str) -> None:
+    with pytest.raises(ValueError, match=f"not compared, as in {operator}"):
+        record(lambda ls, ds: ([function(ls[0])], None), [X])
 
 
 # Runs that are off

@@ -618,6 +618,19 @@ def test_train_prints_accuracies(called: Called) -> None:
     assert training["steps"] == 50
 
 
+def test_a_failure_of_ours_is_no_answer(
+    called: Called, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> None:
+        raise KeyError("not there")
+
+    monkeypatch.setattr(application, "app", fails)
+    done = called("compare", "a.py:f", "a.py:g")
+    assert done.returncode == 2
+    assert "KeyError: 'not there'" in done.stderr
+    assert "a defect of gradparity" in done.stderr
+
+
 def test_env_prints_versions_and_switches(tmp_path: Path, called: Called) -> None:
     done = gradparity(tmp_path, "env", "--json", JAX_ENABLE_X64="1")
     assert done.returncode == 0, done

@@ -15,6 +15,8 @@ from torch.utils.checkpoint import checkpoint
 from gradparity.parity_tests.functions.programs import Recording
 from gradparity.reference.rounding import Arithmetic
 from gradparity.reference.rounding.programs import composed
+from gradparity.torch_impl.meanings import takes
+from gradparity.torch_impl.operators import ROWS
 from gradparity.torch_impl.program import record
 
 LABELS = torch.tensor([0, 1, 3])
@@ -76,6 +78,11 @@ FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "norms": lambda x, w: torch.linalg.norm(x) + x.norm(p=1, dim=0).sum(),
     "max": lambda x, w: x.max(-1).values * w[:3] + x.min(),
     "powers": lambda x, w: x.abs() ** 1.5 + x.abs().sqrt() + x.abs().rsqrt(),
+    "powers of tensors": lambda x, w: x.abs() ** w + 2**x + w.abs().pow(x[0, 0]),
+    "by dtype": lambda x, w: x.sum(0, dtype=x.dtype) * w.mean(dtype=w.dtype),
+    "to another place": lambda x, w: (
+        torch.exp(x.detach(), out=torch.empty(3, 4, dtype=x.dtype)) * x
+    ),
     "elementary": lambda x, w: torch.exp(x) + torch.log(x.abs()) + torch.tanh(x * w),
     "more elementary": lambda x, w: (
         torch.erf(x) + x.expm1() + x.abs().log1p() + x.sin()
@@ -250,6 +257,104 @@ def test_integers_have_no_gradient_and_what_is_not_reached_has_zeros() -> None:
     found = record(lambda x, i, w: (x[i] * 2,), [X, np.array([0, 2]), W])
     assert found["gradients"][1] is None
     assert not found["values"][found["gradients"][2]].any()
+
+
+# Overloads of operators that have a row, which this row does not take. Tensors on a CPU
+# come to none of them.
+NOT_TAKEN = {
+    "aten::bmm.dtype",
+    "aten::bmm.dtype_out",
+    "aten::mm.dtype",
+    "aten::mm.dtype_out",
+    *(f"aten::{name}.{which}" for name in ("max", "min") for which in ("other", "out")),
+}
+
+
+def test_rows_take_every_overload_of_their_operators() -> None:
+    """But for those that are named: they have no rule."""
+    found = set()
+    for name, each in ROWS.items():
+        packet = getattr(torch.ops.aten, name)
+        for overload in packet.overloads():
+            schema = getattr(packet, overload)._schema
+            types = [str(argument.type) for argument in schema.arguments]
+            if "Tensor" not in types:  # of Python's numbers
+                continue
+            others = [a.name for a in schema.arguments[1:] if not a.is_out]
+            if not takes(each, dict.fromkeys(others)):
+                found.add(f"aten::{name}.{overload}")
+    assert found <= NOT_TAKEN
+
+
+def test_what_a_row_does_not_take_has_no_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ROWS, "tanh", lambda m, self, more: m("tanh", self))
+    recording = recorded(lambda x: torch.tanh(x), X)
+    assert recording.executed[0].meaning is None
+
+
+def test_memory_that_was_not_written_to_is_always_the_same() -> None:
+    def filled(x: Tensor) -> Tensor:
+        torch.full((3, 4), 7.0, dtype=x.dtype) * 2  # leaves its numbers behind
+        y = torch.empty_like(x)
+        y[0] = x[0]
+        return y * 2
+
+    recording = recorded(filled, X)
+    (empty,) = [s for s in recording.executed if s.operator == "aten::empty_like"]
+    assert empty.operands == []
+    assert not recording.values[empty.results[0]].any()
+    assert not recording.values[recording.outputs[0]][1:].any()
+    replayed(recording)
+
+
+@pytest.mark.parametrize(
+    ("function", "operator"),
+    [
+        (lambda x: torch.view_as_complex(x.reshape(6, 2)).abs(), "view_as_complex"),
+        (lambda x: torch.fft.rfft(x).real, "_fft_r2c"),
+        (lambda x: (x * 1j).imag, "mul"),
+        (lambda x: Turned.apply(x), "mul in the backward of .*test_program.py:"),
+    ],
+)
+def test_complex_numbers_on_the_way_are_refused(function: Any, operator: str) -> None:
+    with pytest.raises(ValueError, match=f"not compared, as in aten::{operator}"):
+        recorded(function, X)
+
+
+class Turned(torch.autograd.Function):
+    """Complex on its way back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x * 2
+
+    @staticmethod
+    def backward(ctx: Any, d: Tensor) -> Tensor:
+        return (d * 2j).imag
+
+
+class Block(torch.nn.Module):
+    """Two levels, and one step of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Tanh())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x) * 2
+
+
+def test_steps_stand_in_the_tree_of_modules() -> None:
+    block, other = Block().double(), torch.nn.Sigmoid()
+    recording = recorded(lambda x: other(block(x)), X)
+    found = {(s.operator, s.phase): s.module for s in recording.executed}
+    assert found["aten::tanh", "forward"] == "body.1"
+    assert found["aten::tanh_backward", "backward"] == "body.1"
+    assert found["aten::addmm", "forward"] == "body.0"
+    assert found["aten::mm", "backward"] == "body.0"
+    assert found["aten::mul", "forward"] == ""
+    lines = {s.where for s in recording.executed if s.module.startswith("body")}
+    assert len(lines) == 1  # where the author calls it
 
 
 def test_what_is_no_tensor_is_refused() -> None:
