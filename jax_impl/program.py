@@ -67,7 +67,7 @@ def record(
     leaves: Sequence[np.ndarray],
     seeds: Sequence[np.ndarray | None] | None = None,
     *,
-    widen: bool = False,
+    widen: str = "",
     noise: tuple[float, int] | None = None,
     replace: dict[int, Replacement] | None = None,
 ) -> Found:
@@ -81,14 +81,16 @@ def record(
         leaves: the arrays. Those that are not floating have no gradient; a function that
             needs their values while it is traced has them as constants.
         seeds: the derivatives with respect to the outputs; ones where there is none.
-        widen: what is float32 in the program of float64 leaves becomes float64: arrays
-            that the function closes over, constants and casts.
+        widen: what becomes float64 in the program of float64 leaves, though it is written
+            in a narrower dtype: "constants" are arrays that the function closes over and
+            what comes of these alone; "all" is every value; "" is nothing.
         noise: (scale, seed). Every floating result that may be rounded is multiplied by
             1 + scale * r, with r between -1 and 1.
         replace: by the number of a step, what its results are replaced by.
 
     Returns:
-        values, inputs, outputs, seeds, gradients and steps.
+        values and their dtypes, inputs, outputs, seeds, gradients and steps; and whether
+        something was widened that is computed.
 
     Raises:
         TypeError: the function cannot be traced.
@@ -98,7 +100,7 @@ def record(
     wide = any(leaf.dtype == np.float64 for leaf in leaves)
     with jax.enable_x64(wide):
         traced = Traced(function, leaves)
-        recorder = Recorder(widen and wide, noise, replace or {})
+        recorder = Recorder(widen if wide else "", noise, replace or {})
         inputs = [recorder.keep(leaf, not floating(leaf)) for leaf in leaves]
         arguments = [inputs[i] for i in traced.arguments]
         results = iter(recorder.run(traced.forward, arguments))
@@ -123,6 +125,8 @@ def record(
     slopes = iter(pulled)
     return {
         "values": recorder.values,
+        "dtypes": recorder.dtypes,
+        "widened": recorder.has_widened,
         "inputs": inputs,
         "outputs": [
             recorder.index(out) for out in merged(traced.are_floating, floats, others)
@@ -233,7 +237,7 @@ class Recorder:
 
     def __init__(
         self,
-        widen: bool,
+        widen: str,
         noise: tuple[float, int] | None,
         replace: dict[int, Replacement],
     ) -> None:
@@ -241,10 +245,13 @@ class Recorder:
         self.scale, seed = noise or (0.0, 0)
         self.random = np.random.default_rng(seed)
         self.phase = "forward"
+        self.has_widened = False
         self.values: list[np.ndarray] = []
+        self.dtypes: list[str] = []
         self.steps: list[Found] = []
         self.held: list[Any] = []  # the values as JAX has them
         self.fixed: set[int] = set()  # no floating input has anything to do with them
+        self.arrived: set[int] = set()  # of these, what comes of the seeds
         self.constants: dict[int, tuple[int, Any]] = {}  # by identity
         self.sources: dict[int, tuple[Any, tuple[str, str, str]]] = {}
 
@@ -254,6 +261,7 @@ class Recorder:
             array = np.asarray(array)
         self.held.append(array)
         self.values.append(stored(array))
+        self.dtypes.append(array.dtype.name)
         if is_fixed:
             self.fixed.add(len(self.values) - 1)
         return len(self.values) - 1
@@ -268,7 +276,8 @@ class Recorder:
         return np.asarray(array, np.float64) if self.is_narrow(array.dtype) else array
 
     def is_narrow(self, dtype: Any) -> bool:
-        return self.widen and dtype == np.float32
+        narrow = dtype != np.float64 and jnp.issubdtype(dtype, jnp.floating)
+        return bool(self.widen) and bool(narrow)
 
     def literal(self, atom: Any) -> np.ndarray:
         dtype = np.float64 if self.is_narrow(atom.aval.dtype) else atom.aval.dtype
@@ -285,7 +294,9 @@ class Recorder:
             raise ValueError(
                 f"a seed must have its output's shape {value.shape}, got {seed.shape}"
             )
-        return self.keep(seed.astype(value.dtype), True)
+        number = self.keep(seed.astype(value.dtype), True)
+        self.arrived.add(number)
+        return number
 
     def run(
         self, closed: Any, arguments: Sequence[Any], where: str = "", scope: str = ""
@@ -398,6 +409,8 @@ class Recorder:
         scope: str,
     ) -> None:
         """A step of a scan that only copies."""
+        if not self.arrived.isdisjoint(operands):
+            self.arrived.add(result)
         made = self.operand(result)
         given = [self.operand(x) for x in operands]
         entries: Meaning = [move(given, numbers, made)] if made.is_floating else []
@@ -419,9 +432,22 @@ class Recorder:
         """Run an equation."""
         operands = [self.operand(atom) for atom in atoms]
         is_fixed = all(operand.is_fixed for operand in operands)
-        made = [self.widened(x) for x in self.executed(jaxpr, eqn, operands)]
+        from_seeds = is_fixed and not self.arrived.isdisjoint(
+            atom for atom in atoms if isinstance(atom, int)
+        )
+        widen = self.widen == "all" or (
+            self.widen == "constants" and is_fixed and not from_seeds
+        )
+        made = self.executed(jaxpr, eqn, operands, widen)
+        if widen:
+            self.has_widened |= any(
+                self.is_narrow(var.aval.dtype) for var in eqn.outvars
+            )
+            made = [self.widened(x) for x in made]
         refuse_complex([x.value for x in operands] + made, eqn.primitive.name, where)
         results = [self.keep(x, is_fixed) for x in made]
+        if from_seeds:
+            self.arrived.update(results)
         entries = meaning(
             Equation(jaxpr, eqn, operands, [self.operand(x) for x in results])
         )
@@ -441,20 +467,28 @@ class Recorder:
             settings | ({"constants": literals} if literals else {}),
             entries,
         )
+        if self.widen == "all" and self.is_narrow(eqn.outvars[0].aval.dtype):
+            self.steps[-1]["written"] = eqn.outvars[0].aval.dtype.name
         return results
 
-    def executed(self, jaxpr: Any, eqn: Any, operands: list[Operand]) -> list[Any]:
+    def executed(
+        self, jaxpr: Any, eqn: Any, operands: list[Operand], widen: bool
+    ) -> list[Any]:
+        """The results of an equation, in the dtypes that are written, or widened."""
         name, params = eqn.primitive.name, dict(eqn.params)
         given = [operand.value for operand in operands]
+        if self.widen and not widen:
+            pairs = zip(given, eqn.invars, strict=True)
+            given = [narrowed(value, atom.aval.dtype) for value, atom in pairs]
         are_arrays = all(isinstance(x, np.ndarray) for x in given)
         if name in MOVES and are_arrays:
             return moved(name, params, given)
-        if self.widen and name == BITS:
+        if widen and name == BITS:
             given = [np.asarray(given[0], eqn.invars[0].aval.dtype)]
-        elif self.widen and name in SCATTERS:
+        elif widen and name in SCATTERS:
             names = scatter_arguments(eqn.params)
             return [SCATTERS[name](*given, **names)]
-        elif self.widen:
+        elif widen:
             params = {k: self.widened_setting(v) for k, v in params.items()}
         shape = eqn.outvars[0].aval.shape
         size = prod(shape)
@@ -466,8 +500,10 @@ class Recorder:
 
     def widened_setting(self, value: Any) -> Any:
         """A parameter that is a dtype, widened; any other as it is."""
-        is_dtype = isinstance(value, np.dtype) or value is np.float32
-        return np.dtype(np.float64) if is_dtype and value == np.float32 else value
+        is_dtype = isinstance(value, np.dtype) or (
+            isinstance(value, type) and issubclass(value, np.generic)
+        )
+        return np.dtype(np.float64) if is_dtype and self.is_narrow(value) else value
 
     def disturb(self, results: list[int], entries: Meaning) -> None:
         """Noise on what may be rounded, and what replaces the results of this step."""
@@ -515,6 +551,11 @@ class Recorder:
                 "meaning": entries,
             }
         )
+
+
+def narrowed(value: Any, dtype: Any) -> Any:
+    """A constant that was widened, as it is written."""
+    return np.asarray(value, dtype) if value.dtype == np.float64 else value
 
 
 def padded(array: np.ndarray) -> np.ndarray:

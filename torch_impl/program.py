@@ -39,6 +39,7 @@ def record(
     *,
     noise: tuple[float, int] | None = None,
     replace: dict[int, Changed] | None = None,
+    widen: bool = False,
 ) -> dict[str, Any]:
     """What ran when a function and its gradients were computed.
 
@@ -49,10 +50,11 @@ def record(
         noise: (scale, seed): every floating result is multiplied with 1 + scale r, with r
             from -1 to 1, to see how far rounding carries.
         replace: by number of a step, what is to become of its results.
+        widen: what the function casts to a narrower dtype, or makes in one, is float64.
 
-    Returns `values` (arrays), `inputs`, `outputs`, `seeds` and `gradients` (each a list of
-    numbers of values), and `steps`, each with operator, code, phase, where, module,
-    operands, results, settings and meaning.
+    Returns `values` (arrays), their `dtypes`, `inputs`, `outputs`, `seeds` and `gradients`
+    (each a list of numbers of values), and `steps`, each with operator, code, phase, where,
+    module, operands, results, settings and meaning.
 
     Raises TypeError where an output is no tensor, and ValueError where there are complex
     numbers on the way: Python takes a TypeError for an operator that is not there.
@@ -61,7 +63,7 @@ def record(
         given = [torch.from_numpy(np.array(leaf, order="C")) for leaf in leaves]
         for leaf in given:
             leaf.requires_grad_(leaf.is_floating_point())
-        watch = watching(noise, replace or {})
+        watch = watching(noise, replace or {}, widen)
         watch.inputs = [watch.new_value(leaf) for leaf in given]
         with watch, entered(watch.modules):
             outputs = [*function(*given)]
@@ -72,13 +74,13 @@ def record(
         return watch.finished(given, outputs, seeds)
 
 
-def watching(noise: Any, replace: dict[int, Changed]) -> Any:
+def watching(noise: Any, replace: dict[int, Changed], widen: bool = False) -> Any:
     """A dispatch mode that records. Its base is imported here, and not for everybody who
     imports this module: it is PyTorch's, but not public.
     """
     from torch.utils._python_dispatch import TorchDispatchMode
 
-    return type("Watch", (Watch, TorchDispatchMode), {})(noise, replace)
+    return type("Watch", (Watch, TorchDispatchMode), {})(noise, replace, widen)
 
 
 @contextmanager
@@ -108,12 +110,16 @@ class Watch:
     value until it is written to.
     """
 
-    def __init__(self, noise: tuple[float, int] | None, replace: Any) -> None:
+    def __init__(
+        self, noise: tuple[float, int] | None, replace: Any, widen: bool
+    ) -> None:
         super().__init__()
         self.scale = noise[0] if noise else 0.0
         self.rng = np.random.default_rng(noise[1] if noise else 0)
         self.replace = replace
+        self.widen = widen
         self.values: Arrays = []
+        self.dtypes: list[str] = []
         self.steps: list[dict[str, Any]] = []
         self.inputs: list[int] = []
         self.known: dict[Any, int] = {}
@@ -132,6 +138,7 @@ class Watch:
         value = array_of(tensor)
         assert value is not None
         self.values.append(value)
+        self.dtypes.append(str(tensor.dtype).removeprefix("torch."))
         self.keep(tensor, len(self.values) - 1)
         return len(self.values) - 1
 
@@ -220,6 +227,9 @@ class Watch:
     ) -> Any:
         self.settle()
         kwargs = kwargs or {}
+        if self.widen and func.overloadpacket is not torch.ops.aten.view:
+            args = tuple(map(widened, args))
+            kwargs = {name: widened(value) for name, value in kwargs.items()}
         if self.phase == "backward" and self.seeding():
             return func(*args, **kwargs)
         name = func.name().partition(".")[0]
@@ -352,12 +362,19 @@ class Watch:
             gradients.append(None if gradient is None else self.number(gradient))
         return {
             "values": self.values,
+            "dtypes": self.dtypes,
             "inputs": self.inputs,
             "outputs": numbers,
             "seeds": seeded,
             "gradients": gradients,
             "steps": self.steps,
         }
+
+
+def widened(argument: Any) -> Any:
+    """float64 for a narrower dtype; any other argument as it is."""
+    is_dtype = isinstance(argument, torch.dtype) and argument.is_floating_point
+    return torch.float64 if is_dtype else argument
 
 
 def in_order_of(roots: list[Tensor]) -> list[Any]:

@@ -14,13 +14,18 @@ from gradparity.parity_tests.functions.calling import prepare
 from gradparity.parity_tests.functions.comparison import (
     GENERIC,
     YOURS,
-    Ran,
     compare_functions,
-    ran,
-    with_seeds,
 )
 from gradparity.parity_tests.functions.inputs import Given, generic, of, with_examples
+from gradparity.parity_tests.functions.judging import MARGIN
 from gradparity.parity_tests.functions.models import Underived, underived
+from gradparity.parity_tests.functions.running import (
+    Ran,
+    ignored_by,
+    ran,
+    takes_one,
+    with_seeds,
+)
 from gradparity.parity_tests.functions.targets import Target
 from gradparity.parity_tests.functions.targets import of as target_of
 from gradparity.parity_tests.functions.wording import place, report, told_apart
@@ -82,15 +87,19 @@ def assert_gradients(f: Callable[..., Any], inputs: Inputs = None) -> None:
     target = target_of(f)
     prepared = prepare([target], with_examples([target], named(target, inputs)))
     (target,) = prepared.targets
-    runs = {
-        YOURS: ran(target, prepared.inputs, "float64", prepared.dout),
-        GENERIC: with_seeds(
-            ran(target, generic(prepared.inputs), "float64", prepared.dout)
-        ),
-    }
-    if not runs[YOURS].call.differentiated:
+    yours = ran(target, prepared.inputs, "float64", prepared.dout)
+    drawn = ran(target, generic(prepared.inputs), "float64", prepared.dout)
+    if not yours.call.differentiated:
         raise UnusableInput(f"{target.name} has no gradients to check")
-    for on, run in runs.items():
+    ignored, is_loss = ignored_by(drawn), takes_one(drawn.call)
+    if ignored and not is_loss:
+        raise AssertionError(
+            f"{' and '.join(ignored)} of {target.name} would be the same whatever arrives "
+            "at its output: dout is ignored"
+        )
+    drawn = with_seeds(drawn, ones=bool(ignored) and is_loss)
+    # What is cast has no derivative, and is taken for none.
+    for on, run in ((YOURS, yours.uncast), (GENERIC, drawn.uncast)):
         wrong = underived(run.judged("float64"))
         said = by_differences(run) if wrong is None else "; ".join(map(by_rules, wrong))
         if said:
@@ -125,32 +134,55 @@ def by_rules(wrong: Underived) -> str:
 
 def by_differences(run: Ran) -> str:
     """The same by central differences, along a direction for each gradient."""
-    call, values = run.call, run.values
+    values, noise = run.values, run.judged("float64").noise
     rng = np.random.default_rng(0)
-    for position, name in enumerate(call.gradient_names):
+    for position, name in enumerate(run.call.gradient_names):
         if name is None or name not in values:
             continue
-        direction = rng.standard_normal(call.leaves[position].shape)
-        sums = []
-        for sign in (1, -1):
-            leaves = [*call.leaves]
-            leaves[position] = leaves[position] + sign * STEP * direction
-            there = Ran(replace(call, leaves=leaves), run.dtype).recording
-            outputs = [there.values[n] for n in there.outputs]
-            sums.append(
-                sum(
-                    float(np.sum(seed * out))
-                    for seed, out in zip(run.seeds, outputs, strict=True)
-                )
-            )
-        slope = (sums[0] - sums[1]) / (2 * STEP)
+        direction = rng.standard_normal(run.call.leaves[position].shape)
+        near, far = (slope(run, position, h * direction, h) for h in (STEP, 2 * STEP))
         came = float(np.sum(values[name] * direction))
-        size = float(np.sum(np.abs(values[name] * direction))) + abs(slope)
-        if not abs(came - slope) <= NUMERICAL * size:
+        size = float(np.sum(np.abs(values[name] * direction))) + abs(near)
+        # What the differences are off by grows with h**2: by a third of what those of
+        # twice the step are further off. And all is off by as much as noise shows.
+        room = NUMERICAL * size + abs(far - near)
+        room += lost(run, noise) / STEP
+        room += MARGIN * float(np.sum(np.abs(noise.get(name, 0.0) * direction)))
+        if not abs(came - near) <= room:
             return (
                 f"{name} is not the derivative of what the function computes: along a "
                 "direction it is {}, central differences give {}".format(
-                    *told_apart([came, slope])
+                    *told_apart([came, near])
                 )
             )
     return ""
+
+
+def slope(run: Ran, position: int, step: np.ndarray, h: float) -> float:
+    """The central difference of what arrives times what comes out, with this step of a
+    leaf.
+    """
+    sums = []
+    for moved in (step, -step):
+        leaves = [*run.call.leaves]
+        leaves[position] = leaves[position] + moved
+        there = replace(run, call=replace(run.call, leaves=leaves)).recording
+        outputs = [there.values[n] for n in there.outputs]
+        pairs = zip(run.seeds, outputs, strict=True)
+        sums.append(sum(float(np.sum(seed * out)) for seed, out in pairs))
+    return (sums[0] - sums[1]) / (2 * h)
+
+
+def lost(run: Ran, noise: Mapping[str, np.ndarray]) -> float:
+    """How far rounding takes what arrives times what comes out: as far as noise of one
+    rounding in every step did, and as adding it up may.
+    """
+    found = 0.0
+    for name, seed in zip(run.call.output_names, run.seeds, strict=True):
+        out = run.values[name]
+        if seed is None or out.dtype.kind != "f":
+            continue
+        u = float(np.finfo(np.float64).eps) / 2
+        found += float(np.sum(np.abs(seed) * MARGIN * noise.get(name, 0.0)))
+        found += out.size * u * float(np.sum(np.abs(seed * out)))
+    return found

@@ -7,15 +7,12 @@ are not the same, the first step that differs is looked for (`parting`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-import numpy as np
-
-from gradparity.parity_tests.catalogue.spec import generator
 from gradparity.parity_tests.functions import FEW, UnusableInput, listed
-from gradparity.parity_tests.functions.arguments import Call, running
-from gradparity.parity_tests.functions.calling import flat, prepare
+from gradparity.parity_tests.functions.arguments import Call
+from gradparity.parity_tests.functions.calling import Prepared, prepare
 from gradparity.parity_tests.functions.drift import Share, budget_of
 from gradparity.parity_tests.functions.inputs import Given, generic
 from gradparity.parity_tests.functions.judging import Judged, Number, judge
@@ -30,81 +27,17 @@ from gradparity.parity_tests.functions.parting import (
     rows,
     sides,
 )
-from gradparity.parity_tests.functions.programs import Arrays, Recording
 from gradparity.parity_tests.functions.remarks import remarks
-from gradparity.parity_tests.functions.rooms import BACKENDS, compiled, record
+from gradparity.parity_tests.functions.running import (
+    Ran,
+    ignored_by,
+    ran,
+    takes_one,
+    with_seeds,
+)
 from gradparity.parity_tests.functions.targets import Target
-from gradparity.parity_tests.functions.trees import Tree
-from gradparity.parity_tests.measuring.arithmetic import arithmetic
 
 YOURS, GENERIC = "the numbers given", "generic numbers"
-
-
-@dataclass(frozen=True, eq=False)
-class Ran:
-    """A function as it ran in a dtype on some inputs."""
-
-    call: Call
-    dtype: str
-
-    @cached_property
-    def recording(self) -> Recording:
-        return self.again(None)
-
-    def again(self, noise: tuple[float, int] | None) -> Recording:
-        """Another run, with noise of this scale and seed."""
-        call = self.call
-        framework = call.target.framework
-        with running(call.target):
-            return record(
-                framework, call.function, call.leaves, self.dtype, self.seeds, noise
-            )
-
-    @property
-    def seeds(self) -> list[np.ndarray | None]:
-        """What arrives at each output."""
-        shapes = self.call.shapes
-        return self.call.seeds or [np.ones(shape, self.dtype) for shape in shapes]
-
-    def compiled(self) -> Arrays:
-        """The quantities as JAX has them where it compiles the function as a whole."""
-        call = self.call
-        with running(call.target):
-            outputs, gradients = compiled(call.function, call.leaves, self.seeds)
-        pairs = zip(call.gradient_names, gradients, strict=True)
-        found = dict(zip(call.output_names, outputs, strict=True))
-        return found | {name: g for name, g in pairs if name and g is not None}
-
-    @cached_property
-    def quantities(self) -> dict[str, int]:
-        """The numbers of values of what is compared: outputs, and gradients if there are
-        any, by name.
-        """
-        call, recording = self.call, self.recording
-        found = dict(zip(call.output_names, recording.outputs, strict=True))
-        if call.differentiated:
-            pairs = zip(call.gradient_names, recording.gradients, strict=True)
-            found |= {name: n for name, n in pairs if name and n is not None}
-        return found
-
-    @property
-    def values(self) -> Arrays:
-        return {name: self.recording.values[n] for name, n in self.quantities.items()}
-
-    def judged(self, dtype: str) -> Judged:
-        """With the arithmetic that its framework has in a dtype, which bounds are of."""
-        if dtype not in self.sides:
-            self.sides[dtype] = self._judged(dtype)
-        return self.sides[dtype]
-
-    @cached_property
-    def sides(self) -> dict[str, Judged]:
-        return {}
-
-    def _judged(self, dtype: str) -> Judged:
-        unit = arithmetic(BACKENDS[self.call.target.framework], dtype).unlimited
-        noisy = lambda scale, seed: self.again((scale, seed))  # noqa: E731
-        return Judged(self.recording, self.quantities, unit, noisy)
 
 
 @dataclass(frozen=True)
@@ -237,75 +170,169 @@ def compare_functions(
     """
     prepared = prepare(targets, given)
     advance()
-    names = called([target.name for target in prepared.targets])
-    inputs = [prepared.inputs, generic(prepared.inputs)]
-    narrow = [dtype for dtype in dtypes if dtype != "float64"]
-    runs = {
-        name: [
-            ran(target, inputs[0], "float64", prepared.dout),
-            with_seeds(ran(target, inputs[1], "float64", prepared.dout)),
-        ]
-        for name, target in zip(names, prepared.targets, strict=True)
-    }
-    others = {
-        (name, dtype): ran(target, inputs[0], dtype, prepared.dout)
-        for name, target in zip(names, prepared.targets, strict=True)
-        for dtype in narrow
-    }
-    every = [*(run for each in runs.values() for run in each), *others.values()]
+    runs = run_all(prepared, [dtype for dtype in dtypes if dtype != "float64"])
+    every = [run for each in runs.values() for run in each.every]
     renamed = name_alike([run.call for run in every])
     for run in every:
         run.recording  # noqa: B018
         advance()
-    empty = empties(every)
-    judged = {name: [each.judged("float64") for each in runs[name]] for name in names}
-    first, *rest = names
-    pairs = []
-    for name in rest:
-        pairs.append(pair((first, name), judged, runs, others, narrow))
+    notes = [*prepared.notes, *renamed, *empties(every), *notes_of(runs)]
+    first, *rest = runs.values()
+    pairs, operators, wholes = [], {}, {}
+    for other in rest:
+        pairs.append(pair(first, other))
         advance()
-    operators, budgets, wholes = {}, {}, {}
-    for name in names:
-        framework = runs[name][0].call.target.framework
+    for name, each in runs.items():
         for dtype in dtypes:
-            own = runs[name][0] if dtype == "float64" else others[name, dtype]
-            side = runs[name][0].judged(dtype)
-            operators[name, dtype] = judge_operators(own.recording, side.arithmetic)
-            if framework == "jax":
-                lots = [own.values, own.compiled()]
-                wholes[name, dtype] = Tried(dtype, YOURS, judge([side, side], lots))
+            operators[name, dtype] = each.operators(dtype)
+            if each.call.target.framework == "jax":
+                wholes[name, dtype] = each.whole(dtype)
             advance()
+    return Comparison(
+        names=[*runs],
+        frameworks={name: each.call.target.framework for name, each in runs.items()},
+        pairs=pairs,
+        operators=operators,
+        wholes=wholes,
+        budgets=budgets_of(pairs, runs, dtypes),
+        notes=list(dict.fromkeys(notes)),
+        calls={name: each.call for name, each in runs.items()},
+        ran={
+            (name, dtype): run
+            for name, each in runs.items()
+            for dtype, run in each.on_yours.items()
+        },
+        judged={
+            name: [run.judged("float64") for run in each.wide]
+            for name, each in runs.items()
+        },
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """A function as it ran: in float64 on the numbers given and on generic ones, and on the
+    numbers given in other dtypes.
+
+    Args:
+        name: what it is called.
+        wide: both in float64.
+        narrow: those in other dtypes.
+        ignored: the gradients that are the same whatever arrives at the output.
+    """
+
+    name: str
+    wide: tuple[Ran, Ran]
+    narrow: Mapping[str, Ran]
+    ignored: Sequence[str]
+
+    @property
+    def call(self) -> Call:
+        return self.wide[0].call
+
+    @property
+    def on_yours(self) -> dict[str, Ran]:
+        """By dtype, what ran on the numbers given."""
+        return {"float64": self.wide[0], **self.narrow}
+
+    @property
+    def every(self) -> list[Ran]:
+        return [*self.wide, *self.narrow.values()]
+
+    @property
+    def casts(self) -> frozenset[str]:
+        """The dtypes with fewer digits in which it computes by its own will."""
+        return frozenset().union(*(run.recording.narrow for run in self.wide))
+
+    def judged(self, dtype: str, excused: frozenset[str] | None = None) -> Judged:
+        """On the numbers given, for bounds in this dtype: as it ran in float64, unless it
+        casts there alone, as it does in autocast.
+        """
+        wide, own = self.wide[0], self.on_yours[dtype]
+        casts_more = own.recording.narrow - wide.recording.narrow
+        return (own if casts_more else wide).judged(dtype, excused)
+
+    def underived(self) -> list[str]:
+        """The gradients that are not the derivatives of what it computes, as far as that is
+        known: what is cast has none, and is taken for not cast.
+        """
+        found = derived_wrongly(self.wide[-1].uncast.judged("float64"))
+        return [each.quantity for each in found or ()]
+
+    def operators(self, dtype: str) -> Operators:
+        """What came of judging its operators one by one."""
+        side = self.judged(dtype)
+        return judge_operators(self.on_yours[dtype].recording, side.arithmetic)
+
+    def whole(self, dtype: str) -> Tried:
+        """How far it is, compiled as a whole, from that equation by equation."""
+        own = self.on_yours[dtype].as_written
+        side = own.judged(dtype) if dtype == "float64" else self.judged(dtype)
+        return Tried(dtype, YOURS, judge([side, side], [own.values, own.compiled()]))
+
+
+def run_all(prepared: Prepared, dtypes: Sequence[str]) -> dict[str, Runs]:
+    """The functions by name, in float64 and in these dtypes."""
+    given, drawn = prepared.inputs, generic(prepared.inputs)
+    names = called([target.name for target in prepared.targets])
+    named = [*zip(names, prepared.targets, strict=True)]
+    wide = {
+        name: [ran(target, each, "float64", prepared.dout) for each in (given, drawn)]
+        for name, target in named
+    }
+    ignored = {name: ignored_by(on_drawn) for name, (_, on_drawn) in wide.items()}
+    # At a loss that takes 1 for what arrives, 1 arrives.
+    ones = any(ignored[name] and takes_one(wide[name][1].call) for name in names)
+    return {
+        name: Runs(
+            name=name,
+            wide=(wide[name][0], with_seeds(wide[name][1], ones)),
+            narrow={
+                dtype: ran(target, given, dtype, prepared.dout) for dtype in dtypes
+            },
+            ignored=ignored[name],
+        )
+        for name, target in named
+    }
+
+
+def notes_of(runs: Mapping[str, Runs]) -> list[str]:
+    """What is to be told about how functions were called, and how they compute."""
+    notes = [note for each in runs.values() for note in said(each.call)]
+    for name, each in runs.items():
+        if each.casts:
+            dtypes = " and ".join(sorted(each.casts))
+            notes.append(f"{name} computes in {dtypes} in part, whatever it is handed")
+        if each.ignored and takes_one(each.call):
+            notes.append(
+                f"{name} takes 1 for what arrives at its output: "
+                f"{' and '.join(each.ignored)} would be the same whatever arrives"
+            )
+    notes += [
+        f"{name}: {remark}"
+        for name, each in runs.items()
+        for remark in remarks(each.wide[0].recording)
+    ]
+    return notes
+
+
+def budgets_of(
+    pairs: Sequence[Pair], runs: Mapping[str, Runs], dtypes: Sequence[str]
+) -> dict[tuple[str, str, str], list[Share]]:
+    """Which steps the errors of functions come of that are the same."""
+    budgets: dict[tuple[str, str, str], list[Share]] = {}
     for each in (pair for pair in pairs if pair.same_function):
         for tried in each.tried:
             if tried.on != YOURS or tried.dtype not in dtypes:
                 continue
             for name in each.names:
-                side = runs[name][0].judged(tried.dtype)
+                side = runs[name].judged(tried.dtype)
                 for number in tried.numbers:
                     key = name, tried.dtype, number.quantity
                     if key not in budgets and number.at is not None:
                         budgets[key] = budget_of(side, number)
                 side.forget()
-    calls = [runs[name][0].call for name in names]
-    lossy = [
-        f"{name}: {remark}"
-        for name in names
-        for remark in remarks(runs[name][0].recording)
-    ]
-    called_for = [note for call in calls for note in said(call)]
-    notes = [*prepared.notes, *renamed, *empty, *called_for, *lossy]
-    return Comparison(
-        names,
-        {name: call.target.framework for name, call in zip(names, calls, strict=True)},
-        pairs,
-        operators,
-        wholes,
-        budgets,
-        list(dict.fromkeys(notes)),
-        dict(zip(names, calls, strict=True)),
-        others | {(name, "float64"): runs[name][0] for name in names},
-        judged,
-    )
+    return budgets
 
 
 def stages(count: int, dtypes: Sequence[str]) -> int:
@@ -361,22 +388,6 @@ def called(names: Sequence[str]) -> list[str]:
     return [f"{name} ({number})" for number, name in enumerate(short, 1)]
 
 
-def ran(target: Target, inputs: Mapping[str, Tree], dtype: str, dout: Tree) -> Ran:
-    return Ran(flat(target, inputs, dtype, dout), dtype)
-
-
-def with_seeds(run: Ran) -> Ran:
-    """The same with another number for each element that arrives at the outputs: a sum of
-    them all hides what cancels. At a single number arrives 1, as at any loss.
-    """
-    rng = generator("what arrives at the outputs")
-    run.call.seeds = [
-        rng.standard_normal(shape) if shape else np.ones(())
-        for shape in run.call.shapes
-    ]
-    return run
-
-
 def said(call: Call) -> list[str]:
     """What is to be told about how a function was called."""
     found = [*call.notes]
@@ -389,49 +400,123 @@ def said(call: Call) -> list[str]:
     return found
 
 
-def pair(
-    names: tuple[str, str],
-    judged: Mapping[str, Sequence[Judged]],
-    runs: Mapping[str, Sequence[Ran]],
-    others: Mapping[tuple[str, str], Ran],
-    narrow: Sequence[str],
-) -> Pair:
+def pair(one: Runs, other: Runs) -> Pair:
     """Compare two."""
-    one, other = names
+    names, both = (one.name, other.name), (one, other)
+    lots, tried = in_float64(one, other)
+    tried += [Tried(dtype, YOURS, in_dtype(both, dtype)) for dtype in one.narrow]
+    quantities = [each.wide[0].quantities for each in both]
+    pairs = zip(names, quantities, quantities[::-1], strict=True)
+    missing = {name: [q for q in own if q not in there] for name, own, there in pairs}
+    returned = {each.name: each.call.output_names for each in both}
+    outputs = returned if returned[one.name] != returned[other.name] else {}
+    wrong = [
+        n.quantity for each in tried if each.dtype == "float64" for n in each.wrong
+    ]
+    # Where the numbers given say nothing, the generic ones come first.
+    both_sides = sides(lots[::-1] if wrong and tried[0].same else lots)
+    found = Pair(
+        names=names,
+        tried=tried,
+        missing=filled(missing),
+        outputs=outputs,
+        sides=both_sides,
+    )
+    if not wrong or outputs:
+        return found
+    forward = not {*returned[one.name]}.isdisjoint(wrong)
+    parted = partings(*both_sides, list(dict.fromkeys(wrong)), forward)
+    underived = {each.name: each.underived() for each in both}
+    named = of_casts(one, other) or of_dout(one, other, wrong)
+    return replace(
+        found,
+        partings=parted,
+        mistake=named or mistake(names, lots, parted),
+        underived=filled(underived),
+    )
+
+
+Lots = list[tuple[Judged, Judged]]
+
+
+def in_float64(one: Runs, other: Runs) -> tuple[Lots, list[Tried]]:
+    """What two differ in, in float64, on the numbers given and on generic ones; and both as
+    they ran there.
+
+    What only one of them casts to fewer digits is a difference. What both do may differ by
+    as much as that rounds; so they are held against each other without what they cast, too,
+    where nothing but float64 is left. Both ran so, if that is where they differ.
+    """
+    shared = one.casts & other.casts
+    lots = [
+        (a.judged("float64", shared), b.judged("float64", shared))
+        for a, b in zip(one.wide, other.wide, strict=True)
+    ]
     tried = [
         Tried("float64", on, judge(both))
-        for on, both in zip(
-            (YOURS, GENERIC), zip(judged[one], judged[other], strict=True), strict=True
-        )
+        for on, both in zip((YOURS, GENERIC), lots, strict=True)
     ]
-    for dtype in narrow:
-        both = [runs[name][0].judged(dtype) for name in names]
-        values = [others[name, dtype].values for name in names]
-        tried.append(Tried(dtype, YOURS, judge(both, values)))
-    quantities = [runs[name][0].quantities for name in names]
-    missing = {
-        name: [q for q in there if q not in elsewhere]
-        for name, there, elsewhere in zip(
-            names, quantities, quantities[::-1], strict=True
-        )
-    }
-    wide = [each for each in tried if each.dtype == "float64"]
-    wrong = [number.quantity for each in wide for number in each.wrong]
-    parted, named, underived = None, None, {}
-    returned = {name: runs[name][0].call.output_names for name in names}
-    outputs = returned if returned[one] != returned[other] else {}
-    lots = [*zip(judged[one], judged[other], strict=True)]
-    # Where the numbers given say nothing, the generic ones come first.
-    both_sides = sides(lots[::-1] if wrong and wide[0].same else lots)
-    if wrong and not outputs:
-        forward = not {*returned[one]}.isdisjoint(wrong)
-        parted = partings(*both_sides, list(dict.fromkeys(wrong)), forward)
-        named = mistake(names, lots, parted)
-        for name in names:
-            wrongly = derived_wrongly(judged[name][-1]) or []
-            underived[name] = [each.quantity for each in wrongly]
-    found = filled(underived), filled(missing)
-    return Pair(names, tried, parted, named, *found, outputs, both_sides)
+    uncast = without_casts(one, other)
+    numbers = [judge(both) for both in uncast]
+    if all(number.same for each in numbers for number in each):
+        return lots, tried
+    return uncast, [
+        replace(each, numbers=[*map(worse, each.numbers, found)])
+        for each, found in zip(tried, numbers, strict=True)
+    ]
+
+
+def without_casts(one: Runs, other: Runs) -> Lots:
+    """Both as they ran in float64 with what they cast left out: none where neither casts,
+    or where that cannot be left out.
+    """
+    pairs = [(a.uncast, b.uncast) for a, b in zip(one.wide, other.wide, strict=True)]
+    left = any(run.recording.narrow for both in pairs for run in both)
+    if left or not one.casts | other.casts:
+        return []
+    return [(a.judged("float64"), b.judged("float64")) for a, b in pairs]
+
+
+def worse(written: Number, uncast: Number) -> Number:
+    """What two have for a quantity where they differ: with what they cast, or without."""
+    return written if uncast.same else uncast
+
+
+def in_dtype(both: Sequence[Runs], dtype: str) -> list[Number]:
+    """What two differ in, in another dtype than float64."""
+    one, other = (each.narrow[dtype] for each in both)
+    shared = frozenset(one.recording.narrow & other.recording.narrow)
+    return judge([e.judged(dtype, shared) for e in both], [one.values, other.values])
+
+
+def of_casts(one: Runs, other: Runs) -> Mistake | None:
+    """That one casts what the other does not, if that is all that they differ in."""
+    uncast = without_casts(one, other)
+    if not uncast or not all(n.same for both in uncast for n in judge(both)):
+        return None
+    for own, there in ((one, other), (other, one)):
+        if dtypes := own.casts - there.casts:
+            step = next(
+                each for run in own.wide for each in run.recording.casts(dtypes)
+            )
+            what = " and ".join(sorted(dtypes))
+            where = f" ({step.where})" if step.where else ""
+            said = f"{own.name} casts to {what}{where}, and {there.name} does not"
+            return Mistake("cast", said, step)
+    return None
+
+
+def of_dout(one: Runs, other: Runs, wrong: Sequence[str]) -> Mistake | None:
+    """That one ignores what arrives at its output, if gradients differ that do."""
+    for own, there in ((one, other), (other, one)):
+        ignored = [name for name in own.ignored if name in wrong]
+        if {*wrong} == {*ignored} - {*there.ignored}:
+            return Mistake(
+                "dout",
+                f"{' and '.join(ignored)} of {own.name} would be the same whatever "
+                "arrives at its output: dout is ignored",
+            )
+    return None
 
 
 def filled(found: dict[str, list[str]]) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ there agrees everywhere. Where an operator has no rule, there is no bound: then 
 how far noise in every step carries, which is an estimate, and called so.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -17,11 +17,12 @@ import numpy as np
 from gradparity.parity_tests.functions.programs import Arrays, Recording
 from gradparity.reference.rounding import Arithmetic, Bounds
 from gradparity.reference.rounding.adjoint import Adjoint, Budget
-from gradparity.reference.rounding.programs import composed
+from gradparity.reference.rounding.programs import Step, composed
 
 NOISE = 2.0**-40  # relative, of every result in a noisy run
 RUNS = 4
 Index = tuple[int, ...]
+Bound = tuple[float, float, bool]
 MARGIN = 16.0  # times what noise of one rounding was seen to do
 
 
@@ -33,13 +34,33 @@ class Judged:
         recording: what ran, in float64.
         quantities: numbers of values by what they are called: outputs and gradients.
         arithmetic: how its framework computes, in the dtype that bounds are of.
-        noisy: runs it again with noise of this scale and seed.
+        noisy: runs it again with noise of this scale and seed, and without what it casts.
+        excused: the dtypes with fewer digits that it casts to, whose rounding counts as
+            rounding: a cast to any other is a part of what it computes. None for all.
     """
 
     recording: Recording
     quantities: dict[str, int]
     arithmetic: Arithmetic
     noisy: Callable[[float, int], Recording] | None = field(default=None)
+    excused: frozenset[str] | None = field(default=None)
+
+    @cached_property
+    def program(self) -> list[Step]:
+        """The steps, with no rounding where it is not excused."""
+        recording = self.recording
+        barred = recording.narrow - (
+            recording.narrow if self.excused is None else self.excused
+        )
+        if not barred:
+            return recording.program
+        found = {}
+        for executed in recording.executed:
+            moves = not recording.moving.isdisjoint(executed.results)
+            for step in recording.entries(executed):
+                step = unrounded(step, barred, recording.dtype) if moves else step
+                found[step.name] = step
+        return [*found.values()]
 
     def value(self, quantity: str) -> np.ndarray:
         return self.recording.values[self.quantities[quantity]]
@@ -47,7 +68,7 @@ class Judged:
     @cached_property
     def whole(self) -> Bounds:
         """Every value with the bound of all that leads to it."""
-        return composed(self.recording.program, self.recording.given, self.arithmetic)
+        return composed(self.program, self.recording.given, self.arithmetic)
 
     def error(self, number: int) -> np.ndarray | None:
         """How far a value may be off by the bounds of all steps; None if nobody knows."""
@@ -70,7 +91,7 @@ class Judged:
         """The program with its local bounds."""
         errors = {name: bounded.error for name, bounded in self.whole.items()}
         recording = self.recording
-        return Adjoint.of(recording.program, recording.given, self.arithmetic, errors)
+        return Adjoint.of(self.program, recording.given, self.arithmetic, errors)
 
     def forget(self) -> None:
         """Let go of what takes as much room as the program, several times over; budgets
@@ -95,22 +116,42 @@ class Judged:
             self.known[quantity, at] = replace(found, adjoints={})
         return self.known[quantity, at]
 
+    def farther(self, quantity: str, at: Index) -> float:
+        """As much as rounding comes to at most with derivatives where values are off."""
+        weights = np.zeros(self.value(quantity).shape)
+        weights[at] = 1.0
+        return self.adjoint.farther({f"v{self.quantities[quantity]}": weights})
+
     @cached_property
     def noise(self) -> dict[str, np.ndarray]:
         """How far the quantities went in runs with noise, as roundings would take them."""
         found: dict[str, np.ndarray] = {}
         if self.noisy is None:
             return found
+        own, narrow = self.recording, self.recording.narrow
+        narrow = narrow if self.excused is None else narrow & self.excused
+        u = max(self.arithmetic.within(dtype).u for dtype in ("", *narrow))
+        steady = self.noisy(0.0, 0) if own.narrow else own
         for seed in range(RUNS):
             other = self.noisy(NOISE, seed)
             for name, number in self.quantities.items():
-                if self.recording.values[number].dtype.kind != "f":
+                if own.values[number].dtype.kind != "f":
                     continue
+                end = own.ends.index(number)
+                there, here = (each.values[each.ends[end]] for each in (other, steady))
                 with np.errstate(all="ignore"):
-                    moved = np.abs(other.values[number] - self.value(name))
-                moved = moved * self.arithmetic.u / NOISE
+                    moved = np.abs(there - here) * u / NOISE
                 found[name] = np.fmax(found.get(name, 0.0), moved)
         return found
+
+
+def unrounded(step: Step, barred: Container[str], dtype: str) -> Step:
+    """The step in the dtype of the program, if it is in one of these."""
+    settings = step.settings
+    if step.operation.name == "cast" and settings["dtype"] in barred:
+        settings = {"dtype": dtype}
+    own = "" if step.dtype in barred else step.dtype
+    return replace(step, settings=settings, dtype=own)
 
 
 @dataclass(frozen=True)
@@ -261,8 +302,11 @@ def bounded(
     if len(known) < len(bounds):
         note = "nothing is known of how far rounding can take it"
         return replace(found, certain=None, probable=None, estimated=True, note=note)
-    certain = sum(bound[0] for bound in known)
     finite = all(np.isfinite(value) for value in found.values)
+    if finite and found.difference > sum(bound[0] for bound in known):
+        pairs = zip(sides, known, strict=True)
+        known = [farther(*each, number.quantity, at) for each in pairs]
+    certain = sum(bound[0] for bound in known)
     return replace(
         found,
         certain=certain,
@@ -273,7 +317,7 @@ def bounded(
     )
 
 
-def allowed(side: Judged, quantity: str, at: Index) -> tuple[float, float, bool] | None:
+def allowed(side: Judged, quantity: str, at: Index) -> Bound | None:
     """How far an element may be off: at most, probably, and whether that is an estimate;
     None where nothing is known.
     """
@@ -285,3 +329,10 @@ def allowed(side: Judged, quantity: str, at: Index) -> tuple[float, float, bool]
         return None
     bound = MARGIN * max(float(moved[at]), float(np.median(moved)))
     return bound, bound, True
+
+
+def farther(side: Judged, bound: Bound, quantity: str, at: Index) -> Bound:
+    """The bound, with what is quadratic in the errors, where it is one."""
+    certain, probable, estimated = bound
+    more = 0.0 if estimated else max(side.farther(quantity, at) - certain, 0.0)
+    return certain + more, probable + more, estimated

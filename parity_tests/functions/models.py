@@ -93,7 +93,7 @@ class Model:
                     continue
                 changed.add(step.name)
                 given = [Bounded.exact(found[name], EXACT) for name in step.operands]
-                found[step.name] = np.asarray(step.bounded(given).value)
+                found[step.name] = np.asarray(step.bounded(given, EXACT).value)
         return found
 
     def gradients(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from inspect import signature
 from itertools import product
 from typing import Any
 
@@ -15,6 +16,7 @@ from gradparity.parity_tests.functions.arguments import (
     outputs,
 )
 from gradparity.parity_tests.functions.arguments import seed as seed_generators
+from gradparity.parity_tests.functions.targets import Target
 from gradparity.parity_tests.functions.trees import Setting, ends
 from gradparity.parity_tests.implementations.user_supplied import code_of
 
@@ -45,6 +47,38 @@ def numbers(call: Call) -> list[np.ndarray]:
     ones = [np.ones(shape, dtype) for shape in call.shapes]
     found, _ = call.function(copied(call.leaves), ones)
     return [np.array(each) for each in found]
+
+
+def ignored(call: Call) -> list[str]:
+    """The gradients, by name, that stay the same when all that arrives is tripled, and are
+    not 0.
+    """
+    rng = np.random.default_rng(0)
+    seeds = [np.asarray(1 + rng.random(shape)) for shape in call.shapes]
+    with np.errstate(all="ignore"):
+        _, one = call.function(copied(call.leaves), seeds)
+        _, other = call.function(copied(call.leaves), [3 * seed for seed in seeds])
+    return [
+        name
+        for name, a, b in zip(call.gradient_names, one or (), other or (), strict=True)
+        if name and a is not None and np.any(a) and np.array_equal(a, b, equal_nan=True)
+    ]
+
+
+def has_default(target: Target) -> bool:
+    """Whether what arrives at the output need not be given: `backward(dout=1)`."""
+    taken = target.function
+    if target.kind == "class":
+        taken = getattr(target.function, "backward", None)
+    try:
+        found = [*signature(taken).parameters.values()]
+    except (TypeError, ValueError):
+        return False
+    if target.kind == "class":
+        found = found[1:2]
+    else:
+        found = [each for each in found if each.name == "dout"]
+    return any(each.default is not each.empty for each in found)
 
 
 def copied(leaves: Leaves) -> list[Any]:

@@ -54,8 +54,6 @@ def judge_operators(recording: Recording, arithmetic: Arithmetic) -> Operators:
     found: list[tuple[float, Executed, Failed]] = []
     unjudged: Counter[str] = Counter()
     total = 0
-    # In float64 the truth is no wider than what is judged, and as far off.
-    slack = 2.0 if recording.dtype == "float64" else 1.0
     for executed in recording.executed:
         floats = [n for n in executed.results if recording.values[n].dtype.kind == "f"]
         if not floats or executed.meaning == []:
@@ -64,7 +62,7 @@ def judge_operators(recording: Recording, arithmetic: Arithmetic) -> Operators:
         if executed.meaning is None:
             unjudged[executed.operator] += 1
             continue
-        worst = judged(recording, executed, arithmetic, slack)
+        worst = judged(recording, executed, arithmetic)
         if worst is None:
             unjudged[executed.operator] += 1
         else:
@@ -86,16 +84,20 @@ def judged(
     recording: Recording,
     executed: Executed,
     arithmetic: Arithmetic,
-    slack: float,
 ) -> Failed | None:
     """The element of its results that is furthest off; None where there is no bound."""
     flow: dict[str, Bounded] = {}
     with np.errstate(all="ignore"):
-        for step in recording.entries(executed):
+        entries = recording.entries(executed)
+        for step in entries:
             for name in step.operands:
                 if name not in flow:
                     flow[name] = Bounded.exact(recording.start(name), arithmetic)
-            flow[step.name] = step.bounded([flow[name] for name in step.operands])
+            operands = [flow[name] for name in step.operands]
+            flow[step.name] = step.bounded(operands, arithmetic)
+    # In float64 the truth is no wider than what is judged, and as far off.
+    wide = any((step.dtype or recording.dtype) == "float64" for step in entries)
+    slack = 2.0 if wide else 1.0
     worst: Failed | None = None
     for number in executed.results:
         value = recording.values[number]

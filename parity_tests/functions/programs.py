@@ -1,6 +1,6 @@
 """What a room recorded of a function, as a program whose rounding can be bounded."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,8 @@ from gradparity.reference.rounding.operations import OPERATIONS
 from gradparity.reference.rounding.programs import Step
 
 Arrays = dict[str, np.ndarray]
+# How many digits a number of each dtype has.
+DIGITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +32,8 @@ class Executed:
             known, and empty if it computes data that nothing is rounded for.
         kept: whether it runs forward and only gradients come of it: JAX computes then
             what the backward phase takes.
+        written: the dtype of what it makes as the function has it, where it is computed in
+            float64 all the same; constants are rounded to it.
     """
 
     number: int
@@ -43,6 +47,7 @@ class Executed:
     settings: dict[str, Any]
     meaning: list[Any] | None
     kept: bool = False
+    written: str = ""
 
     @property
     def stage(self) -> str:
@@ -64,6 +69,9 @@ class Recording:
         values: every array that appeared.
         inputs, outputs, seeds, gradients: the numbers of values.
         executed: the steps.
+        dtypes: those of the values; NumPy has no array of some.
+        widened: constants that the function has in a narrower dtype were computed with in
+            this one.
     """
 
     values: list[np.ndarray]
@@ -73,13 +81,16 @@ class Recording:
     gradients: list[int | None]
     executed: list[Executed]
     dtype: str = field(default="float64")
+    dtypes: list[str] = field(default_factory=list)
+    widened: bool = False
 
     @classmethod
     def of(cls, recorded: dict[str, Any], dtype: str) -> "Recording":
         """From what a room's `record` returns."""
         steps = enumerate(recorded["steps"])
         executed = [Executed(number=number, **step) for number, step in steps]
-        rest = {name: value for name, value in recorded.items() if name != "steps"}
+        own = {"dtypes": [value.dtype.name for value in recorded["values"]]}
+        rest = own | {name: v for name, v in recorded.items() if name != "steps"}
         made = cls(executed=executed, dtype=dtype, **rest)
         only = made.before(made.gradients) - made.leading
         kept = [
@@ -89,6 +100,12 @@ class Recording:
             for each in executed
         ]
         return cls(executed=kept, dtype=dtype, **rest)
+
+    @cached_property
+    def ends(self) -> list[int]:
+        """The numbers of outputs and gradients; -1 of a gradient that there is not."""
+        gradients = (-1 if number is None else number for number in self.gradients)
+        return [*self.outputs, *gradients]
 
     @cached_property
     def makers(self) -> dict[int, Executed]:
@@ -128,6 +145,21 @@ class Recording:
         return found
 
     @cached_property
+    def narrow(self) -> set[str]:
+        """The dtypes with fewer digits in which there are values that come of inputs."""
+        own = DIGITS[self.dtype]
+        found = {self.dtypes[number] for number in self.moving}
+        return {dtype for dtype in found if DIGITS.get(dtype, own) < own}
+
+    def casts(self, dtypes: Container[str]) -> Iterator[Executed]:
+        """The steps that bring what comes of inputs from another dtype to one of these."""
+        for step in self.executed:
+            came = {self.dtypes[n] for n in step.operands if n in self.moving}
+            made = {self.dtypes[n] for n in step.results if self.dtypes[n] in dtypes}
+            if came and made - came:
+                yield step
+
+    @cached_property
     def opaque(self) -> set[int]:
         """The values that come of a step without a rule."""
         found: set[int] = set()
@@ -147,29 +179,59 @@ class Recording:
         return [*found.values()]
 
     def entries(self, executed: Executed) -> list[Step]:
-        """The steps that an operator comes to. A constant that the dtype does not have is
-        rounded first.
-        """
-        found = []
-        for operation, operands, settings, result in executed.meaning or ():
-            names = []
-            for operand in operands:
-                name = self.called(executed, operand)
-                if isinstance(operand, float) and not self.has(operand):
-                    found.append(Step(f"{name}'", OPERATIONS["rounded"], (name,)))
-                    name += "'"
-                names.append(name)
-            made = self.called(executed, result)
-            found.append(Step(made, OPERATIONS[operation], tuple(names), settings))
-        return found
+        """The steps that an operator comes to, each in the dtype of what it makes.
 
-    def has(self, constant: float) -> bool:
-        """Whether the dtype has this number."""
-        with np.errstate(over="ignore"):
-            return (
-                not np.isfinite(constant)
-                or float(np.dtype(self.dtype).type(constant)) == constant
-            )
+        Operands with more digits are rounded to that first, which allows for more than
+        rounding the result; and so are constants that the dtype does not have.
+        """
+        found: list[Step] = []
+        temporaries: dict[str, str] = {}
+
+        def kind(operand: Any) -> str:
+            """The dtype of a value or a temporary; "" of constants and whole numbers."""
+            if isinstance(operand, str):
+                return temporaries[operand]
+            dtype = "" if isinstance(operand, float) else self.dtypes[operand]
+            return dtype if dtype in DIGITS else ""
+
+        def add(name: str, operation: str, of: list[str], dtype: str, how: Any) -> None:
+            other = "" if dtype == self.dtype else dtype
+            found.append(Step(name, OPERATIONS[operation], tuple(of), how, other))
+
+        floats = [kind(number) for number in executed.results if kind(number)]
+        for operation, operands, settings, result in executed.meaning or ():
+            kinds = [kind(operand) for operand in operands]
+            widest = max(kinds, key=lambda each: DIGITS.get(each, 0), default="")
+            dtype = widest or (floats[0] if floats else self.dtype)
+            if not isinstance(result, str):
+                dtype = kind(result) or dtype
+            if operation == "cast":  # from the dtype of its operand
+                temporaries[str(result)] = str(settings["dtype"])
+                dtype = widest or dtype
+            else:
+                temporaries[str(result)] = dtype
+            names = []
+            for operand, own in zip(operands, kinds, strict=True):
+                name = self.called(executed, operand)
+                if isinstance(operand, float) and executed.written:
+                    # Whether it was rounded cannot be seen, unless it has few digits.
+                    if not has("bfloat16", operand):
+                        rounded = f"{executed.number}.{name} {executed.written}"
+                        add(rounded, "rounded", [name], executed.written, {})
+                        name = rounded
+                elif isinstance(operand, float) and not has(dtype, operand):
+                    rounded = f"{name}'"
+                    if dtype != self.dtype:
+                        rounded = f"{executed.number}.{name} {dtype}"
+                    add(rounded, "rounded", [name], dtype, {})
+                    name = rounded
+                elif operation != "cast" and DIGITS.get(own, 0) > DIGITS[dtype]:
+                    rounded = f"{executed.number}.{name} {dtype}"
+                    add(rounded, "cast", [name], own, {"dtype": dtype})
+                    name = rounded
+                names.append(name)
+            add(self.called(executed, result), operation, names, dtype, settings)
+        return found
 
     @staticmethod
     def called(step: Executed, operand: Any) -> str:
@@ -199,3 +261,14 @@ class Recording:
         names = [f"v{number}" for number in ends if number is not None]
         names += [name for step in self.program for name in step.operands]
         return {name: self.start(name) for name in names if name not in made}
+
+
+def has(dtype: str, constant: float) -> bool:
+    """Whether a dtype has this number."""
+    if not np.isfinite(constant):
+        return True
+    with np.errstate(over="ignore"):
+        if dtype == "bfloat16":  # the upper half of float32
+            single = np.float32(constant)
+            return float(single) == constant and not single.view(np.uint32) & 0xFFFF
+        return float(np.dtype(dtype).type(constant)) == constant

@@ -15,6 +15,7 @@ ROOMS = {
     "torch": "gradparity.torch_impl.program",
     "jax": "gradparity.jax_impl.program",
 }
+CASTING = ("torch", "jax")  # what a function casts can be left as it is in these
 BACKENDS = {name: Backend(name) for name in ROOMS}
 
 
@@ -35,6 +36,7 @@ def record(
     dtype: str,
     seeds: Sequence[np.ndarray | None] | None = None,
     noise: tuple[float, int] | None = None,
+    widen: str = "constants",
 ) -> Recording:
     """What runs of a function of a framework on these inputs, and of its gradients.
 
@@ -45,12 +47,16 @@ def record(
         dtype: "float32" or "float64", which floating-point ones have.
         seeds: what arrives at each output; None for ones.
         noise: its scale and seed, if there is to be any.
+        widen: what is computed in float64 though the function has it in a narrower dtype:
+            "constants", those of JAX (PyTorch's are exchanged when it is called); "all",
+            what is cast as well; or "" for nothing.
     """
     if name != "numpy":
         framework(name)
     room = import_module(ROOMS[name])
-    # What a JAX function holds itself is widened here; tensors were exchanged before.
-    more = {"widen": dtype == "float64"} if name == "jax" else {}
+    more: dict[str, Any] = {}
+    if dtype == "float64" and name in CASTING:
+        more = {"widen": widen if name == "jax" else widen == "all"}
     return Recording.of(
         room.record(function, leaves, seeds, noise=noise, **more), dtype
     )

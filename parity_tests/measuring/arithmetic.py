@@ -5,6 +5,7 @@ computes elementary functions, which was measured; whether it flushes tiny numbe
 zero, which is tried; and how precisely it was asked to multiply matrices.
 """
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -17,6 +18,7 @@ from gradparity.parity_tests.measuring.dtypes import record
 from gradparity.parity_tests.measuring.elementary import measured, ulps
 from gradparity.reference.rounding import Arithmetic
 from gradparity.reference.rounding.elementary import ELEMENTARY
+from gradparity.reference.rounding.floating_point import BFLOAT16
 
 
 def arithmetic(backend: Backend, dtype: Any, flushed: bool = False) -> Arithmetic:
@@ -38,6 +40,35 @@ def arithmetic(backend: Backend, dtype: Any, flushed: bool = False) -> Arithmeti
         elementary=tuple(roundings.items()),
         composed=backend.form == "composed",
         factor_u=factor_u(backend) if name == "float32" else 0.0,
+    )
+
+
+def with_others(backend: Backend, dtype: str) -> Arithmetic:
+    """That of a backend in a dtype, which knows how steps in other dtypes are computed."""
+    own, single = (arithmetic(backend, each) for each in (dtype, np.float32))
+    others = {each: half(each, single) for each in HALVES}
+    others |= {each: arithmetic(backend, each) for each in ("float32", "float64")}
+    others.pop(dtype)
+    return replace(own, others=tuple(others.items()))
+
+
+HALVES = {"float16": Arithmetic.of(np.float16), "bfloat16": BFLOAT16}
+
+
+def half(dtype: str, single: Arithmetic) -> Arithmetic:
+    """That of a dtype of 16 bits, in which functions are computed as in float32 and then
+    rounded. Sums may be computed in either.
+    """
+    own = HALVES[dtype]
+    roundings = tuple((f, 1 + n * single.u / own.u) for f, n in single.elementary)
+    is_flushed = (
+        dtype == "bfloat16" and single.flushed > 0
+    )  # it begins where float32 does
+    return replace(
+        own,
+        elementary=roundings,
+        underflow=single.flushed if is_flushed else own.underflow,
+        flushed=single.flushed if is_flushed else 0.0,
     )
 
 

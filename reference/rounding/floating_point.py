@@ -44,6 +44,7 @@ class Arithmetic:
         lambda_: how sure that is then.
         overflows: there is no bound where something may overflow on the way; otherwise
             the bound is that of what has not overflown.
+        others: by dtype, the arithmetic of steps that are computed in another one.
     """
 
     u: float
@@ -61,6 +62,7 @@ class Arithmetic:
     probable: bool = False
     lambda_: float = LAMBDA
     overflows: bool = True
+    others: "tuple[tuple[str, Arithmetic], ...]" = ()
 
     @classmethod
     def of(cls, dtype: Any, *, flushes: bool = False, **more: Any) -> "Arithmetic":
@@ -79,6 +81,18 @@ class Arithmetic:
             largest=float(min(info.max, np.finfo(np.float64).max)),
             **more,
         )
+
+    def within(self, dtype: str) -> "Arithmetic":
+        """That of steps in this dtype, which is this one if nothing else is known."""
+        for name, other in self.others:
+            if name == dtype:
+                return replace(
+                    other,
+                    probable=self.probable,
+                    lambda_=self.lambda_,
+                    overflows=self.overflows,
+                )
+        return self
 
     @property
     def unlimited(self) -> "Arithmetic":

@@ -5,7 +5,7 @@ of such steps is all that bounds need to know of it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,23 @@ from gradparity.reference.rounding.operations import Operation
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """The value `name`, which an operation makes of the values that `operands` names."""
+    """The value `name`, which an operation makes of the values that `operands` names; in
+    this dtype, if it is another one than the program is computed in.
+    """
 
     name: str
     operation: Operation
     operands: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    dtype: str = ""
 
-    def bounded(self, operands: Sequence[Bounded]) -> Bounded:
-        return self.operation.bounded(*operands, **self.settings)
+    def bounded(self, operands: Sequence[Bounded], arithmetic: Arithmetic) -> Bounded:
+        """The result, in a program that is computed in this arithmetic."""
+        own = arithmetic.within(self.dtype) if self.dtype else arithmetic
+        given = [
+            x if x.arithmetic is own else replace(x, arithmetic=own) for x in operands
+        ]
+        return self.operation.bounded(*given, **self.settings)
 
 
 Program = Sequence[Step]
@@ -39,7 +47,8 @@ def composed(program: Program, given: Arrays, arithmetic: Arithmetic) -> Bounds:
     found = {name: Bounded.exact(value, arithmetic) for name, value in given.items()}
     with np.errstate(all="ignore"):  # a bound may well be infinite
         for step in program:
-            found[step.name] = step.bounded([found[name] for name in step.operands])
+            operands = [found[name] for name in step.operands]
+            found[step.name] = step.bounded(operands, arithmetic)
     return found
 
 
@@ -71,7 +80,7 @@ def local(
             operands = [found[name].given for name in step.operands]
             if step.operation.in_doubt is not None:
                 operands = doubted(step, operands, errors)
-            found[step.name] = step.bounded(operands)
+            found[step.name] = step.bounded(operands, arithmetic)
     return found
 
 

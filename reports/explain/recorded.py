@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from gradparity.parity_tests.functions.arguments import states_kept
-from gradparity.parity_tests.functions.comparison import Ran
 from gradparity.parity_tests.functions.programs import Executed, Recording
+from gradparity.parity_tests.functions.running import Ran
 from gradparity.parity_tests.functions.targets import sentence
 from gradparity.parity_tests.implementations.user_supplied import Left
 from gradparity.reports.explain.observing import ROOMS

@@ -12,6 +12,7 @@ from gradparity.parity_tests.mutants.pairs import (  # noqa: F401
     backward,
     linear,
     losses,
+    narrow,
     normalisation,
     recurrent,
     reductions,

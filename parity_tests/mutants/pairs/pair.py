@@ -26,6 +26,7 @@ MISTAKES = {
     "bias": "a bias is not added, or added twice",
     "biased": "a variance is divided by n, or by n - 1",
     "branch": "one of several paths has no gradient",
+    "cast": "a part is computed with fewer digits",
     "clip": "a bound of a clip differs",
     "constant": "a constant of the formula is rounded or another",
     "cumulative": "a cumulative sum runs the other way",
@@ -79,6 +80,7 @@ class Pair:
             several answers are right, any of them.
         at_g: the same, in g.
         source: where somebody has made it, as far as is known.
+        within: how far they may be apart where they are the same and cast to fewer digits.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Pair:
     at_f: tuple[str, ...] = ()
     at_g: tuple[str, ...] = ()
     source: str = ""
+    within: float = 0.0
 
     @property
     def frameworks(self) -> tuple[Framework, Framework]:
@@ -144,12 +147,12 @@ def different(
 
 
 def alike(
-    f: Function, arrays: Mapping[str, Maker], *, name: str = ""
+    f: Function, arrays: Mapping[str, Maker], *, name: str = "", within: float = 0.0
 ) -> Callable[[Defined], Defined]:
     """The decorator of a function that is the same as f, written differently."""
 
     def register(g: Defined) -> Defined:
-        ALIKE.append(Pair(*of(f, g, arrays, name)))
+        ALIKE.append(Pair(*of(f, g, arrays, name), within=within))
         return g
 
     return register

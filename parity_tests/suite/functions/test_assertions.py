@@ -94,3 +94,82 @@ def test_what_cannot_be_compared_is_refused() -> None:
         assert_same(softmax, 3, {"x": X})  # type: ignore[arg-type]
     with pytest.raises(UnusableInput, match="no gradients"):
         assert_gradients(np.tanh, {"x": X})
+
+
+def constant(x: Any, dout: Any) -> Any:
+    """By a library's function, for which there is no rule; the derivative is 0."""
+    return 1e6 * np.interp(x, [-9, 9], [1.0, 1.0]), 0 * dout
+
+
+def test_central_differences_allow_for_rounding_where_the_derivative_is_0() -> None:
+    assert_gradients(constant, {"x": X})
+    assert_gradients(cubed, {"x": np.zeros(3)})
+    with pytest.raises(AssertionError, match="central differences give"):
+        assert_gradients(squared, {"x": 1 + 0 * X})
+
+
+class Loss:
+    """In the lecture's style: what arrives is 1, and nothing is done with it."""
+
+    def forward(self, y: Any, t: Any) -> Any:
+        self.off = y - t
+        return 0.5 * np.sum(self.off**2) / len(y)
+
+    def backward(self, dout: Any = 1) -> Any:
+        return self.off / len(self.off), -self.off / len(self.off)
+
+
+class Careless:
+    """The same, but that nobody says that 1 arrives."""
+
+    def forward(self, y: Any, t: Any) -> Any:
+        self.loss = Loss()
+        return self.loss.forward(y, t)
+
+    def backward(self, dout: Any) -> Any:
+        return self.loss.backward()
+
+
+def loss_in_torch(y: Any, t: Any) -> Any:
+    import torch
+
+    return 0.5 * torch.sum((y - t) ** 2) / len(y)
+
+
+def test_a_loss_may_take_1_for_what_arrives() -> None:
+    pytest.importorskip("torch")
+    given = {"y": X, "t": X[::-1].copy()}
+    assert_same(Loss, loss_in_torch, given)
+    assert_gradients(Loss, given)
+
+
+def test_what_ignores_dout_is_told_so() -> None:
+    pytest.importorskip("torch")
+    given = {"y": X, "t": X[::-1].copy()}
+    said = "dy and dt of .* would be the same whatever arrives at its output: dout is"
+    with pytest.raises(AssertionError, match=f"(?s)though not on .* mistake: {said}"):
+        assert_same(Careless, loss_in_torch, given)
+    with pytest.raises(AssertionError, match=said):
+        assert_gradients(Careless, given)
+
+
+def test_a_loss_that_ignores_what_arrives_is_found_in_torch() -> None:
+    torch = pytest.importorskip("torch")
+
+    class Ignoring(torch.autograd.Function):  # type: ignore[name-defined]
+        @staticmethod
+        def forward(ctx: Any, y: Any) -> Any:
+            ctx.save_for_backward(y)
+            return (y * y).sum()
+
+        @staticmethod
+        def backward(ctx: Any, dout: Any) -> Any:
+            return 2 * ctx.saved_tensors[0]
+
+    with pytest.raises(AssertionError, match="dy is not the derivative"):
+        assert_gradients(lambda y: Ignoring.apply(y), {"y": X})
+
+
+def test_what_is_cast_has_the_derivative_of_what_is_not() -> None:
+    torch = pytest.importorskip("torch")
+    assert_gradients(lambda x: torch.tanh(x.to(torch.bfloat16)).to(x.dtype), {"x": X})

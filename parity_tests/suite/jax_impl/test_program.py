@@ -465,7 +465,7 @@ def held_weights(x: Any) -> Any:
 
 
 def test_arrays_that_the_function_closes_over_are_widened() -> None:
-    found = record(held_weights, [X], widen=True)
+    found = record(held_weights, [X], widen="all")
     values = found["values"]
     used = {i for step in found["steps"] for i in step["operands"] + step["results"]}
     floats = [values[i] for i in used if values[i].dtype.kind == "f"]

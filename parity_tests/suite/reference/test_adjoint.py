@@ -28,7 +28,7 @@ from gradparity.reference.rounding import (
     local_bounds,
     network_bounds,
 )
-from gradparity.reference.rounding.adjoint import Budget, error_budgets
+from gradparity.reference.rounding.adjoint import Adjoint, Budget, error_budgets
 from gradparity.reference.rounding.network_steps import network_steps
 from gradparity.reference.rounding.operations import OPERATIONS, Operation
 from gradparity.reference.rounding.programs import Step, composed, local, pull_back
@@ -155,8 +155,11 @@ STEPS_OF_NETWORKS = {
 }
 
 
+FLOAT64 = Arithmetic.of(np.float64)
+
+
 def exact(value: Any) -> Bounded:
-    return Bounded.exact(value, Arithmetic.of(np.float64))
+    return Bounded.exact(value, FLOAT64)
 
 
 def check_pulls(operation: Operation, operands: Any, settings: Any) -> None:
@@ -165,7 +168,7 @@ def check_pulls(operation: Operation, operands: Any, settings: Any) -> None:
     flow = {
         str(i): exact(x).exactly(x, np.ones(x.shape)) for i, x in enumerate(operands)
     }
-    flow["result"] = made.bounded([exact(x) for x in operands])
+    flow["result"] = made.bounded([exact(x) for x in operands], FLOAT64)
     g = np.random.default_rng(1).standard_normal(flow["result"].value.shape)
     found = pull_back([made], flow, {"result": g})
     for number, x in enumerate(operands):
@@ -174,7 +177,7 @@ def check_pulls(operation: Operation, operands: Any, settings: Any) -> None:
         def at(h: float, number: int = number, d: Any = direction) -> float:
             moved = [exact(value) for value in operands]
             moved[number] = exact(operands[number] + h * d)
-            return float(np.sum(g * made.bounded(moved).value))
+            return float(np.sum(g * made.bounded(moved, FLOAT64).value))
 
         h = 1e-5
         expected = (at(h) - at(-h)) / (2 * h)
@@ -451,7 +454,7 @@ def test_what_steps_are_known_to_have_lost_adds_up_to_the_error() -> None:
         made: Arrays = {}
         flow: Arrays = {name: exact(value) for name, value in given.items()}
         for step in program:
-            right = step.bounded([flow[name].given for name in step.operands])
+            right = step.bounded([flow[name].given for name in step.operands], FLOAT64)
             flow[step.name] = exact(it["own"].get(step.name, right.value))
             made[step.name] = flow[step.name].value - right.value
         for seed in directions(it["rng"], it["truth"], "dW1", "db1").values():
@@ -544,3 +547,28 @@ def test_rounded_factors_are_no_independent_errors() -> None:
     tf32 = replace(FLOAT32, factor_u=2.0**-11)
     budget = error_budgets(network_steps(it["t"]), given, seeds, tf32, {})[0]
     assert budget.probable == budget.certain
+
+
+def test_where_the_derivative_vanishes_derivatives_are_taken_near_by() -> None:
+    """(w - c)**2 at w = c, off by the square of what w is off by."""
+    steps = [
+        Step("w", OPERATIONS["sum"], ("x",)),
+        Step("d", OPERATIONS["subtract"], ("w", "c")),
+        Step("y", OPERATIONS["multiply"], ("d", "d")),
+    ]
+    x = np.array([1e6, 3.0, 7.0, 11.0])
+    given = {"x": x, "c": x.sum()}
+    adjoint = Adjoint.of(steps, given, FLOAT32)
+    off = float(adjoint.flow["w"].error)
+    seed = {"y": np.ones(())}
+    assert adjoint.budget(seed).certain < 1e-30
+    assert off**2 <= adjoint.farther(seed) <= 2.1 * off**2
+
+
+def test_where_nothing_vanishes_it_is_the_first_order() -> None:
+    it = network_of(TWO_LAYER_NET, [6, 5, 4], 7, seed=2)
+    given, program = {"x": it["x"], **it["params"]}, network_steps(it["t"])
+    adjoint = Adjoint.of(program, given, FLOAT32)
+    seed = {"dW1": it["rng"].standard_normal((6, 5))}
+    certain = adjoint.budget(seed).certain
+    assert certain <= adjoint.farther(seed) <= 1.01 * certain
