@@ -27,6 +27,7 @@ NOT_AS_DECOMPOSED = frozenset({"multilabel_margin_loss_forward"})
 # What gives data that nothing is rounded for.
 DATA = frozenset(
     {
+        "_efficientzerotensor",
         "arange",
         "bernoulli",
         "bernoulli_",

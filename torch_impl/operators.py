@@ -355,8 +355,6 @@ def mv(m: Meaning, self: Any, vec: Any) -> Any:
 
 @row("_to_copy")
 def to_copy(m: Meaning, self: Any, dtype: Any = None, **_: Any) -> Any:
-    if not self.is_floating_point():  # whole numbers, as they are
-        return m("cast", self, dtype=named_dtype(dtype))
     return m("cast", self, dtype=named_dtype(dtype or self.dtype))
 
 

@@ -56,8 +56,9 @@ def record(
     (each a list of numbers of values), and `steps`, each with operator, code, phase, where,
     module, operands, results, settings and meaning.
 
-    Raises TypeError where an output is no tensor, and ValueError where there are complex
-    numbers on the way: Python takes a TypeError for an operator that is not there.
+    Raises TypeError where an output is no tensor, and ValueError where there is something
+    on the way that is not compared, as complex numbers or sparse tensors: Python takes a
+    TypeError for an operator that is not there.
     """
     with apart():
         given = [torch.from_numpy(np.array(leaf, order="C")) for leaf in leaves]
@@ -122,6 +123,7 @@ class Watch:
         self.dtypes: list[str] = []
         self.steps: list[dict[str, Any]] = []
         self.inputs: list[int] = []
+        self.unset: set[Any] = set()  # the memory that nobody wrote to at first
         self.known: dict[Any, int] = {}
         self.views: dict[Any, dict[Any, Tensor]] = {}  # by the memory they lie in
         self.kept: list[Any] = []  # so that no memory is used again
@@ -153,9 +155,15 @@ class Watch:
         found = self.known.get(place_of(tensor))
         if found is None:
             found = self.seen_elsewhere(tensor)
+        elif memory_of(tensor) in self.unset and self.has_changed(tensor, found):
+            found = None  # PyTorch filled it where nobody looked
         if found is None and self.arriving:
             found = self.arrived(tensor)
         return self.new_value(tensor) if found is None else found
+
+    def has_changed(self, tensor: Tensor, number: int) -> bool:
+        value = array_of(tensor)
+        return value is not None and value.tobytes() != self.values[number].tobytes()
 
     def arrived(self, tensor: Tensor) -> int | None:
         """Of what was to arrive at an output, and does."""
@@ -234,16 +242,21 @@ class Watch:
             return func(*args, **kwargs)
         name = func.name().partition(".")[0]
         operands = [*tensors_in((args, kwargs))]
+        if any(tensor.is_meta for tensor in operands):  # shapes alone
+            return func(*args, **kwargs)
+        self.check(operands, name)
         numbers = [self.number(tensor) for tensor in operands]
         before = {id(t): n for t, n in zip(operands, numbers, strict=True)}
         code = f"{name}({self.code(args, kwargs)})"
         result = func(*args, **kwargs)
         results = [*tensors_in(result)]
-        if any(each.is_complex() for each in (*operands, *results)):
-            raise ValueError(self.complex_in(name))
+        if any(tensor.is_meta for tensor in results):
+            return result
+        self.check(results, name)
         if name_of(func) in UNSET:  # whatever was there before
             for each in results:
                 each.zero_()
+                self.unset.add(memory_of(each))
         if name_of(func) in SHAPED:  # nothing but its shape comes of the operand
             numbers = []
         self.last = results[0] if results else None
@@ -265,11 +278,14 @@ class Watch:
                 self.written(each, number)
         return result
 
-    def complex_in(self, name: str) -> str:
-        """What is said of complex numbers; in the forward phase a traceback has the line."""
-        where = self.place()[0] if self.phase == "backward" else ""
-        at = f" in the backward of {where}" if where else ""
-        return f"complex numbers are not compared, as in {name}{at}"
+    def check(self, tensors: Sequence[Tensor], name: str) -> None:
+        """Raise ValueError where there are some of a kind that is not compared, with the
+        operator's name. Where in the forward phase, a traceback says.
+        """
+        for kind in filter(None, map(kind_of, tensors)):
+            where = self.place()[0] if self.phase == "backward" else ""
+            at = f" in the backward of {where}" if where else ""
+            raise ValueError(f"{kind} are not compared, as in {name}{at}")
 
     def seeding(self) -> bool:
         """Whether what runs only leads to what arrives at the outputs."""
@@ -295,7 +311,8 @@ class Watch:
             self.moved(other, [number, old], np.where(source < 0, rest, source))
 
     def change(self, results: list[Tensor]) -> None:
-        """Add noise, or what a step is to be replaced by."""
+        """Add noise, or what a step is to be replaced by. Zeros without memory stay so."""
+        results = [each for each in results if not each._is_zerotensor()]
         changed = self.replace.get(len(self.steps))
         if changed is not None:
             new = changed([array_of(each) for each in results])
@@ -382,6 +399,17 @@ def in_order_of(roots: list[Tensor]) -> list[Any]:
     for root in roots:
         nodes += in_order(root.grad_fn, following_nodes) if root.grad_fn else []
     return [node for node in nodes if name_of_node(node)]
+
+
+def kind_of(tensor: Tensor) -> str:
+    """What is not compared, of whatever this holds; "" of numbers in memory."""
+    if tensor.is_complex():
+        return "complex numbers"
+    if tensor.is_nested:
+        return "nested tensors"
+    if tensor.is_quantized:
+        return "quantized tensors"
+    return "" if tensor.layout is torch.strided else "sparse tensors"
 
 
 def path_of(modules: Sequence[Any]) -> str:

@@ -43,10 +43,10 @@ def call(arguments: Arguments, seeds: Sequence[np.ndarray] | None) -> Call:
 
 
 def numbers(call: Call) -> list[np.ndarray]:
-    """What the function returns on its leaves."""
+    """What the function returns on its leaves, of which it may take derivatives itself."""
     torch = framework("torch")
-    with torch.no_grad():
-        found = call.function(*(torch.tensor(leaf) for leaf in call.leaves))
+    leaves = [torch.tensor(leaf) for leaf in call.leaves]
+    found = call.function(*(x.requires_grad_(x.is_floating_point()) for x in leaves))
     return [each.detach().numpy().copy() for each in found]
 
 

@@ -356,9 +356,10 @@ def refused(name: str, what: str = "cannot take these inputs") -> Iterator[None]
 def sentence(error: BaseException) -> str:
     """`ValueError: what it says (mine.py, line 3)`: the last line of the user's own."""
     said = shortened(told(error)).removesuffix(":")
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if is_users(frame.filename):
-            return f"{said} ({Path(frame.filename).name}, line {frame.lineno})"
+    for each in filter(None, (error, error.__cause__)):
+        for frame in reversed(traceback.extract_tb(each.__traceback__)):
+            if is_users(frame.filename):
+                return f"{said} ({Path(frame.filename).name}, line {frame.lineno})"
     return said
 
 

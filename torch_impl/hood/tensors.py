@@ -26,6 +26,8 @@ def array_of(tensor: Tensor | None) -> np.ndarray | None:
         return None
     known = (torch.float16, torch.float32, torch.float64)
     try:
+        if tensor._is_zerotensor():  # which has no memory
+            tensor = torch.zeros(tensor.shape, dtype=tensor.dtype)
         tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
         if tensor.is_floating_point() and tensor.dtype not in known:
             tensor = tensor.float()

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from gradparity.parity_tests.functions.operators import Operators, judge_operators
+from gradparity.parity_tests.functions.programs import Recording
 from gradparity.parity_tests.functions.rooms import BACKENDS, record
-from gradparity.parity_tests.measuring.arithmetic import arithmetic
+from gradparity.parity_tests.measuring.arithmetic import with_others
 from gradparity.reference import functions as lecture
 
 Arrays = list[np.ndarray]
@@ -34,7 +35,7 @@ def judged(framework: str, function: Any, leaves: Arrays, **more: Any) -> Operat
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         recording = record(framework, function, leaves, dtype, **more)
-    return judge_operators(recording, arithmetic(BACKENDS[framework], dtype))
+    return judge_operators(recording, with_others(BACKENDS[framework], dtype))
 
 
 def within(found: Operators) -> None:
@@ -184,3 +185,65 @@ def test_of_numpy(name: str, dtype: str, rows: int) -> None:
         return [out], [dx]
 
     within(judged("numpy", function, [x], seeds=[drawn(y.shape, dtype, 2)]))
+
+
+# --- In other dtypes than the program's ---------------------------------------------------
+
+
+def in_tensors(dtype: str) -> Callable[..., Any]:
+    def function(x: Any) -> Any:
+        y = x.to(getattr(torch, dtype))
+        z = torch.exp(-y.abs()) @ F.softmax(y.T, -1) + y.sum(-1, keepdim=True) / 3
+        return (F.layer_norm(z, z.shape[1:]) * torch.tanh(0.3 * z)).to(x.dtype)
+
+    return lambda x: (function(x),)
+
+
+def in_equations(dtype: str) -> Callable[..., Any]:
+    def function(x: Any) -> Any:
+        y = x.astype(dtype)
+        z = (
+            jax.numpy.exp(-abs(y)) @ jax.nn.softmax(y.T, -1)
+            + y.sum(-1, keepdims=True) / 3
+        )
+        return ((z - z.mean(-1, keepdims=True)) * jax.numpy.tanh(0.3 * z)).astype(
+            x.dtype
+        )
+
+    return lambda x: (function(x),)
+
+
+def in_calls(dtype: str) -> Callable[..., Any]:
+    def function(x: Any) -> Any:
+        y = x.astype(dtype)
+        z = np.exp(-abs(y)) @ np.tanh(y.T) + y.sum(-1, keepdims=True) / 3
+        return ((z - z.sum(-1, keepdims=True) / 7) * np.sqrt(abs(z))).astype(x.dtype)
+
+    return lambda leaves, seeds: ([function(leaves[0])], None)
+
+
+@pytest.mark.parametrize("inside", ["bfloat16", "float16", "float32", "float64"])
+@pytest.mark.parametrize("framework", ["torch", "jax", "numpy"])
+def test_of_what_is_computed_in_another_dtype(
+    framework: str, dtype: str, inside: str
+) -> None:
+    if inside == dtype or (framework, inside) == ("numpy", "bfloat16"):
+        return  # which NumPy has not
+    made = {"torch": in_tensors, "jax": in_equations, "numpy": in_calls}[framework]
+    x = np.random.default_rng(0).standard_normal((6, 100)).astype(dtype)
+    within(judged(framework, made(inside), [x]))
+
+
+@pytest.mark.parametrize("inside", ["bfloat16", "float16"])
+def test_a_fault_in_another_dtype_is_seen(dtype: str, inside: str) -> None:
+    """Of four roundings in that dtype."""
+    room = import_module("gradparity.torch_impl.program")
+    off = 1 + 4 * float(torch.finfo(getattr(torch, inside)).eps)
+    x, unit = drawn((3, 4), dtype), with_others(BACKENDS["torch"], dtype)
+    found = room.record(
+        lambda x: (torch.tanh(x.to(getattr(torch, inside))).to(x.dtype),),
+        *([x], None),
+        replace={1: lambda results: [np.asarray(results[0] * off)]},
+    )
+    (failed,) = judge_operators(Recording.of(found, dtype), unit).failed
+    assert failed.step.operator == "aten::tanh"

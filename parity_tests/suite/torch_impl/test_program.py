@@ -81,7 +81,7 @@ FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "powers of tensors": lambda x, w: x.abs() ** w + 2**x + w.abs().pow(x[0, 0]),
     "by dtype": lambda x, w: x.sum(0, dtype=x.dtype) * w.mean(dtype=w.dtype),
     "to another place": lambda x, w: (
-        torch.exp(x.detach(), out=torch.empty(3, 4, dtype=x.dtype)) * x
+        torch.exp(x.detach(), out=torch.empty(x.shape, dtype=x.dtype)) * x
     ),
     "elementary": lambda x, w: torch.exp(x) + torch.log(x.abs()) + torch.tanh(x * w),
     "more elementary": lambda x, w: (
@@ -135,6 +135,14 @@ FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "product": lambda x, w: x.prod(-1) + x.cumprod(0).sum(),
     "cell": cell,
     "embedding": lambda x, w: F.embedding(torch.tensor([0, 2, 2]), x),
+    "by vmap": lambda x, w: torch.vmap(lambda row: row * w * 2)(x),
+    "by grad": lambda x, w: torch.func.grad(lambda v: (v**3 * w).sum())(x),
+    "by jvp": lambda x, w: torch.func.jvp(lambda v: torch.exp(v) * 2, (x,), (w + x,))[
+        1
+    ],
+    "grad of a grad": lambda x, w: torch.autograd.grad(
+        (x**3 * w).sum(), x, create_graph=True
+    )[0],
     "checkpoint": lambda x, w: checkpoint(torch.tanh, x * w, use_reentrant=False),
 }
 NO_RULE = {
@@ -292,6 +300,16 @@ def test_what_a_row_does_not_take_has_no_rule(monkeypatch: pytest.MonkeyPatch) -
     assert recording.executed[0].meaning is None
 
 
+@pytest.mark.parametrize("noise", [None, (1e-6, 0)])
+def test_zeros_without_memory_and_shapes_alone(noise: Any) -> None:
+    def tangent(x: Tensor) -> Tensor:
+        shape = torch.empty(3, 4, device="meta").T.shape
+        return torch.func.jvp(lambda v: v * 2, (x,), (x,))[1].T * shape[0]
+
+    recording = recorded(tangent, X, noise=noise)
+    assert np.allclose(recording.values[recording.outputs[0]], X.T * 8, rtol=1e-4)
+
+
 def test_memory_that_was_not_written_to_is_always_the_same() -> None:
     def filled(x: Tensor) -> Tensor:
         torch.full((3, 4), 7.0, dtype=x.dtype) * 2  # leaves its numbers behind
@@ -313,10 +331,15 @@ def test_memory_that_was_not_written_to_is_always_the_same() -> None:
         (lambda x: torch.view_as_complex(x.reshape(6, 2)).abs(), "view_as_complex"),
         (lambda x: torch.fft.rfft(x).real, "_fft_r2c"),
         (lambda x: (x * 1j).imag, "mul"),
+        (lambda x: x.to_sparse().to_dense(), "_to_sparse"),
+        (lambda x: x.to_sparse_csr() @ x.T, "_to_sparse_csr"),
+        (lambda x: torch.nested.as_nested_tensor([x]).sum(), ".*nested"),
         (lambda x: Turned.apply(x), "mul in the backward of .*test_program.py:"),
     ],
 )
-def test_complex_numbers_on_the_way_are_refused(function: Any, operator: str) -> None:
+def test_what_is_not_compared_is_refused_on_the_way(
+    function: Any, operator: str
+) -> None:
     with pytest.raises(ValueError, match=f"not compared, as in aten::{operator}"):
         recorded(function, X)
 
