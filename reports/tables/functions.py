@@ -22,12 +22,13 @@ BEFORE = 3  # steps told of those that come before the first that differs
 
 
 def tables(found: Comparison) -> Iterator[Table]:
-    """All that is told after the first sentence."""
-    for table in every(found):
+    """All that is told after the first sentence, without columns that say nothing."""
+    for table in whole_tables(found):
         yield replace(table.without_empty(), records=True)
 
 
-def every(found: Comparison) -> Iterator[Table]:
+def whole_tables(found: Comparison) -> Iterator[Table]:
+    """The same, each with all its columns."""
     for pair in found.pairs:
         of = f": {wording.listed([*pair.names])}" if len(found.pairs) > 1 else ""
         if not pair.same_function:

@@ -338,6 +338,23 @@ def test_a_terminal_cuts_nothing_and_breaks_words_only_where_it_must(
             assert any(word in line for line in lines), word
 
 
+def on_screen(table: Table, width: int) -> list[str]:
+    screen = StringIO()
+    table.print(Console(file=screen, width=width, force_terminal=True, no_color=True))
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()).splitlines()
+    return [" ".join(line.split()) for line in lines]
+
+
+def test_a_table_that_is_too_wide_is_shown_row_by_row_where_it_may_be() -> None:
+    rows = [["aten::native_layer_norm", "norms.py:9", ""], ["aten::mm", "", ""]]
+    table = Table("t", ["operator", "line", "none"], rows, records=True)
+    table = table.without_empty()
+    assert table.headers == ["operator", "line"]
+    assert "aten::native_layer_norm norms.py:9" in on_screen(table, 36)
+    records = ["operator aten::native_layer_norm", "line norms.py:9", ""]
+    assert on_screen(table, 35)[2:6] == [*records, "operator aten::mm"]
+
+
 def test_a_parting_that_no_relu_explains_is_a_problem() -> None:
     found = sample()
     assert problems(found) == []
