@@ -74,7 +74,7 @@ def value(name: str, text: str) -> Given:
         said = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UnusableInput(
-            f"--input {name} must be numbers as in JSON, such as [[1, 2.5]], or a .npy or "
+            f"--input {name} must be numbers as in JSON, such as [[1, NaN]], or a .npy or "
             f".npz file, got {text[:80]!r}"
         ) from error
     return in_brackets(name, said)
@@ -151,7 +151,8 @@ def as_kept(name: str, found: Any) -> np.ndarray:
         raise UnusableInput(f"the input {name} is complex, which is not compared")
     if kind not in "fiub":
         raise UnusableInput(
-            f"the input {name} must hold numbers or booleans, got {array.dtype}"
+            f"the input {name} must hold numbers or booleans, got "
+            f"{'text' if kind in 'US' else array.dtype}"
         )
     if kind == "u" and array.size and array.max() >= 2**63:
         raise UnusableInput(

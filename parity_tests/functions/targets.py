@@ -169,14 +169,17 @@ def load(text: str, imported: dict[str, ModuleType] | None = None) -> Target:
             raise UnusableFunction(shortened(str(error))) from error
     module = imported[place]
     found: Any = module
+    inside = place
     for part in name.split("."):
         try:
             with code_of(text):
-                found = getattr(found, part)
+                found, holder = getattr(found, part), found
         except AttributeError:
+            names = getattr(found, "__dict__", {})
             raise UnusableFunction(
-                f"{text}: there is no {part} in {place}{like(part, vars(module))}"
+                f"{text}: there is no {part} in {inside}{like(part, names)}"
             ) from None
+        inside = f"{inside}.{part}" if holder is not module else f"{place}:{part}"
     return of(found, text, vars(module))
 
 

@@ -32,6 +32,15 @@ def require_report(what: str) -> None:
         )
 
 
+def require_name(text: str) -> None:
+    """Raise `Unusable` if it names a file of functions, and none of these."""
+    file = text.removesuffix(":")
+    if file.endswith(".py") and not Path(text).is_dir():
+        raise Unusable(
+            f"{file} is a file of functions: expected one of them, as in {file}:name"
+        )
+
+
 def choose(
     what: str, names: Sequence[str], valid: Collection[str], *more: str
 ) -> list[str]:

@@ -34,7 +34,7 @@ class Options:
             "--input",
             metavar="NAME=VALUE",
             help='Of functions: numbers, x=[1,-2], x=values.npy or p={"w": [1]}; for '
-            "each input once.",
+            "each input once. Those left out come of example_inputs() beside one of them.",
         ),
     ] = None
     shapes: Annotated[
@@ -65,6 +65,8 @@ def compare(options: Options) -> None:
     """Tell what changed between two runs; exit status 1 if a verdict became FAIL. Or tell
     whether functions are the same, gradients included; exit status 1 if they are not.
     """
+    for text in options.compared:
+        choices.require_name(text)
     kinds = {is_function(text) for text in options.compared}
     if len(kinds) > 1:
         raise choices.Unusable(

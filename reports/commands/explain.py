@@ -120,6 +120,8 @@ def chosen(options: Options) -> tuple[str, str]:
     topic, kind, output = options.topic, options.kind, options.output
     if topic is None:
         raise choices.Unusable(f"expected a topic, {', '.join(TOPICS)}, or --all")
+    for text in topic.split(","):
+        choices.require_name(text.strip())
     if ":" not in topic:
         choices.choose("topic", [topic], TOPICS)
     check_options(options, topic)

@@ -85,7 +85,7 @@ def test_text_with_names_in_it() -> None:
         ("x=short.npy", "--input x: short.npy is no .npy file of numbers"),
         ("x=objects.npy", "--input x: objects.npy is no .npy file of numbers"),
         ("x=complex.npy", "the input x is complex, which is not compared"),
-        ("x=words.npy", "the input x must hold numbers or booleans, got <U3"),
+        ("x=words.npy", "the input x must hold numbers or booleans, got text"),
         ("x=text.npz", "--input x: text.npz is no .npz file of numbers"),
         ("x=.npy", "--input x: .npy: Is a directory"),
     ],

@@ -143,6 +143,7 @@ def test_what_is_taken(
     ("code", "name", "expected"),
     [
         ("def layer_norm(x): pass", "layernorm", "did you mean layer_norm?"),
+        ("def f(x): pass", "f.g", "there is no g in mine.py:f"),
         ("f = 3", "f", "mine.py:f is of type int: expected a function"),
         ("f = torch.nn.Linear", "f", "is a class that is made of in_features, out_"),
         ("class f: pass", "f", "is a class without forward and backward"),

@@ -134,6 +134,8 @@ def without(tmp_path: Path, *frameworks: str) -> str:
         (["compare", "a.json"], "compare takes two or more, got only a.json"),
         (["compare", "a", "b", "c"], "compare takes two results.json, got 3"),
         (["compare", "a.json", "b.py:f"], "functions or results.json, not both, got a"),
+        (["compare", "a.py", "b.py:f"], "a.py is a file of functions: expected one"),
+        (["compare", "a.py:f", "b.py:"], "b.py is a file of functions: expected one"),
         (["compare", "a", "b", "--input", "x=1"], "--input goes with functions"),
         (["compare", "a", "b", "--shape", "x=1"], "--shape goes with functions"),
         (["compare", "a", "b", "--dtype", "float32"], "--dtype goes with functions"),

@@ -468,6 +468,7 @@ BAD = {
     "--all": "--all needs --output DIR",
     "relu --all --output site": "--all needs --output DIR, and goes without a topic",
     "--all --lang ja --output site": "--all needs --output DIR, and goes without a topic",
+    "mine.py": "mine.py is a file of functions: expected one of them, as in mine.py:name",
     "none:f --input x=1": "none cannot be imported: ModuleNotFoundError",
     "functions_of_mine:f --input x=1": "there is no f in functions_of_mine",
     "functions_of_mine:number --input x=1": "is of type int: expected a function",
