@@ -142,7 +142,9 @@ def _elementwise(
 def apply_ufunc(
     tape: Tape, ufunc: np.ufunc, method: str, inputs: Any, kwargs: dict[str, Any]
 ) -> Any:
-    """A ufunc, or one of its methods."""
+    """A ufunc, or one of its methods; of Python's objects nothing is recorded."""
+    if any(isinstance(x, np.ndarray) and x.dtype.kind == "O" for x in inputs):
+        return getattr(ufunc, method)(*bare(inputs), **bare(kwargs))
     name = ufunc.__name__
     inputs = as_arrays(tape, inputs) if method != "at" else list(inputs)
     given = tuple(kwargs.pop("out", ()))

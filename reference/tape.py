@@ -269,6 +269,8 @@ class Tape:
 
     def index(self, array: np.ndarray) -> int:
         """The number of the value that an array has now."""
+        if array.dtype.kind == "O":
+            raise ValueError("arrays of Python's objects are not compared")
         memory = self.memory_of(array)
         plain = bare_array(array)
         value = memory.values.get(key_of(plain))

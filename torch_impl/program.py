@@ -248,16 +248,18 @@ class Watch:
         numbers = [self.number(tensor) for tensor in operands]
         before = {id(t): n for t, n in zip(operands, numbers, strict=True)}
         code = f"{name}({self.code(args, kwargs)})"
+        short = name_of(func)
+        unset = short in UNSET or (short == "resize_" and not operands[0].numel())
         result = func(*args, **kwargs)
         results = [*tensors_in(result)]
         if any(tensor.is_meta for tensor in results):
             return result
         self.check(results, name)
-        if name_of(func) in UNSET:  # whatever was there before
+        if unset:  # whatever was there before
             for each in results:
                 each.zero_()
                 self.unset.add(memory_of(each))
-        if name_of(func) in SHAPED:  # nothing but its shape comes of the operand
+        if unset or short in SHAPED:  # nothing but its shape comes of the operand
             numbers = []
         self.last = results[0] if results else None
         written = func._schema.is_mutable
@@ -268,8 +270,10 @@ class Watch:
             return result
         new = [self.new_value(each) for each in made]
         by_result = {id(each): n for each, n in zip(made, new, strict=True)}
-        meaning = None  # nobody asks for it where there is noise
-        if not self.scale:
+        meaning: Any = None  # nobody asks for it where there is noise
+        if unset:
+            meaning = []
+        elif not self.scale:
             meaning = meaning_of(func, args, kwargs, results, before, by_result)
         settings = settings_of(func, args, kwargs)
         self.add(name, code, numbers, new, settings, meaning)

@@ -31,7 +31,7 @@ def array_of(tensor: Tensor | None) -> np.ndarray | None:
         tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
         if tensor.is_floating_point() and tensor.dtype not in known:
             tensor = tensor.float()
-        return np.array(tensor.numpy())
+        return tensor.clone().numpy()  # what NumPy has seen cannot be resized any more
     except (RuntimeError, TypeError):
         return None
 

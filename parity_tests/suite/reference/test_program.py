@@ -762,6 +762,13 @@ def test_complex_numbers_on_the_way_are_refused(function: Any, operator: str) ->
         record(lambda ls, ds: ([function(ls[0])], None), [X])
 
 
+def test_a_function_of_numbers_one_by_one_is_taken_and_objects_are_not() -> None:
+    found = recorded(lambda x: np.vectorize(math.tanh)(x) * 2, X)
+    assert replay(found) == ["numpy: not recorded"]
+    with pytest.raises(ValueError, match="Python's objects are not compared"):
+        recorded(lambda x: x.astype(object), X)
+
+
 # Runs that are off
 
 

@@ -83,6 +83,9 @@ FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "to another place": lambda x, w: (
         torch.exp(x.detach(), out=torch.empty(x.shape, dtype=x.dtype)) * x
     ),
+    "resized": lambda x, w: (
+        torch.exp(x.detach(), out=torch.empty(0, dtype=x.dtype).resize_(x.shape)) * x
+    ),
     "elementary": lambda x, w: torch.exp(x) + torch.log(x.abs()) + torch.tanh(x * w),
     "more elementary": lambda x, w: (
         torch.erf(x) + x.expm1() + x.abs().log1p() + x.sin()
