@@ -265,6 +265,39 @@ def test_what_a_function_makes_has_the_dtype_under_test(calls: Calls) -> None:
     np.testing.assert_array_equal(run(call)[0][0], call.leaves[0] * 0.1)
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "y, = torch.autograd.grad((x**3).sum(), x, create_graph=True); return y",
+        "y = torch.tanh(x); y.register_hook(lambda g: 2 * g); return y",
+        "return torch.func.grad(lambda v: (v**3).sum())(x)",
+    ],
+)
+def test_a_function_may_take_derivatives_itself(calls: Calls, code: str) -> None:
+    found = calls(f"{TORCH}def f(x):\n    {code}\n", "f")
+    assert found.call.gradient_names == ["dx"]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("return x if x.sum() > 0 else -x", "(TracerBoolConversionError)"),
+        ("return x * float(x.sum())", "(ConcretizationTypeError)"),
+        ("return jax.ops.segment_sum(x, jnp.arange(2))", "(ConcretizationTypeError)"),
+        ("return jnp.fft.fft(x).real", "complex numbers are not compared, as in"),
+    ],
+)
+def test_what_jax_cannot_trace_is_refused_with_the_line(
+    calls: Calls, code: str, expected: str
+) -> None:
+    given = ["x=[[1.5,-2],[3,4]]"]
+    calls(f"{JAX}def f(x):\n    {code}\n", "f", given)
+    with pytest.raises(UnusableFunction) as refused:
+        compare_functions(load_all(["mine.py:f", "mine.py:f"]), parse(given, []), [])
+    assert expected in str(refused.value)
+    assert str(refused.value).endswith(("(mine.py, line 4)", "(mine.py:4)"))
+
+
 def test_a_function_that_writes_into_its_inputs(calls: Calls) -> None:
     code = ALL + (
         "def f(x):\n    x += 1\n    return x * torch.ones(())\n"
