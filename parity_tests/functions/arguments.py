@@ -181,11 +181,12 @@ def is_complex(array: Any) -> bool:
 @contextmanager
 def running(target: Target) -> Iterator[None]:
     """The block runs a function: whatever it raises becomes one sentence, the generators
-    are afterwards as they were before, and what it prints is shown the first time only,
-    since it is run many times.
+    are afterwards as they were before, NumPy does not warn, and what the function prints is
+    shown the first time only, since it is run many times.
     """
     printed: Any = Printed(sys.stdout, target.heard)
-    with refused(target.name), states_kept(), redirect_stdout(printed):
+    quiet = np.errstate(all="ignore")
+    with refused(target.name), states_kept(), quiet, redirect_stdout(printed):
         yield
 
 

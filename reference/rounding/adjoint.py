@@ -123,7 +123,10 @@ class Adjoint:
         ]
         terms = [each for each in terms if each.certain != 0]
         terms.sort(key=lambda each: -each.certain)
-        value = sum(np.sum(v * self.flow[name].value) for name, v in seed.items())
+        with np.errstate(all="ignore"):  # some elements may be infinite
+            value = sum(
+                product(self.flow[name].value, v).sum() for name, v in seed.items()
+            )
         return Budget(float(value), tuple(terms), adjoints)
 
     def farther(self, seed: Arrays) -> float:

@@ -188,3 +188,20 @@ def test_the_command_ends_with_the_answer_as_its_status(tmp_path: Path) -> None:
     unusable = called("mine.py:f", "mine.py:h", "--input", "x=[1, 2]")
     assert unusable.returncode == 2
     assert "there is no h in mine.py" in unusable.stderr
+
+
+@pytest.mark.parametrize(
+    "x", [[0.0, 1.0, 800.0], [-1.0, 0.0, np.inf], [np.nan, 1e200, 1e-300]]
+)
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_no_warning_leaks_where_numbers_are_too_large(x: Any) -> None:
+    def in_jax(x: Any) -> Any:
+        return jnp.exp(x) * 1e300 / jnp.log(x * x)
+
+    def theirs(x: Any) -> Any:
+        return torch.exp(x) * 1e300 / torch.log(x * x)
+
+    found = compared(in_jax, theirs, x=np.array(x))
+    assert [*report(found)]
+    assert [*tables(found)]
+    assert facts(found)
