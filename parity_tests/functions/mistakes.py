@@ -3,32 +3,80 @@ other, exactly?
 
 A variation changes a step of the one that was recorded, at or near where the two part, and
 everything that follows is computed again, gradients included. If then every quantity is the
-other's, that is what the two differ in, and it has a name.
+other's, that is what the two differ in, and it has a name. What is so on some numbers may
+be chance: a name has to hold on all lots of numbers, each with what was recorded there.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import islice
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from itertools import combinations, islice
 
 import numpy as np
 
-from gradparity.parity_tests.functions import are, listed
+from gradparity.parity_tests.functions import rearranged, variations
 from gradparity.parity_tests.functions.judging import Judged
 from gradparity.parity_tests.functions.models import Model, agree
 from gradparity.parity_tests.functions.parting import Parting
 from gradparity.parity_tests.functions.programs import Arrays, Executed
-from gradparity.parity_tests.functions.variations import (
-    Variation,
-    constants,
-    variations,
+from gradparity.parity_tests.functions.sentences import (
+    SENTENCES,
+    Facts,
+    listed,
+    number,
+    told,
 )
+from gradparity.parity_tests.functions.variations import Context, Variation
 from gradparity.reference.rounding.programs import Step
 
 ROOM = 1e-11  # of the largest element: two that are exactly the same function
+DERIVED = 1e-9  # the same of gradients
 MOST = 4000  # variations tried
 NEAR = 12  # steps after the first that differs at which they are
 WORK = 1e8  # numbers computed for that
+
+CONSTANT = re.compile("= [^']+")  # as programs call one that is not rounded
+Lots = Sequence[tuple[Judged, Judged]]
+Tries = Callable[[Context, Sequence[Step]], Iterator[Variation]]
+
+
+def step_by_step(way: variations.Way) -> Tries:
+    def each(known: Context, candidates: Sequence[Step]) -> Iterator[Variation]:
+        for step in candidates:
+            yield from way(step, known)
+
+    return each
+
+
+def settings(known: Context, candidates: Sequence[Step]) -> Iterator[Variation]:
+    return rearranged.resettled(known)
+
+
+def other_operator(known: Context, candidates: Sequence[Step]) -> Iterator[Variation]:
+    return rearranged.instead(known)
+
+
+# The likeliest first, and of what is as likely what is simplest.
+WAYS: tuple[Tries, ...] = (
+    settings,
+    step_by_step(variations.averaged),
+    step_by_step(partial(variations.other_constants, True)),
+    step_by_step(variations.factors),
+    step_by_step(rearranged.other_axes),
+    step_by_step(rearranged.roots),
+    step_by_step(rearranged.masks),
+    step_by_step(rearranged.missing),
+    step_by_step(rearranged.functions),
+    step_by_step(rearranged.operands),
+    step_by_step(rearranged.added),
+    variations.exchanged,
+    rearranged.elsewhere,
+    other_operator,
+    step_by_step(partial(variations.other_constants, False)),
+)
 
 
 @dataclass(frozen=True)
@@ -37,19 +85,24 @@ class Mistake:
 
     Args:
         name: of the kind.
-        sentence: what it is, in which of them.
+        said: which of `SENTENCES` tells it.
+        facts: what stands in that.
         step: where.
     """
 
     name: str
-    sentence: str
+    said: str
+    facts: Facts = field(default_factory=dict)
     step: Executed | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What it is, in which of them."""
+        return told(SENTENCES[self.said], self.facts, listed)
 
 
 def mistake(
-    names: tuple[str, str],
-    lots: Sequence[tuple[Judged, Judged]],
-    partings: tuple[Parting, Parting],
+    names: tuple[str, str], lots: Lots, partings: tuple[Parting, Parting]
 ) -> Mistake | None:
     """The known mistake in which two functions differ; None if it is none of those.
 
@@ -58,53 +111,310 @@ def mistake(
         lots: both, as recorded on several lots of numbers. Steps are varied on the last.
         partings: where each of them parts from the other.
     """
-    judged = lots[-1]
-    found = of_outputs(names, lots)
-    if found is not None:
+    quantities = lots[-1][0].quantities
+    outputs = [*quantities][: len(lots[-1][0].recording.outputs)]
+    sides = [Direction(names, lots, partings, first) for first in (True, False)]
+    same = all(
+        agree(values(lot[0]), values(lot[1]), [name], ROOM)
+        for lot in lots
+        for name in outputs
+        if name in lot[1].quantities
+    )
+    if same:
+        found = map(stopped, sides)
+        return next((each for each in found if each is not None), None)
+    return (
+        swapped(names, lots, outputs)
+        or varied(sides)
+        or of_outputs(names, lots, outputs)
+        or by_setting(sides[0])
+        or going_on(sides)
+    )
+
+
+def values(judged: Judged) -> Arrays:
+    return {name: judged.value(name) for name in judged.quantities}
+
+
+# --- One of the two -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """One of two functions, of which it is tried what would make of it the other.
+
+    Args:
+        names, lots, partings: those of both.
+        first: whether it is the first of the two that is varied.
+    """
+
+    names: tuple[str, str]
+    lots: Lots
+    partings: tuple[Parting, Parting]
+    first: bool
+
+    @cached_property
+    def known(self) -> list[Context | None]:
+        """What is known of it on each lot of numbers; None where it is not made of steps
+        whose rules reproduce what was recorded.
+        """
+        found: list[Context | None] = []
+        one, other = self.partings if self.first else self.partings[::-1]
+        for a, b in self.lots:
+            lot = (a, b) if self.first else (b, a)
+            own = Model.of(lot[0])
+            if own is None:
+                found.append(None)
+                continue
+            both = one, other
+            found.append(Context(own, own.values(), lot, both, self.names, self.first))
         return found
-    for one, other in ((0, 1), (1, 0)):
-        own, theirs = Model.of(judged[one]), judged[other]
-        if own is None:
-            continue
-        wanted = {name: theirs.value(name) for name in theirs.quantities}
-        both = names[one], names[other]
-        found = varied(
-            own, judged[one], wanted, both, partings[one], constants(judged[other])
+
+    @property
+    def outputs(self) -> list[str]:
+        return self.given("outputs")
+
+    @property
+    def gradients(self) -> list[str]:
+        return self.given("inputs")
+
+    def given(self, which: str) -> list[str]:
+        """The quantities that both have."""
+        model = self.known[-1]
+        wanted = self.lots[-1][1 if self.first else 0].quantities
+        return (
+            []
+            if model is None
+            else [q for q in getattr(model.own, which) if q in wanted]
         )
-        if found is not None:
+
+    def candidates(self, known: Context) -> list[Step]:
+        near = {step.number for step in known.partings[0].suspects[:NEAR]}
+        owner = known.judged[0].recording.owner
+        return [step for step in known.own.steps if owner(step.name) in near]
+
+    def sound(self, known: Context) -> bool:
+        """Whether its steps come to what was recorded of it."""
+        own = known.own
+        return agree(own.results(known.values), own.recorded, self.outputs, ROOM)
+
+    def rounded(self) -> Mistake | None:
+        """That it rounds to fewer digits on the way, and is otherwise the other one."""
+        known = self.known[-1]
+        if known is None or not self.outputs or self.sound(known):
+            return None
+        wanted = values(known.judged[1])
+        if not agree(known.own.results(known.values), wanted, self.outputs, ROOM):
+            return None
+        casts = [s for s in known.own.steps if s.operation.name == "cast"]
+        dtypes = [str(s.settings["dtype"]) for s in casts]
+        narrow = [n for n, each in enumerate(dtypes) if each != "float64"]
+        if not narrow:
+            return None
+        cast = casts[narrow[0]]
+        facts = known.does() | {"a": dtypes[narrow[0]]}
+        step = known.executed(cast.name)
+        return Mistake("precision", "precision", facts, step)
+
+    def tried(self, way: Tries, most: int) -> Iterator[tuple[Mistake, bool]]:
+        """Yield what makes of its results those of the other, and whether it does so of its
+        gradients.
+        """
+        known = self.known[-1]
+        if known is None or not self.sound(known):
+            return
+        for each in islice(way(known, self.candidates(known)), most):
+            found = with_variation(known, each)
+            if found is None or not agree(
+                found[0].results(found[1]), values(known.judged[1]), self.outputs, ROOM
+            ):
+                continue
+            if not self.holds(way, each):
+                continue
+            facts = dict(zip(("one", "other"), self.names, strict=True)) | each.facts
+            said = Mistake(each.name, each.said, facts, known.executed(each.at))
+            yield (
+                said,
+                agree(
+                    found[0].gradients(found[1]),
+                    values(known.judged[1]),
+                    self.gradients,
+                    DERIVED,
+                ),
+            )
+
+    def holds(self, way: Tries, variation: Variation) -> bool:
+        """Whether a variation makes the other function of it on all numbers; on some of
+        them they differ.
+        """
+        differ = False
+        for known in self.known:
+            if known is None or not self.sound(known):
+                continue
+            wanted = values(known.judged[1])
+            if known is not self.known[-1]:
+                alike = (
+                    with_variation(known, each)
+                    for each in islice(way(known, self.candidates(known)), MOST)
+                    if (each.said, each.facts, each.at)
+                    == (variation.said, variation.facts, variation.at)
+                )
+                if not any(
+                    found is not None
+                    and agree(found[0].results(found[1]), wanted, self.outputs, ROOM)
+                    for found in alike
+                ):
+                    return False
+            differ |= not agree(known.own.recorded, wanted, self.outputs, ROOM)
+        return differ
+
+
+def with_variation(known: Context, variation: Variation) -> tuple[Model, Arrays] | None:
+    """A function with other steps, and its values; None if they do not fit."""
+    steps: list[Step] = []
+    for step in known.own.steps:
+        steps += variation.steps.get(step.name, [step])
+    names = {
+        name for each in variation.steps.values() for s in each for name in s.operands
+    }
+    constants = {n: np.array(float(n[2:])) for n in names if CONSTANT.fullmatch(n)}
+    changed = known.own.with_steps(steps, constants)
+    try:
+        return changed, changed.values(known.values, variation.steps)
+    except (ValueError, IndexError, TypeError, KeyError):
+        return None
+
+
+def varied(directions: Sequence[Direction]) -> Mistake | None:
+    """The variation of a step that makes of one function the other one."""
+    for direction in directions:
+        if (found := direction.rounded()) is not None:
             return found
-    return None
+    partly: Mistake | None = None
+    for way in WAYS:
+        for direction in directions:
+            known = direction.known[-1]
+            if known is None:
+                continue
+            size = sum(value.size for value in known.values.values())
+            for said, wholly in direction.tried(way, min(MOST, int(WORK // size))):
+                if wholly:
+                    return said
+                partly = partly or said
+    return partly
 
 
 # --- Results ------------------------------------------------------------------------------
 
 
+def swapped(
+    names: tuple[str, str], lots: Lots, outputs: Sequence[str]
+) -> Mistake | None:
+    """That two outputs stand in each other's place."""
+    for q, p in combinations(outputs, 2):
+        crossed = [
+            (one.value(a), other.value(b))
+            for one, other in lots
+            for a, b in ((q, p), (p, q))
+            if a in one.quantities and b in other.quantities
+        ]
+        straight = [(one.value(q), other.value(q)) for one, other in lots]
+        if all(same(a, b) for a, b in crossed) and not all(
+            same(a, b) for a, b in straight
+        ):
+            facts = dict(zip(("one", "other", "q", "p"), (*names, q, p), strict=True))
+            return Mistake("swapped", "outs swapped", facts)
+    return None
+
+
+def by_setting(direction: Direction) -> Mistake | None:
+    """Of an operator without a rule: the same one, of the same values, has another setting
+    where the two part.
+    """
+    firsts = [each.steps[0] for each in direction.partings if each.steps]
+    if len(firsts) < 2 or firsts[0].operator != firsts[1].operator:
+        return None
+    own, theirs = firsts
+    told = rearranged.settings_told(own, theirs, direction.lots[0], True)
+    if told is None or len(own.operands) != len(theirs.operands):
+        return None
+    for one, other in direction.lots:
+        for a, b in zip(own.operands, theirs.operands, strict=True):
+            if not same(one.recording.values[a], other.recording.values[b]):
+                return None
+    name, said, facts = told
+    both = dict(zip(("one", "other"), direction.names, strict=True))
+    return Mistake(name, said, both | facts, own)
+
+
+def going_on(directions: Sequence[Direction]) -> Mistake | None:
+    """That one returns what the other computes on the way."""
+    for direction in directions:
+        more, less = direction.partings[:: 1 if direction.first else -1]
+        if not more.steps or less.steps or more.steps[0].phase == "backward":
+            continue
+        names = direction.names[:: 1 if direction.first else -1]
+        step = more.steps[0]
+        facts = {"who": names[0], "without": names[1], "a": step.code}
+        return Mistake("dropped", "goes on", facts, step)
+    return None
+
+
 def of_outputs(
-    names: tuple[str, str], lots: Sequence[tuple[Judged, Judged]]
+    names: tuple[str, str], lots: Lots, outputs: Sequence[str]
 ) -> Mistake | None:
     """What can be seen of the outputs alone, and is so on all numbers: a factor, or a
     transposition.
     """
-    one, other = names
-    first = lots[0][0]
-    for number, (quantity, _) in enumerate(first.quantities.items()):
-        if number >= len(first.recording.outputs):
-            break
+    both = dict(zip(("one", "other"), names, strict=True))
+    for quantity in outputs:
+        facts = both | {"q": quantity}
         pairs = [(a.value(quantity), b.value(quantity)) for a, b in lots]
         if all(same(a, b) for a, b in pairs):
             continue
         if all(a.ndim > 1 and same(a.T, b) for a, b in pairs):
-            said = f"{quantity} of {one} is that of {other}, transposed"
-            return Mistake("transposed", said)
+            return Mistake("transposed", "out transposed", facts)
         factors = [f for a, b in pairs if (f := multiple(b, a)) is not None]
-        if len(factors) < len(pairs) or not np.allclose(factors, factors[0], 1e-9, 0):
+        if len(factors) < len(pairs) or not np.allclose(factors, factors[0], 1e-11, 0):
             continue
-        factor = factors[0]
-        shapes = [value.shape for value in first.recording.values]
-        said = named_factor(factor, {n for shape in shapes for n in shape})
-        kind = "sign" if factor == -1 else "mean_sum" if "mean" in said else "scale"
-        return Mistake(kind, f"{quantity} of {one} is that of {other}{said}")
+        return by_factor(factors[0], names, facts, lots[-1])
     return None
+
+
+def by_factor(
+    factor: float,
+    names: tuple[str, str],
+    facts: dict[str, str],
+    lot: tuple[Judged, Judged],
+) -> Mistake:
+    """What it comes of that one result is a multiple of the other."""
+    if factor == -1:
+        return Mistake("sign", "out negated", facts)
+    counts = [averages(judged) for judged in lot]
+    for n in {*counts[0], *counts[1]}:
+        for value, who in ((1 / n, 0), (float(n), 1)):
+            more, less = counts[who][n], counts[1 - who][n]
+            if more > less and math.isclose(factor, value, rel_tol=1e-12):
+                told = {"who": names[who], "without": names[1 - who], "n": str(n)}
+                kind = "averaged_twice" if less else "mean_sum"
+                return Mistake(kind, "averaged twice" if less else "mean", told)
+    facts = facts | {"a": number(factor)}
+    has_log = any(
+        step.operation.name in ("log", "log1p")
+        for judged in lot
+        for step in judged.recording.program
+    )
+    for base in (2, 10) if has_log else ():
+        for value in (math.log(base), 1 / math.log(base)):
+            if math.isclose(factor, value, rel_tol=1e-12):
+                return Mistake("base", "out in base", facts | {"b": str(base)})
+    return Mistake("scale", "out times", facts)
+
+
+def averages(judged: Judged) -> Counter[int]:
+    """Over how many elements a function takes means, gradients included."""
+    recorded = {name: bounded.value for name, bounded in judged.whole.items()}
+    return Counter(variations.means(judged.recording.program, recorded))
 
 
 def same(a: np.ndarray, b: np.ndarray) -> bool:
@@ -124,102 +434,25 @@ def multiple(a: np.ndarray, b: np.ndarray) -> float | None:
     return factor if np.allclose(factor * a, b, rtol=0, atol=ROOM * size) else None
 
 
-def named_factor(factor: float, sizes: set[int]) -> str:
-    """How a number is said: by what it may come of."""
-    if factor == -1:
-        return " with the opposite sign"
-    for n in sorted(sizes - {0, 1}):
-        for value, said in (
-            (n, f"times {n}, as a sum and a mean over {n} differ"),
-            (1 / n, f"over {n}, as a mean and a sum over {n} differ"),
-            (math.sqrt(n), f"times the root of {n}"),
-            (1 / math.sqrt(n), f"over the root of {n}"),
-            (n / (n - 1), f"times {n} / {n - 1}"),
-            ((n - 1) / n, f"times {n - 1} / {n}"),
-            (n * n, f"times {n} twice"),
-            (1 / (n * n), f"over {n} twice: averaged twice"),
-        ):
-            if math.isclose(factor, value, rel_tol=1e-12):
-                return f" {said}"
-    for value, said in (
-        (math.log(2), "log 2"),
-        (1 / math.log(2), "1 / log 2"),
-        (math.log(10), "log 10"),
-        (1 / math.log(10), "1 / log 10"),
-    ):
-        if math.isclose(factor, value, rel_tol=1e-12):
-            return f" times {said}: a logarithm to another base"
-    return f" times {factor:.9g}"
-
-
-# --- Steps ---
-
-
-def varied(
-    own: Model,
-    judged: Judged,
-    wanted: Arrays,
-    names: tuple[str, str],
-    parting: Parting,
-    theirs: dict[str, set[float]],
-) -> Mistake | None:
-    """The variation of a step that makes of a function the other one."""
-    near = {step.number for step in parting.suspects[:NEAR]}
-    recording = judged.recording
-    candidates = [s for s in own.steps if recording.owner(s.name) in near]
-    outputs = [name for name in own.outputs if name in wanted]
-    gradients = [name for name in own.inputs if name in wanted]
-    if agree(own.recorded, wanted, outputs, ROOM):
-        return stopped(own, judged, wanted, gradients, names)
-    values = own.values()
-    most = min(MOST, int(WORK // sum(value.size for value in values.values())))
-    partial: Mistake | None = None
-    for each in islice(variations(own, candidates, values, theirs, names), most):
-        changed = own.with_steps(substituted(own.steps, each), each.given)
-        try:
-            found = changed.values(values, each.steps)
-        except (ValueError, IndexError, TypeError):  # it does not fit
-            continue
-        if not agree(changed.results(found), wanted, outputs, ROOM):
-            continue
-        owner = recording.owner(each.at)
-        step = None if owner is None else recording.executed[owner]
-        said = Mistake(each.name, each.sentence, step)
-        if agree(changed.gradients(found), wanted, gradients, 1e-9):
-            return said
-        partial = partial or said
-    return partial
-
-
-def substituted(steps: Sequence[Step], variation: Variation) -> list[Step]:
-    found: list[Step] = []
-    for step in steps:
-        found += variation.steps.get(step.name, [step])
-    return found
-
-
 # --- Backward -----------------------------------------------------------------------------
 
 
-def stopped(
-    own: Model,
-    judged: Judged,
-    wanted: Arrays,
-    gradients: Sequence[str],
-    names: tuple[str, str],
-) -> Mistake | None:
-    """What is wrong with the gradients of a function whose results are right: they are
-    those of this one, but for one edge of its graph or for a factor.
+def stopped(direction: Direction) -> Mistake | None:
+    """What is wrong with the gradients of the other function, whose results are right: they
+    are those of this one, but for one edge of its graph or for a factor.
     """
-    other = names[1]
-    values = own.values()
-    right = own.gradients(values)
-    if not agree(right, own.recorded, gradients, 1e-9):
+    known = direction.known[-1]
+    if known is None:
+        return None
+    own, gradients = known.own, direction.gradients
+    wanted = values(known.judged[1])
+    right = own.gradients(known.values)
+    if not agree(right, own.recorded, gradients, DERIVED):
         return None  # this one's own are not the derivatives of what it computes
-    wrong = [q for q in gradients if not agree(right, wanted, [q], 1e-9)]
+    wrong = [q for q in gradients if not agree(right, wanted, [q], DERIVED)]
     if not wrong:
         return None
-    simple = of_gradients(own, right, wanted, wrong, names)
+    simple = of_gradients(known, right, wanted, wrong)
     if simple is not None:
         return simple
     edges = [
@@ -229,43 +462,48 @@ def stopped(
         if not name.startswith("=")
     ]
     for factor, kind, said in (
-        (0.0, "stopped", "the gradient is stopped"),
-        (-1.0, "sign", "the gradient has the opposite sign"),
-        (2.0, "scale", "the gradient is counted twice"),
+        (0.0, "stopped", "stopped"),
+        (-1.0, "sign", "turned back"),
+        (2.0, "scale", "doubled"),
     ):
         for edge in edges[:MOST]:
-            found = own.gradients(values, {edge: factor})
-            if agree(found, wanted, gradients, 1e-9):
-                owner = judged.recording.owner(edge[0])
-                step = None if owner is None else judged.recording.executed[owner]
-                where = f" at {step.code}" if step is not None else ""
-                return Mistake(kind, f"in {other}, {said} that goes back{where}", step)
+            found = own.gradients(known.values, {edge: factor})
+            if agree(found, wanted, gradients, DERIVED):
+                step = known.executed(edge[0])
+                code = step.code if step else edge[0]
+                facts = known.does(own=False) | {"a": code}
+                return Mistake(kind, said, facts, step)
     return None
 
 
 def of_gradients(
-    own: Model,
-    right: Arrays,
-    wanted: Arrays,
-    wrong: Sequence[str],
-    names: tuple[str, str],
+    known: Context, right: Arrays, wanted: Arrays, wrong: Sequence[str]
 ) -> Mistake | None:
     """Zero, transposed, or a multiple."""
-    other = names[1]
-    said = f"{listed(wrong)} of {other} {are(wrong)}"
+    facts = known.does(own=False) | {"q": wrong}
     if not any(wanted[q].any() for q in wrong):
-        return Mistake("stopped", f"{said} zero: no gradient gets there")
+        return Mistake("stopped", "zero", facts)
     if all(
-        wanted[q].ndim == 2 and agree({q: right[q].T}, wanted, [q], 1e-9) for q in wrong
+        wanted[q].ndim == 2 and agree({q: right[q].T}, wanted, [q], DERIVED)
+        for q in wrong
     ):
-        return Mistake("transposed", f"{said} transposed")
+        return Mistake("transposed", "gradient transposed", facts)
     factors = [multiple(right[q], wanted[q]) for q in wrong]
     first = factors[0]
-    if first is not None and all(
+    if first is None or not all(
         f is not None and math.isclose(f, first, rel_tol=1e-9) for f in factors
     ):
-        sizes = {n for value in own.given.values() for n in value.shape}
-        kind = "sign" if first == -1 else "scale"
-        ones = "one" if len(wrong) == 1 else "ones"
-        return Mistake(kind, f"{said} the right {ones}{named_factor(first, sizes)}")
-    return None
+        return None
+    if first == -1:
+        return Mistake("sign", "gradient negated", facts)
+    own, theirs = map(averages, known.judged)
+    forward = Counter(variations.means(known.own.steps, known.values))
+    for n in {*forward, *theirs}:
+        facts = facts | {"n": str(n)}
+        if forward[n] and math.isclose(first, n, rel_tol=1e-12):
+            return Mistake("mean_sum", "gradient of sum", facts)
+        if forward[n] and math.isclose(first, 1 / n, rel_tol=1e-12):
+            return Mistake("averaged_twice", "gradient averaged twice", facts)
+        if theirs[n] > own[n] and math.isclose(first, 1 / n, rel_tol=1e-12):
+            return Mistake("mean_sum", "gradient of mean", facts)
+    return Mistake("scale", "gradient times", facts | {"a": number(first)})

@@ -262,10 +262,16 @@ def partings(
     back = counterparts(other, one)
     for first, second in inputs_of(one, other):
         there[first], back[second] = second, first
-    return (
-        parting(one, other, there, wrong, forward),
-        parting(other, one, back, wrong, forward),
-    )
+
+    def both(doubted: bool) -> tuple[Parting, Parting]:
+        return (
+            parting(one, other, there, wrong, forward, doubted),
+            parting(other, one, back, wrong, forward, doubted),
+        )
+
+    found = both(doubted=False)
+    # Each has all that the other makes, but returns another part of it.
+    return found if any(each.steps for each in found) else both(doubted=True)
 
 
 def inputs_of(one: Side, other: Side) -> list[tuple[int, int]]:
@@ -277,10 +283,23 @@ def inputs_of(one: Side, other: Side) -> list[tuple[int, int]]:
 
 
 def parting(
-    one: Side, other: Side, there: dict[int, int], wrong: Sequence[str], forward: bool
+    one: Side,
+    other: Side,
+    there: dict[int, int],
+    wrong: Sequence[str],
+    forward: bool,
+    doubted: bool,
 ) -> Parting:
     """Where one parts from the other: back from what is wrong, through what the other
-    lacks, to steps whose operands it has.
+    lacks, to steps whose operands it has. There is no such step where the other makes all
+    of it, too, and goes on from there.
+
+    Args:
+        one, other: the programs.
+        there: for each value of one that the other has, which it is there.
+        wrong: the quantities that differ.
+        forward: whether an output is among them.
+        doubted: whether what makes them is taken to differ, whatever the other has.
     """
     recording, makers = one.recording, one.recording.makers
     quantities = one.judged[0].quantities
@@ -306,14 +325,13 @@ def parting(
     wrong = [name for name in wrong if name in quantities]
     if forward:  # from there on, gradients differ anyway
         wrong = [name for name in wrong if quantities[name] in recording.outputs]
-    for name in wrong:
-        lacks = missing if missing(quantities[name]) else misplaced
-        if quantities[name] in makers:  # it is wrong, whatever else has these numbers
-            step = makers[quantities[name]]
-            suspects[step.number] = step
-            todo = [n for n in step.operands if lacks(n)]
-        else:
-            todo = []
+    for name in wrong[:1] if doubted else wrong:
+        result = quantities[name]
+        lacks = missing if missing(result) else misplaced
+        todo = [result]
+        if doubted and result in makers:
+            suspects[makers[result].number] = makers[result]
+            todo = [*makers[result].operands]
         while todo:
             number = todo.pop()
             if not lacks(number) or makers[number].number in suspects:
@@ -330,7 +348,8 @@ def parting(
     if forward:
         in_forward = [step for step in first if step.number in recording.leading]
         first = in_forward or first
-    start = first[0].number if first else len(recording.executed)
+    ends = [makers[quantities[n]].number for n in wrong if quantities[n] in makers]
+    start = first[0].number if first else max(ends, default=-1) + 1
     made_there = other.recording.makers
     common = []
     for step in recording.executed[:start]:

@@ -1,34 +1,41 @@
 """Other steps in the place of one: the mistakes that people make when they write a function
-down once more, from another constant to a reduction along another axis.
+down once more. Here are what a variation is, and those of its numbers: another constant, a
+factor, a mean for a sum. `rearranged` has those of its steps.
+
+Several explanations may come to the same on some numbers. Those come first that the two
+programs have in so many words: a constant is exchanged for one of the other's own, a sum
+is divided by the number of its own elements, and by no other size.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
 
 import numpy as np
 
 from gradparity.parity_tests.functions.judging import Judged
 from gradparity.parity_tests.functions.models import Model
-from gradparity.parity_tests.functions.programs import Arrays
+from gradparity.parity_tests.functions.parting import Parting
+from gradparity.parity_tests.functions.programs import Arrays, Executed
+from gradparity.parity_tests.functions.sentences import apart, number
 from gradparity.reference.rounding.operations import OPERATIONS
 from gradparity.reference.rounding.programs import Step
 
 SMALL = 0.02  # a constant that is added and smaller than this is an epsilon
-ELEMENTWISE = (
-    "exp",
-    "log",
-    "tanh",
-    "sigmoid",
-    "relu",
-    "erf",
-    "abs",
-    "sqrt",
-    "sin",
-    "cos",
-)
+FAR = math.log(
+    100
+)  # a constant in the place of another is no further from it, if likely
+PASSING = (
+    "move",
+    "reshape",
+    "broadcast",
+    "cast",
+    "negate",
+)  # as many, of the same size
+Fixed = Mapping[str, float]
+Factor = tuple[str, float]  # "multiply" or "divide", and by what
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,106 +44,215 @@ class Variation:
 
     Args:
         name: of the kind of mistake.
-        sentence: what it is.
+        said: which of `SENTENCES` tells it.
+        facts: what stands in that sentence, beside the names of the functions.
         at: the value that the first of them makes.
         steps: by the value that a step makes, those in its place.
-        given: constants that they take.
     """
 
     name: str
-    sentence: str
+    said: str
+    facts: dict[str, str]
     at: str
     steps: Mapping[str, Sequence[Step]]
-    given: Arrays
-
-
-def constants(judged: Judged) -> dict[str, set[float]]:
-    """The numbers that a program has, by where: the names of operations."""
-    found: dict[str, set[float]] = {}
-    for step in judged.recording.program:
-        for name in step.operands:
-            if name.startswith("= "):
-                found.setdefault(step.operation.name, set()).add(
-                    float(name[2:].rstrip("'"))
-                )
-        for key in ("factor", "n", "exponent"):
-            if key in step.settings:
-                found.setdefault(key, set()).add(float(step.settings[key]))
-    return found
-
-
-def variations(
-    own: Model,
-    candidates: Sequence[Step],
-    values: Arrays,
-    theirs: dict[str, set[float]],
-    names: tuple[str, str],
-) -> Iterator[Variation]:
-    """All that are tried, the likeliest first."""
-    near, far = (partial(other_constants, near=near) for near in (True, False))
-    ways = (near, averaged, other_axes, roots, masks, functions, operands, far)
-    context = Context(own, values, {c for each in theirs.values() for c in each}, names)
-    for way in ways:
-        for step in candidates:
-            yield from way(step, context)
 
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """What variations know beside the step: the model, its values, the constants that the
-    other function has, and what both are called.
+    """What variations know beside the step: the model and its values, what was recorded of
+    both functions, and what they are called.
+
+    Args:
+        own: the function whose steps are varied.
+        values: all of its values.
+        judged: both as recorded, it first.
+        partings: where they part, its own first.
+        names: of both, in the order in which they were given.
+        first: whether it is the first of these.
     """
 
     own: Model
     values: Arrays
-    constants: set[float]
+    judged: tuple[Judged, Judged]
+    partings: tuple[Parting, Parting]
     names: tuple[str, str]
+    first: bool
+
+    @cached_property
+    def makers(self) -> dict[str, Step]:
+        return {step.name: step for step in self.own.steps}
+
+    @cached_property
+    def moving(self) -> set[str]:
+        """The values that come of inputs."""
+        return moving(self.own)
+
+    @cached_property
+    def other(self) -> Model | None:
+        """The other function; None where a step of it has no rule."""
+        return Model.of(self.judged[1])
+
+    @cached_property
+    def theirs(self) -> list[Step]:
+        """The other's steps, those of its forward pass if outputs come of them."""
+        program = self.judged[1].recording.program
+        return [*(program if self.other is None else self.other.steps)]
+
+    @cached_property
+    def their_values(self) -> Arrays:
+        return {} if self.other is None else self.other.values()
+
+    @cached_property
+    def fixed(self) -> tuple[Fixed, Fixed]:
+        """The values here and there that are one number, whatever the inputs."""
+        theirs = {} if self.other is None else fixed(self.other, self.their_values)
+        return fixed(self.own, self.values), theirs
+
+    @cached_property
+    def means(self) -> tuple[Counter[int], Counter[int]]:
+        """Over how many elements means are taken, here and there."""
+        own = Counter(means(self.own.steps, self.values))
+        return own, Counter(means(self.theirs, self.their_values) if self.other else ())
+
+    @cached_property
+    def operations(self) -> set[str]:
+        """What the other is made of."""
+        return {step.operation.name for step in self.theirs}
+
+    @cached_property
+    def constants(self) -> set[float]:
+        """The numbers that the other has."""
+        return {value for step in self.theirs for value, _ in constants_of(step)}
+
+    @cached_property
+    def epsilons(self) -> set[float]:
+        """Those of them that are added, and small."""
+        found = ((s, c) for s in self.theirs for c, _ in constants_of(s))
+        return {c for step, c in found if role(step, c) == "eps"}
+
+    @cached_property
+    def factors(self) -> tuple[set[Factor], set[Factor]]:
+        """What is multiplied with and divided by, here and there."""
+        here, there = self.fixed
+        return factors_of(self.own.steps, here), factors_of(self.theirs, there)
+
+    @cached_property
+    def divisors(self) -> set[float]:
+        """What the other divides by, whole numbers that a mean may be taken over."""
+        found = {
+            c if verb == "divide" else 1 / c for verb, c in self.factors[1] if c != 0
+        }
+        for step in self.theirs:
+            if step.operation.name == "move" and np.ndim(step.settings["source"]) == 0:
+                found.add(float(np.ravel(step.settings.get("fill", 0.0))[0]))
+        return {float(round(n)) for n in found if math.isclose(n, round(n))}
+
+    @property
+    def firsts(self) -> tuple[Executed | None, Executed | None]:
+        """The first step of each that differs, as it ran on these numbers."""
+        found: list[Executed | None] = []
+        for parting, judged in zip(self.partings, self.judged, strict=True):
+            executed = judged.recording.executed
+            number = parting.steps[0].number if parting.steps else len(executed)
+            found.append(executed[number] if number < len(executed) else None)
+        return found[0], found[1]
+
+    @cached_property
+    def widths(self) -> set[int]:
+        """Over how many elements the sums of matrix products go."""
+        products = [s for s in self.own.steps if s.operation.name in PRODUCTS]
+        return {self.values[step.operands[0]].shape[-1] for step in products}
+
+    def executed(self, name: str) -> Executed | None:
+        """The step as it ran that made a value."""
+        owner = self.judged[0].recording.owner(name)
+        return None if owner is None else self.judged[0].recording.executed[owner]
+
+    def does(self, own: bool = True) -> dict[str, str]:
+        """Who does something, and who does not."""
+        names = self.names if own == self.first else self.names[::-1]
+        return {"who": names[0], "without": names[1]}
+
+    def sided(self, own: str, other: str) -> dict[str, str]:
+        """What one has, and the other."""
+        return sided(own, other, self.first)
+
+    def numbers(self, own: float, other: float) -> dict[str, str]:
+        return self.sided(*apart(own, other))
 
     def varied(
-        self, name: str, sentence: str, step: Step, *steps: Step, **given: Any
+        self, name: str, said: str, facts: dict[str, str], step: Step, *steps: Step
     ) -> Variation:
-        found = {step.name: steps}
-        return Variation(name, sentence, step.name, found, given.get("given", {}))
+        return Variation(name, said, facts, step.name, {step.name: steps})
 
 
-def plain(name: str) -> str:
-    """A constant's name, before it is rounded."""
-    return name.rstrip("'")
+def moving(model: Model) -> set[str]:
+    """The values that come of inputs."""
+    found = {*model.inputs.values()}
+    for step in model.steps:
+        if not found.isdisjoint(step.operands):
+            found.add(step.name)
+    return found
 
 
-def others(own: float, constants: set[float], near: bool) -> list[float]:
-    """Constants in the place of one: those that are no more than a hundred times as large
-    or as small, the nearest first; or the rest.
-    """
-
-    def far(constant: float) -> float:
-        ratio = constant / own if own else 0.0
-        return abs(math.log(ratio)) if 0 < ratio < math.inf else math.inf
-
-    found = [each for each in constants - {own} if (far(each) <= math.log(100)) == near]
-    return sorted(found, key=far)
+def fixed(model: Model, values: Arrays) -> Fixed:
+    """The values that are one number, whatever the inputs."""
+    varying = moving(model)
+    still = {name: np.ravel(v) for name, v in values.items() if name not in varying}
+    return {
+        name: float(v[0]) for name, v in still.items() if v.size and (v == v[0]).all()
+    }
 
 
-def other_constants(step: Step, known: Context, near: bool) -> Iterator[Variation]:
-    """A constant of the other function in the place of one that this has: wherever it is
-    used in this way, and there alone.
-    """
-    for own, changed in constants_of(step):
-        for constant in others(own, known.constants, near):
-            yield from exchanged(step, known, own, constant, changed)
-    is_masked = step.operation.name == "move" and np.any(step.settings["source"] < 0)
-    if near and is_masked:
-        yield from other_fills(step, known)
+def sided(own: str, other: str, first: bool) -> dict[str, str]:
+    """What two have, in the order in which they were given."""
+    return {"a": own, "b": other} if first else {"a": other, "b": own}
 
 
+PRODUCTS = ("matmul", "affine")
+Way = Callable[[Step, Context], Iterator[Variation]]
 Changed = Callable[[Step, float], Step]
+
+
+def same_as(name: str, operand: str, shape: Sequence[int]) -> Step:
+    """A step that takes a value as it is."""
+    source = np.arange(math.prod(shape)).reshape(shape)
+    settings = {"source": source, "fill": 0.0}
+    return Step(name, OPERATIONS["move"], (operand,), settings)
+
+
+# --- Constants ----------------------------------------------------------------------------
+
+
+def role(step: Step, constant: float) -> str:
+    """What a constant is for."""
+    operation = step.operation.name
+    if operation in ("maximum", "minimum"):
+        return "clip"
+    if operation == "power":
+        return "power"
+    if operation == "add" and 0 < abs(constant) < SMALL:
+        return "eps"
+    return "constant"
+
+
+def is_constant(step: Step) -> bool:
+    """Whether it makes an array of one number."""
+    return step.operation.name == "move" and bool(
+        np.all(step.settings["source"] < 0)
+        and np.size(np.unique(step.settings["fill"])) == 1
+    )
 
 
 def constants_of(step: Step) -> Iterator[tuple[float, Changed]]:
     """The constants of a step, and how it is with another in the place of each."""
+    if is_constant(step):
+        own = float(np.ravel(step.settings["fill"])[0])
+        yield own, partial(with_setting, "fill")
+        return
     for position, name in enumerate(step.operands):
         if name.startswith("= "):
-            yield float(plain(name)[2:]), partial(with_operand, position)
+            yield float(name.rstrip("'")[2:]), partial(with_operand, position)
     for key in ("factor", "n", "exponent"):
         if key in step.settings:
             yield float(step.settings[key]), partial(with_setting, key)
@@ -152,394 +268,288 @@ def with_setting(key: str, step: Step, constant: float) -> Step:
     return replace(step, settings={**step.settings, key: constant})
 
 
-def exchanged(
-    step: Step, known: Context, own: float, constant: float, changed: Changed
-) -> Iterator[Variation]:
-    """One constant for another: in all steps of this kind that have it, and in one."""
-    one, other = known.names
-    kind = role(step, own)
-    sentence = f"{kind_said(kind)} is {own:.9g} in {one} and {constant:.9g} in {other}"
-    given = {f"= {constant!r}": np.array(constant)}
-    everywhere = {
-        each.name: [way(each, constant)]
-        for each in known.own.steps
-        if each.operation is step.operation
-        for value, way in constants_of(each)
-        if value == own
-    }
-    yield Variation(kind, sentence, step.name, everywhere, given)
-    if len(everywhere) > 1:
-        alone = {step.name: [changed(step, constant)]}
-        yield Variation(kind, sentence, step.name, alone, given)
+def other_constants(near: bool, step: Step, known: Context) -> Iterator[Variation]:
+    """A constant of the other function in the place of one that this has: wherever it is
+    used in this way, and there alone. Those come first that are as large, or both an
+    epsilon.
+    """
+    if factor_of(step, known.fixed[0]) is not None:
+        return
+    for own, changed in constants_of(step):
+        kind = role(step, own)
+
+        def far(constant: float, own: float = own) -> float:
+            ratio = constant / own if own else 0.0
+            return abs(math.log(ratio)) if 0 < ratio < math.inf else math.inf
+
+        def likely(constant: float, own: float = own, kind: str = kind) -> bool:
+            both = kind == "eps" and constant in known.epsilons
+            return both or far(constant, own) <= FAR
+
+        usual = {0.5, 1.0, 2.0, 3.0} if kind == "power" else set()
+        others = sorted((known.constants | usual) - {own}, key=far)
+        for constant in (each for each in others if likely(each) == near):
+            facts = known.numbers(own, constant)
+            everywhere = {
+                each.name: [way(each, constant)]
+                for each in known.own.steps
+                if each.operation is step.operation
+                for value, way in constants_of(each)
+                if value == own
+            }
+            alone = {step.name: [changed(step, constant)]}
+            for steps in (everywhere, alone)[: min(len(everywhere), 2)]:
+                yield Variation(kind, kind, facts, step.name, steps)
 
 
-def other_fills(step: Step, known: Context) -> Iterator[Variation]:
-    one, other = known.names
-    own = np.unique(
-        np.broadcast_to(step.settings["fill"], step.settings["source"].shape)
-    )
-    for constant in sorted({*known.constants, 0.0, -np.inf, -1e9} - {*own.tolist()}):
-        yield known.varied(
-            "mask",
-            f"what is masked out is {own[0]:.9g} in {one} and {constant:.9g} in {other}",
-            step,
-            replace(step, settings={**step.settings, "fill": constant}),
+def exchanged(known: Context, candidates: Sequence[Step]) -> Iterator[Variation]:
+    """All constants at once: two that change places, or all that only this one has for
+    those that only the other has, in order.
+    """
+    own = [*dict.fromkeys(c for step in candidates for c, _ in constants_of(step))]
+    theirs = [*dict.fromkeys(c for s in known.theirs for c, _ in constants_of(s))]
+    every = {c for step in known.own.steps for c, _ in constants_of(step)}
+    shared = [c for c in own if c in theirs and abs(c) not in (0.0, 1.0)]
+    pairs = [(a, b) for i, a in enumerate(shared) for b in shared[i + 1 :]]
+    for a, b in pairs[:20]:
+        facts = known.numbers(a, b)
+        yield from replaced(
+            {a: b, b: a}, "momentum", "changed places", facts, candidates
         )
+    mine = [c for c in own if c not in theirs]
+    rest = [c for c in theirs if c not in every]
+    if mine and len(mine) == len(rest):
+        for order in (rest, rest[::-1])[: len(rest)]:
+            changes = dict(zip(mine, order, strict=True))
+            facts = known.numbers(mine[0], order[0])
+            yield from replaced(changes, "constant", "constant", facts, candidates)
 
 
-def role(step: Step, constant: float) -> str:
-    """What a constant is for."""
+def replaced(
+    changes: Mapping[float, float],
+    name: str,
+    said: str,
+    facts: dict[str, str],
+    candidates: Sequence[Step],
+) -> Iterator[Variation]:
+    """The constants among these steps, exchanged."""
+    steps: dict[str, Sequence[Step]] = {}
+    kinds = set()
+    for step in candidates:
+        found = step
+        for value, changed in constants_of(step):
+            if value in changes:
+                found = changed(found, changes[value])
+                kinds.add(role(step, value))
+        if found is not step:
+            steps[step.name] = [found]
+    if not steps:
+        return
+    if said == "constant" and len(kinds) == 1:
+        name = said = kinds.pop()
+    yield Variation(name, said, facts, next(iter(steps)), steps)
+
+
+# --- Factors ------------------------------------------------------------------------------
+
+
+def factor_of(step: Step, fixed: Fixed) -> Factor | None:
+    """What a step multiplies with or divides by."""
     operation = step.operation.name
-    if operation in ("maximum", "minimum"):
-        return "clip"
-    if operation == "power":
-        return "power"
-    if operation == "add" and 0 < abs(constant) < SMALL:
-        return "eps"
-    return "constant"
+    if operation == "scale":
+        return "multiply", float(step.settings["factor"])
+    if operation == "over":
+        return "divide", float(step.settings["n"])
+    if operation == "multiply" and any(name in fixed for name in step.operands):
+        return "multiply", next(fixed[n] for n in step.operands if n in fixed)
+    if operation == "divide" and step.operands[1] in fixed:
+        return "divide", fixed[step.operands[1]]
+    return None
 
 
-def kind_said(kind: str) -> str:
-    return {"eps": "eps", "clip": "the bound", "power": "the exponent"}.get(
-        kind, "a constant"
-    )
+def factors_of(steps: Sequence[Step], fixed: Fixed) -> set[Factor]:
+    found = (factor_of(step, fixed) for step in steps)
+    return {factor for factor in found if factor is not None}
+
+
+def by_factor(name: str, operand: str, factor: Factor) -> Step:
+    verb, value = factor
+    if verb == "multiply":
+        return Step(name, OPERATIONS["scale"], (operand,), {"factor": value})
+    return Step(name, OPERATIONS["over"], (operand,), {"n": value})
+
+
+def factored(step: Step, fixed: Fixed) -> str:
+    """What a step multiplies."""
+    if step.operation.name != "multiply":
+        return step.operands[0]
+    return next((n for n in step.operands if n not in fixed), step.operands[0])
+
+
+def factors(step: Step, known: Context) -> Iterator[Variation]:
+    """Another factor, one that is missing, or one too many."""
+    if step.name not in known.moving:
+        return
+    own = factor_of(step, known.fixed[0])
+    mine, theirs = known.factors
+    if own is not None and own[1] not in (0.0, 1.0):
+        operand = factored(step, known.fixed[0])
+        shape = known.values[step.name].shape
+        if known.values[operand].shape == shape:
+            kind, said, facts = scaling(own, known)
+            inner = same_as(step.name, operand, shape)
+            yield known.varied(kind, said, known.does() | facts, step, inner)
+
+        def distance(factor: Factor) -> float:
+            ratio = abs(factor[1] / own[1])
+            return abs(math.log(ratio)) if 0 < ratio < math.inf else math.inf
+
+        for factor in sorted(theirs - {own}, key=distance):
+            verbs = (own[0], factor[0])[:: 1 if known.first else -1]
+            said = verbs[0] if verbs[0] == verbs[1] else " and ".join(verbs)
+            found = by_factor(step.name, operand, factor)
+            both = known.numbers(own[1], factor[1])
+            yield known.varied("constant", said, both, step, found)
+    inner = replace(step, name=f"{step.name} unscaled")
+    for factor in sorted(each for each in theirs - mine if each[1] not in (0.0, 1.0)):
+        kind, said, facts = scaling(factor, known)
+        last = by_factor(step.name, inner.name, factor)
+        facts = known.does(own=False) | facts
+        yield known.varied(kind, said, facts, step, inner, last)
+
+
+def scaling(factor: Factor, known: Context) -> tuple[str, str, dict[str, str]]:
+    """How it is told that one has a factor and the other not: it may be a second mean, the
+    root of the width of a matrix product, or the base of a logarithm.
+    """
+    verb, value = factor
+    divisor = value if verb == "divide" else 1 / value
+    n = round(divisor) if math.isfinite(divisor) else 0
+    if math.isclose(divisor, n, rel_tol=1e-12) and all(each[n] for each in known.means):
+        return "averaged_twice", "averaged twice", {"n": str(n)}
+    facts = {"a": number(value)}
+    said = "multiplies" if verb == "multiply" else "divides"
+    for base in (2, 10):
+        for way, log in (
+            ("divides", math.log(base)),
+            ("multiplies", 1 / math.log(base)),
+        ):
+            if math.isclose(divisor, log, rel_tol=1e-12):
+                return "base", f"{way} by log", {"n": str(base)}
+    for width in known.widths - {1}:
+        if math.isclose(divisor, math.sqrt(width), rel_tol=1e-12):
+            return "scale", f"{said} by root", facts | {"n": str(width)}
+    return "scale", said, facts
+
+
+# --- Sums and means -----------------------------------------------------------------------
+
+
+def summed(name: str, makers: Mapping[str, Step], size: Callable[[str], int]) -> int:
+    """Over how many elements the sum goes that a value is; 0 if it is none."""
+    found = 0
+    while (step := makers.get(name)) is not None:
+        if step.operation.name == "sum":
+            found = max(found, 1) * size(step.operands[0]) // max(size(step.name), 1)
+        elif step.operation.name not in PASSING or len(step.operands) > 1:
+            break
+        name = step.operands[0]
+    return found
+
+
+def divided(step: Step, values: Arrays) -> float | None:
+    """What a step divides by, be it a constant or a single number that was counted."""
+    single = {
+        name: float(np.ravel(values[name])[0])
+        for name in step.operands
+        if name.startswith("= ")
+    }
+    factor = factor_of(step, single)
+    if factor is not None and factor[1] != 0:
+        return factor[1] if factor[0] == "divide" else 1 / factor[1]
+    if step.operation.name == "divide" and np.size(values[step.operands[1]]) == 1:
+        return float(np.ravel(values[step.operands[1]])[0])
+    return None
 
 
 def averaged(step: Step, known: Context) -> Iterator[Variation]:
     """A sum for a mean, one over n - 1 for one over n, and the reverse."""
-    one, other = known.names
-    sizes = {n for value in known.values.values() for n in np.shape(value)} - {0}
-    if step.operation.name == "over":
-        n = step.settings["n"]
-        for m in (n - 1, n + 1):
+
+    def size(name: str) -> int:
+        return int(np.size(known.values[name]))
+
+    own = divided(step, known.values)
+    operand = factored(step, known.fixed[0]) if own is not None else ""
+    n = summed(operand, known.makers, size) if operand else 0
+    if own is not None and n > 1:
+        is_mean = math.isclose(own, n)
+        is_unbiased = math.isclose(own, n - 1)
+
+        def over(name: str, of: str, m: float) -> Step:
+            return Step(name, OPERATIONS["over"], (of,), {"n": float(m)})
+
+        for m in {n, n - 1} - {round(own)} if is_mean or is_unbiased else {n}:
             if m > 0:
-                kind = "biased" if m == n - 1 or m == n + 1 else "mean_sum"
-                yield known.varied(
-                    kind,
-                    f"{one} divides by {n:g} and {other} by {m:g}",
-                    step,
-                    replace(step, settings={"n": m}),
-                )
-        yield known.varied(
-            "mean_sum",
-            f"{one} takes a mean over {n:g} and {other} the sum",
-            step,
-            replace(step, settings={"n": 1.0}),
-        )
-        for m in sorted(sizes - {n}):
-            yield known.varied(
-                "mean_sum",
-                f"{one} divides by {n:g} and {other} by {m:g}",
-                step,
-                replace(step, settings={"n": float(m)}),
-            )
-        twice = Step(f"{step.name} twice", OPERATIONS["over"], step.operands, {"n": n})
-        yield known.varied(
-            "averaged_twice",
-            f"{other} divides by {n:g} twice, {one} once",
-            step,
-            twice,
-            replace(step, operands=(twice.name,)),
-        )
+                facts = known.numbers(own, m) | {"n": str(n)}
+                found = over(step.name, operand, m)
+                kind = "biased" if is_mean or is_unbiased else "mean_sum"
+                yield known.varied(kind, "averaged", facts, step, found)
+        if is_mean and known.means[0][n] > known.means[1][n]:
+            whole = over(step.name, operand, 1)
+            facts = known.does() | {"n": str(n)}
+            twice_here = known.means[1][n] > 0
+            kind = "averaged_twice" if twice_here else "mean_sum"
+            said = "averaged twice" if twice_here else "mean"
+            yield known.varied(kind, said, facts, step, whole)
+        if is_mean:
+            once = over(f"{step.name} once", operand, n)
+            facts = known.does(own=False) | {"n": str(n)}
+            twice = once, over(step.name, once.name, n)
+            yield known.varied("averaged_twice", "averaged twice", facts, step, *twice)
+        for divisor in sorted(known.divisors - {own, float(n), n - 1.0}):
+            facts = known.numbers(own, divisor) | {"n": str(n)}
+            found = over(step.name, operand, divisor)
+            yield known.varied("mean_sum", "averaged", facts, step, found)
     if step.operation.name == "variance":
-        own = step.settings["correction"]
-        for correction in {0.0, 1.0} - {own}:
-            yield known.varied(
-                "biased",
-                f"a variance is divided by n - {own:g} in {one} and by n - "
-                f"{correction:g} in {other}",
-                step,
-                with_setting("correction", step, correction),
-            )
-    if step.operation.name in ("matmul", "multiply", "move", "scale"):
-        yield from rescaled(step, known, sizes)
+        less = float(step.settings.get("correction", 0))
+        n = size(step.operands[0]) // max(size(step.name), 1)
+        for correction in {0.0, 1.0} - {less}:
+            facts = known.numbers(n - less, n - correction)
+            found = with_setting("correction", step, correction)
+            yield known.varied("biased", "variance", facts, step, found)
     if step.operation.name == "sum":
-        whole = np.size(known.values[step.operands[0]])
-        n = whole // max(np.size(known.values[step.name]), 1)
+        n = summed(step.name, known.makers, size)
         inner = replace(step, name=f"{step.name} summed")
-        for m in dict.fromkeys((n, n - 1)):
-            if m > 0:
-                yield known.varied(
-                    "mean_sum",
-                    f"{one} takes a sum and {other} divides it by {m}",
-                    step,
-                    inner,
-                    Step(step.name, OPERATIONS["over"], (inner.name,), {"n": float(m)}),
+        for m in (n, n - 1):
+            if m > 1 and m in known.divisors:
+                last = Step(
+                    step.name, OPERATIONS["over"], (inner.name,), {"n": float(m)}
                 )
+                facts = known.does(own=False)
+                if m == n:
+                    facts["n"] = str(n)
+                    said = "mean"
+                else:
+                    facts["a"] = str(m)
+                    said = "divides"
+                yield known.varied("mean_sum", said, facts, step, inner, last)
 
 
-def rescaled(step: Step, known: Context, sizes: set[int]) -> Iterator[Variation]:
-    """A factor that comes of a size, as the root of the width in attention."""
-    one, other = known.names
-    inner = replace(step, name=f"{step.name} unscaled")
-    for n in sorted(sizes - {1}):
-        root = math.sqrt(n)
-        for factor, said in (
-            (1 / root, f"{other} divides by the root of {n} and {one} does not"),
-            (root, f"{one} divides by the root of {n} and {other} does not"),
-            (1 / n, f"{other} divides by {n} and {one} does not"),
-            (float(n), f"{one} divides by {n} and {other} does not"),
-        ):
-            yield known.varied(
-                "scale",
-                said,
-                step,
-                inner,
-                Step(step.name, OPERATIONS["scale"], (inner.name,), {"factor": factor}),
-            )
+def means(program: Sequence[Step], values: Arrays) -> list[int]:
+    """Over how many elements means are taken in a program, one for each division."""
+    makers = {step.name: step for step in program}
 
+    def size(name: str) -> int:
+        return int(np.size(values[name]))
 
-def other_axes(step: Step, known: Context) -> Iterator[Variation]:
-    """A reduction along another axis, which has to leave the same shape."""
-    if step.operation.name not in ("sum", "max", "min"):
-        return
-    one, other = known.names
-    x = known.values[step.operands[0]]
-    keep = step.settings.get("keepdims", False)
-    for axis in [*range(x.ndim), None]:
-        if axis == step.settings.get("axis"):
+    found = []
+    for step in program:
+        n = divided(step, values)
+        if n is None or not n >= 2 or not math.isclose(n, round(n)):
             continue
-        settings = {"axis": axis, "keepdims": keep}
-        found = replace(step, settings=settings)
-        said = "all axes" if axis is None else f"axis {axis}"
-        had = step.settings.get("axis")
-        sentence = (
-            f"{step.operation.name} goes over axis {had} in {one} and {said} in {other}"
-        )
-        yield known.varied("axis", sentence, step, found)
-
-
-def roots(step: Step, known: Context) -> Iterator[Variation]:
-    """An epsilon inside a root or outside it; a root or a square that is not there."""
-    one, other = known.names
-    makers = {each.name: each for each in known.own.steps}
-    if step.operation.name in ("sqrt", "rsqrt"):
-        inner = makers.get(step.operands[0])
-        if inner is not None and inner.operation.name == "add":
-            for position, name in enumerate(inner.operands):
-                if name.startswith("= "):
-                    rest = inner.operands[1 - position]
-                    root = Step(f"{step.name} root", OPERATIONS["sqrt"], (rest,))
-                    last = [Step(step.name, OPERATIONS["add"], (root.name, name))]
-                    if step.operation.name == "rsqrt":
-                        last[0] = replace(last[0], name=f"{step.name} plus")
-                        last.append(
-                            Step(step.name, OPERATIONS["reciprocal"], (last[0].name,))
-                        )
-                    yield known.varied(
-                        "eps",
-                        f"eps is added inside the root in {one} and outside in {other}",
-                        step,
-                        root,
-                        *last,
-                    )
-    if step.operation.name == "add":
-        for position, name in enumerate(step.operands):
-            inner = makers.get(step.operands[1 - position])
-            if (
-                name.startswith("= ")
-                and inner is not None
-                and inner.operation.name == "sqrt"
-            ):
-                plus = Step(
-                    f"{step.name} plus", OPERATIONS["add"], (inner.operands[0], name)
-                )
-                yield known.varied(
-                    "eps",
-                    f"eps is added outside the root in {one} and inside in {other}",
-                    step,
-                    plus,
-                    Step(step.name, OPERATIONS["sqrt"], (plus.name,)),
-                )
-
-
-def masks(step: Step, known: Context) -> Iterator[Variation]:
-    """A mask that is off by one, or not there."""
-    if step.operation.name != "move":
-        return
-    source = step.settings["source"]
-    if source.ndim == 0 or not (source < 0).any():
-        return
-    one, other = known.names
-    x = known.values[step.operands[0]]
-    if x.size == source.size and len(step.operands) == 1:
-        numbers = np.arange(source.size).reshape(source.shape)
-        for axis in range(source.ndim):
-            for by in (1, -1):
-                shut = shifted(source < 0, by, axis)
-                yield known.varied(
-                    "mask",
-                    f"the mask of {one} is off by one against that of {other}",
-                    step,
-                    replace(
-                        step,
-                        settings={
-                            **step.settings,
-                            "source": np.where(shut, -1, numbers),
-                        },
-                    ),
-                )
-        yield known.varied(
-            "mask",
-            f"{one} masks and {other} does not",
-            step,
-            replace(step, settings={"source": numbers, "fill": 0.0}),
-        )
-
-
-def shifted(mask: np.ndarray, by: int, axis: int) -> np.ndarray:
-    """The mask, moved along an axis; what comes in is as its neighbour."""
-    places = np.clip(np.arange(mask.shape[axis]) + by, 0, mask.shape[axis] - 1)
-    return np.take(mask, places, axis)
-
-
-def functions(step: Step, known: Context) -> Iterator[Variation]:
-    """Another function, one that is missing, or one too many."""
-    one, other = known.names
-    operation = step.operation.name
-    if operation in ("erf", "normal_cdf"):
-        yield from tanh_for_erf(step, known)
-    if operation in ELEMENTWISE:
-        for name in ELEMENTWISE:
-            if name != operation:
-                yield known.varied(
-                    "function",
-                    f"{operation} in {one} is {name} in {other}",
-                    step,
-                    replace(step, operation=OPERATIONS[name]),
-                )
-    if operation == "log":
-        for base in (2, 10):
-            inner = replace(step, name=f"{step.name} e")
-            yield known.varied(
-                "base",
-                f"the logarithm is natural in {one} and to base {base} in {other}",
-                step,
-                inner,
-                Step(
-                    step.name,
-                    OPERATIONS["scale"],
-                    (inner.name,),
-                    {"factor": 1 / math.log(base)},
-                ),
-            )
-    shape = known.values[step.name].shape
-    for name in dict.fromkeys(step.operands):
-        if known.values.get(name, np.zeros(0)).shape == shape and not name.startswith(
-            "="
-        ):
-            source = np.arange(math.prod(shape)).reshape(shape)
-            yield known.varied(
-                "missing",
-                f"{one} has {an(operation)} that {other} has not",
-                step,
-                Step(
-                    step.name,
-                    OPERATIONS["move"],
-                    (name,),
-                    {"source": source, "fill": 0.0},
-                ),
-            )
-    for name in ("sqrt", "negate", "exp", "log", "square"):
-        inner = replace(step, name=f"{step.name} before")
-        made = (
-            ("multiply", (inner.name,) * 2)
-            if name == "square"
-            else (name, (inner.name,))
-        )
-        kind = {"sqrt": "squared", "square": "squared", "negate": "sign"}.get(
-            name, "missing"
-        )
-        yield known.varied(
-            kind,
-            f"{other} has {an(name)} that {one} has not",
-            step,
-            inner,
-            Step(step.name, OPERATIONS[made[0]], made[1]),
-        )
-
-
-def an(operation: str) -> str:
-    said = {
-        "sqrt": "a root",
-        "square": "a square",
-        "negate": "a minus sign",
-        "add": "an addition",
-        "exp": "an exponential",
-        "log": "a logarithm",
-        "multiply": "a product",
-        "divide": "a division",
-        "scale": "a factor",
-        "over": "a division",
-        "subtract": "a subtraction",
-        "move": "a choice or an order",
-    }
-    return said.get(operation, f"a {operation}")
-
-
-def tanh_for_erf(step: Step, known: Context) -> Iterator[Variation]:
-    """GELU's approximation: erf(x / sqrt 2), by tanh(sqrt(2 / pi) (x + 0.044715 x**3)); and
-    (1 + tanh(z)) / 2 is sigmoid(2 z).
-    """
-    one, other = known.names
-    a, name = step.operands[0], step.name
-    is_erf = step.operation.name == "erf"
-    factor, last = (math.sqrt(2), "tanh") if is_erf else (1.0, "sigmoid")
-    x = Step(f"{name} x", OPERATIONS["scale"], (a,), {"factor": factor})
-    square = Step(f"{name} xx", OPERATIONS["multiply"], (x.name, x.name))
-    cube = Step(f"{name} xxx", OPERATIONS["multiply"], (square.name, x.name))
-    third = Step(f"{name} c", OPERATIONS["scale"], (cube.name,), {"factor": 0.044715})
-    both = Step(f"{name} s", OPERATIONS["add"], (x.name, third.name))
-    inner = Step(
-        f"{name} i",
-        OPERATIONS["scale"],
-        (both.name,),
-        {"factor": math.sqrt(2 / math.pi) * (1 if is_erf else 2)},
-    )
-    yield known.varied(
-        "erf_tanh",
-        f"GELU is by erf in {one} and by its approximation with tanh in {other}",
-        step,
-        *(x, square, cube, third, both, inner),
-        Step(name, OPERATIONS[last], (inner.name,)),
-    )
-
-
-def operands(step: Step, known: Context) -> Iterator[Variation]:
-    """Operands that are swapped or transposed."""
-    one, other = known.names
-    operation = step.operation.name
-    if operation in ("subtract", "divide", "matmul"):
-        yield known.varied(
-            "order",
-            f"the operands of {an(operation)} are swapped",
-            step,
-            replace(step, operands=step.operands[::-1]),
-        )
-    if operation in ("matmul", "affine"):
-        for position in (0, 1):
-            x = known.values[step.operands[position]]
-            if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
-                continue
-            flipped = Step(
-                f"{step.name} flipped",
-                OPERATIONS["transpose"],
-                (step.operands[position],),
-            )
-            given = [*step.operands]
-            given[position] = flipped.name
-            yield known.varied(
-                "transposed",
-                f"a factor of a matrix product is transposed in {other} and not in {one}",
-                step,
-                flipped,
-                replace(step, operands=tuple(given)),
-            )
-    if operation in ("maximum", "minimum"):
-        swapped = {"maximum": "minimum", "minimum": "maximum"}[operation]
-        yield known.varied(
-            "function",
-            f"{operation} in {one} is {swapped} in {other}",
-            step,
-            replace(step, operation=OPERATIONS[swapped]),
-        )
+        name = step.operands[0]
+        while (inner := makers.get(name)) and divided(inner, values) is not None:
+            name = inner.operands[0]
+        if summed(name, makers, size) == round(n):
+            found.append(round(n))
+    return found

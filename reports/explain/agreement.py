@@ -10,8 +10,10 @@ from typing import Any
 from gradparity.parity_tests.functions import wording
 from gradparity.parity_tests.functions.comparison import YOURS, Comparison, Pair
 from gradparity.parity_tests.functions.judging import Number
+from gradparity.parity_tests.functions.mistakes import Mistake
 from gradparity.parity_tests.functions.parting import Parting
 from gradparity.parity_tests.functions.programs import Executed
+from gradparity.parity_tests.functions.sentences import told
 from gradparity.reports.explain import blocks
 from gradparity.reports.explain.wording import FOLDER, ui
 
@@ -20,7 +22,7 @@ BEFORE = 3  # steps told of those that come before the first that differs
 
 
 @cache
-def sentences(lang: str) -> Mapping[str, str]:
+def sentences(lang: str) -> Mapping[str, Any]:
     """Those of the answer in another language than the engine's own; {} in that."""
     path = FOLDER / f"compared.{lang}.toml"
     return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
@@ -54,7 +56,7 @@ def distances(found: Comparison, lang: str) -> str:
     return str(said["apart"].format(said["and"].join(each)))
 
 
-def in_language(found: Comparison, said: Mapping[str, str]) -> str:
+def in_language(found: Comparison, said: Mapping[str, Any]) -> str:
     wrong = [pair for pair in found.pairs if not pair.same]
     if wrong:
         return said["between"].join(differ(pair, said) for pair in wrong)
@@ -79,7 +81,7 @@ def in_language(found: Comparison, said: Mapping[str, str]) -> str:
     )
 
 
-def differ(pair: Pair, said: Mapping[str, str]) -> str:
+def differ(pair: Pair, said: Mapping[str, Any]) -> str:
     """How two functions differ."""
     if pair.outputs or pair.furthest is None:
         returned = [
@@ -103,7 +105,7 @@ def differ(pair: Pair, said: Mapping[str, str]) -> str:
 
 
 def valued(
-    number: Number, names: Sequence[str], dtype: str, said: Mapping[str, str]
+    number: Number, names: Sequence[str], dtype: str, said: Mapping[str, Any]
 ) -> str:
     """What two have for a quantity, and how far that is beyond rounding."""
     values = said["comma"].join(
@@ -122,8 +124,8 @@ def valued(
     return text
 
 
-def listed(words: Sequence[str], said: Mapping[str, str]) -> str:
-    return said["comma"].join(words)
+def listed(words: Sequence[str], said: Mapping[str, Any]) -> str:
+    return str(said["comma"].join(words))
 
 
 # --- What it rests on -------------------------------------------------------------------
@@ -143,11 +145,20 @@ def shown(found: Comparison, code: Code, lang: str) -> Iterator[blocks.Block]:
         if pair.partings is not None:
             yield parted(pair, code, said)
         if pair.mistake is not None:
-            yield blocks.Prose(said["mistake"].format(literal(pair.mistake.sentence)))
+            sentence = literal(mistaken(pair.mistake, lang))
+            yield blocks.Prose(said["mistake"].format(sentence))
         for sentence in wording.guilty(pair):
             yield blocks.Prose(said["guilty"].format(literal(sentence)))
     for note in found.notes:
         yield blocks.Prose(literal(note))
+
+
+def mistaken(found: Mistake, lang: str) -> str:
+    """What two functions differ in."""
+    said = sentences(lang)
+    if not said:
+        return found.sentence
+    return told(said["mistakes"][found.said], found.facts, said["comma"].join)
 
 
 def literal(text: str) -> str:

@@ -24,10 +24,6 @@ NOT_LOCATED = {"labels-from-one"}
 NOT_NAMED = {
     "relu-by-maximum",
     "root-chosen-afterwards",
-    "gate-and-value-swapped",
-    "softmax-over-the-batch",
-    "softmax-over-the-queries",
-    "keys-for-queries",
     "multiplied-after-the-softmax",
     "heads-by-reshape-alone",
     "neighbours-rotated",
@@ -43,32 +39,35 @@ NOT_NAMED = {
     "inner-mean-over-n-minus-1",
     "repeated-index-lost",
     "all-equals-get-everything",
-    "kernel-reshaped",
     "ends-repeated",
-    "kernel-flipped",
     "flattened-with-channels-last",
     "post-norm",
     "labels-from-one",
     "last-batch-dropped",
     "smoothing-left-on",
     "spread-over-the-others",
-    "sign-of-the-second-term",
-    "divergence-the-other-way-round",
-    "tighter-clip",
-    "multiplied-by-the-temperature",
-    "shift-and-scale-swapped",
     "statistics-stopped",
     "batch-norm-over-features",
     "channels-dealt-to-groups",
-    "gates-of-tensorflow",
     "reset-before-the-product",
-    "update-gate-the-other-way-round",
-    "last-step-left-out",
     "returns-from-the-front",
     "first-of-the-largest",
     "norm-at-zero",
-    "cosine-of-columns",
-    "products-added",
+}
+# How a kind of mistake may be named, where it is not by the kind itself.
+NAMED = {
+    "bias": {"missing"},
+    "branch": {"stopped"},
+    "ignored": {"mean_sum"},
+    "missing_term": {"stopped"},
+    "momentum": {"constant"},
+    "order": {"order", "swapped"},
+    "padding": {"mask"},
+    "reduction": {"mean_sum"},
+    "scale": {"scale", "constant"},
+    "slope": {"constant"},
+    "squared": {"squared", "scale"},
+    "temperature": {"constant"},
 }
 
 
@@ -120,6 +119,8 @@ def test_one_mistake_is_told_located_and_named(pair: Written) -> None:
     assert outputs == (pair.phase == "forward")
     assert located(found, pair) == (pair.name not in NOT_LOCATED)
     assert (found.mistake is not None) == (pair.name not in NOT_NAMED)
+    if found.mistake is not None:
+        assert found.mistake.name in NAMED.get(pair.mistake, {pair.mistake})
 
 
 @pytest.mark.parametrize("pair", some(ALIKE))
@@ -131,6 +132,6 @@ def test_the_same_function_is_the_same_however_it_is_written(pair: Written) -> N
 
 
 def test_enough_are_located_and_named() -> None:
-    """Of what was asked for: 40 pairs, 36 of them located and 30 named."""
-    assert len(DIFFERENT) - len(NOT_LOCATED) >= 36
-    assert len(DIFFERENT) - len(NOT_NAMED) >= 30
+    """Of 40 pairs, 36 were to be located and 30 named: what is reached is kept."""
+    assert len(DIFFERENT) - len(NOT_LOCATED) >= 101
+    assert len(DIFFERENT) - len(NOT_NAMED) >= 71
