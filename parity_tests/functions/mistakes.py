@@ -60,7 +60,7 @@ def other_operator(known: Context, candidates: Sequence[Step]) -> Iterator[Varia
 
 
 # The likeliest first, and of what is as likely what is simplest.
-WAYS: tuple[Tries, ...] = (
+LIKELY: tuple[Tries, ...] = (
     settings,
     step_by_step(variations.averaged),
     step_by_step(partial(variations.other_constants, True)),
@@ -69,6 +69,8 @@ WAYS: tuple[Tries, ...] = (
     step_by_step(rearranged.roots),
     step_by_step(rearranged.masks),
     step_by_step(rearranged.missing),
+)
+OTHERS: tuple[Tries, ...] = (
     step_by_step(rearranged.functions),
     step_by_step(rearranged.operands),
     step_by_step(rearranged.added),
@@ -125,10 +127,12 @@ def mistake(
         return next((each for each in found if each is not None), None)
     return (
         swapped(names, lots, outputs)
-        or varied(sides)
+        or rounded(sides)
+        or varied(sides, LIKELY)
+        or going_on(sides)
+        or varied(sides, OTHERS)
         or of_outputs(names, lots, outputs)
         or by_setting(sides[0])
-        or going_on(sides)
     )
 
 
@@ -231,7 +235,8 @@ class Direction:
                 continue
             if not self.holds(way, each):
                 continue
-            facts = dict(zip(("one", "other"), self.names, strict=True)) | each.facts
+            names = dict(zip(("one", "other"), self.names, strict=True))
+            facts = {**names, **each.facts}
             said = Mistake(each.name, each.said, facts, known.executed(each.at))
             yield (
                 said,
@@ -285,13 +290,16 @@ def with_variation(known: Context, variation: Variation) -> tuple[Model, Arrays]
         return None
 
 
-def varied(directions: Sequence[Direction]) -> Mistake | None:
+def rounded(directions: Sequence[Direction]) -> Mistake | None:
+    """That one of them rounds to fewer digits on the way."""
+    found = (direction.rounded() for direction in directions)
+    return next((each for each in found if each is not None), None)
+
+
+def varied(directions: Sequence[Direction], ways: Sequence[Tries]) -> Mistake | None:
     """The variation of a step that makes of one function the other one."""
-    for direction in directions:
-        if (found := direction.rounded()) is not None:
-            return found
     partly: Mistake | None = None
-    for way in WAYS:
+    for way in ways:
         for direction in directions:
             known = direction.known[-1]
             if known is None:

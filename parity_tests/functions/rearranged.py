@@ -5,7 +5,7 @@ function, a step too many, or what goes into it.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,12 @@ from gradparity.parity_tests.functions.judging import Judged
 from gradparity.parity_tests.functions.programs import Executed
 from gradparity.parity_tests.functions.sentences import apart, number
 from gradparity.parity_tests.functions.variations import (
-    PASSING,
     PRODUCTS,
     Context,
     Variation,
     constants_of,
     factor_of,
+    input_of,
     is_constant,
     role,
     same_as,
@@ -32,6 +32,7 @@ ELEMENTWISE = (
     *("exp", "log", "tanh", "sigmoid", "relu", "erf", "abs", "sqrt", "sin", "cos"),
 )
 BINARY = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
+VERBS = {"add": "adds", "multiply": "multiplies", "divide": "divides"}
 EXTREMES = ("maximum", "minimum")
 PAIRS = 60  # of values that may stand in each other's place
 
@@ -283,19 +284,22 @@ def masks(step: Step, known: Context) -> Iterator[Variation]:
     x = known.values[step.operands[0]]
     if x.size == source.size and len(step.operands) == 1:
         numbers = np.arange(source.size).reshape(source.shape)
-        for axis in range(source.ndim):
-            for by in (1, -1):
-                shut = np.where(shifted(source < 0, by, axis), -1, numbers)
-                found = replace(step, settings={**step.settings, "source": shut})
-                yield known.varied("mask", "mask off by one", {}, step, found)
+        ways = product(range(source.ndim), (1, -1), (None, True, False))
+        for axis, by, new in ways:
+            shut = np.where(shifted(source < 0, by, axis, new), -1, numbers)
+            found = replace(step, settings={**step.settings, "source": shut})
+            yield known.varied("mask", "mask off by one", {}, step, found)
         whole = same_as(step.name, step.operands[0], source.shape)
         yield known.varied("mask", "masks", known.does(), step, whole)
 
 
-def shifted(mask: np.ndarray, by: int, axis: int) -> np.ndarray:
-    """The mask, moved along an axis; what comes in is as its neighbour."""
-    moved = np.clip(np.arange(mask.shape[axis]) + by, 0, mask.shape[axis] - 1)
-    return np.take(mask, moved, axis)
+def shifted(mask: np.ndarray, by: int, axis: int, new: bool | None) -> np.ndarray:
+    """The mask, moved along an axis; what comes in is `new`, or as its neighbour."""
+    moved = np.arange(mask.shape[axis]) + by
+    found = np.take(mask, moved.clip(0, mask.shape[axis] - 1), axis)
+    if new is not None:
+        np.moveaxis(found, axis, 0)[-1 if by > 0 else 0] = new
+    return found
 
 
 # --- Functions ----------------------------------------------------------------------------
@@ -358,10 +362,10 @@ def missing(step: Step, known: Context) -> Iterator[Variation]:
         bias = input_of(step.operands[2], known)
         said = "adds" if bias else "adds bias"
         facts = known.does() | {"a": bias or ""}
-        product = replace(
+        found = replace(
             step, operation=OPERATIONS["matmul"], operands=step.operands[:2]
         )
-        yield known.varied("missing", said, facts, step, product)
+        yield known.varied("missing", said, facts, step, found)
         return
     for name in dict.fromkeys(step.operands):
         if name.startswith("=") or known.values[name].shape != shape:
@@ -383,27 +387,17 @@ def missing(step: Step, known: Context) -> Iterator[Variation]:
         elif constants:
             said, facts = "adds", {"a": number(constants[0])}
             kind = "eps" if role(step, constants[0]) == "eps" else kind
-        elif operation == "add" and (added := input_of(addend(step, name), known)):
-            said, facts = "adds", {"a": added}
+        elif operation in VERBS and (other := input_of(beside(step, name), known)):
+            said, facts = VERBS[operation], {"a": other}
         if operation in ("sqrt", "abs"):
             kind = "squared" if operation == "sqrt" else kind
         facts = facts if said == "sign" else known.does() | facts
         yield known.varied(kind, said, facts, step, same_as(step.name, name, shape))
 
 
-def addend(step: Step, beside: str) -> str:
-    """What a step adds to a value."""
-    return next((each for each in step.operands if each != beside), beside)
-
-
-def input_of(name: str, known: Context) -> str | None:
-    """What the input is called that a value is, in whatever shape; None if it is none."""
-    while (inner := known.makers.get(name)) and len(inner.operands) == 1:
-        if inner.operation.name not in PASSING or inner.operation.name == "negate":
-            break
-        name = inner.operands[0]
-    inputs = {name: q.removeprefix("d") for q, name in known.own.inputs.items()}
-    return inputs.get(name)
+def beside(step: Step, name: str) -> str:
+    """What a step takes beside a value."""
+    return next((each for each in step.operands if each != name), name)
 
 
 def added(step: Step, known: Context) -> Iterator[Variation]:
@@ -459,6 +453,7 @@ def elsewhere(known: Context, candidates: Sequence[Step]) -> Iterator[Variation]
         (a, b)
         for a, b in combinations(used, 2)
         if known.values[a].shape == known.values[b].shape
+        and ({a, b} <= names.keys() or {a, b} <= of_inputs.keys())
     ]
     for a, b in pairs[:PAIRS]:
         both = a in of_inputs and b in of_inputs

@@ -15,6 +15,7 @@ SENTENCES = {
     "power": "an exponent is {a} in {one} and {b} in {other}",
     "clip": "a bound is {a} in {one} and {b} in {other}",
     "constant": "a constant is {a} in {one} and {b} in {other}",
+    "constants": "constants are {a} in {one} and {b} in {other}",
     "setting": "{what} is {a} in {one} and {b} in {other}",
     "fill": "what is masked out is {a} in {one} and {b} in {other}",
     "changed places": "{a} and {b} stand in each other's place in {one} and {other}",
@@ -24,6 +25,8 @@ SENTENCES = {
     "divide and multiply": "{one} divides by {a} and {other} multiplies by {b}",
     "multiplies": "{who} multiplies by {a} and {without} does not",
     "divides": "{who} divides by {a} and {without} does not",
+    "multiplies input": "{who} multiplies {x} by {a} and {without} does not",
+    "divides input": "{who} divides {x} by {a} and {without} does not",
     "divides by root": (
         "{who} divides by {a}, the root of the width {n}, and {without} does not"
     ),

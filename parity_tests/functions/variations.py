@@ -19,7 +19,7 @@ from gradparity.parity_tests.functions.judging import Judged
 from gradparity.parity_tests.functions.models import Model
 from gradparity.parity_tests.functions.parting import Parting
 from gradparity.parity_tests.functions.programs import Arrays, Executed
-from gradparity.parity_tests.functions.sentences import apart, number
+from gradparity.parity_tests.functions.sentences import Facts, apart, number
 from gradparity.reference.rounding.operations import OPERATIONS
 from gradparity.reference.rounding.programs import Step
 
@@ -52,7 +52,7 @@ class Variation:
 
     name: str
     said: str
-    facts: dict[str, str]
+    facts: Facts
     at: str
     steps: Mapping[str, Sequence[Step]]
 
@@ -181,7 +181,7 @@ class Context:
         return self.sided(*apart(own, other))
 
     def varied(
-        self, name: str, said: str, facts: dict[str, str], step: Step, *steps: Step
+        self, name: str, said: str, facts: Facts, step: Step, *steps: Step
     ) -> Variation:
         return Variation(name, said, facts, step.name, {step.name: steps})
 
@@ -219,6 +219,15 @@ def same_as(name: str, operand: str, shape: Sequence[int]) -> Step:
     source = np.arange(math.prod(shape)).reshape(shape)
     settings = {"source": source, "fill": 0.0}
     return Step(name, OPERATIONS["move"], (operand,), settings)
+
+
+def input_of(name: str, known: Context) -> str | None:
+    """What the input is called that a value is, in whatever shape; None if it is none."""
+    while (inner := known.makers.get(name)) and len(inner.operands) == 1:
+        if inner.operation.name not in PASSING or inner.operation.name == "negate":
+            break
+        name = inner.operands[0]
+    return {n: q.removeprefix("d") for q, n in known.own.inputs.items()}.get(name)
 
 
 # --- Constants ----------------------------------------------------------------------------
@@ -314,39 +323,47 @@ def exchanged(known: Context, candidates: Sequence[Step]) -> Iterator[Variation]
     for a, b in pairs[:20]:
         facts = known.numbers(a, b)
         yield from replaced(
-            {a: b, b: a}, "momentum", "changed places", facts, candidates
+            {a: b, b: a}, "momentum", "changed places", facts, candidates, known
         )
     mine = [c for c in own if c not in theirs]
     rest = [c for c in theirs if c not in every]
     if mine and len(mine) == len(rest):
         for order in (rest, rest[::-1])[: len(rest)]:
             changes = dict(zip(mine, order, strict=True))
-            facts = known.numbers(mine[0], order[0])
-            yield from replaced(changes, "constant", "constant", facts, candidates)
+            yield from replaced(
+                changes, "constant", "constants", None, candidates, known
+            )
 
 
 def replaced(
     changes: Mapping[float, float],
     name: str,
     said: str,
-    facts: dict[str, str],
+    facts: Facts | None,
     candidates: Sequence[Step],
+    known: Context,
 ) -> Iterator[Variation]:
     """The constants among these steps, exchanged."""
     steps: dict[str, Sequence[Step]] = {}
     kinds = set()
+    found: dict[float, float] = {}
     for step in candidates:
-        found = step
+        other = step
         for value, changed in constants_of(step):
             if value in changes:
-                found = changed(found, changes[value])
+                other = changed(other, changes[value])
                 kinds.add(role(step, value))
-        if found is not step:
-            steps[step.name] = [found]
+                found[value] = changes[value]
+        if other is not step:
+            steps[step.name] = [other]
     if not steps:
         return
-    if said == "constant" and len(kinds) == 1:
-        name = said = kinds.pop()
+    if facts is None:
+        name = kinds.pop() if len(kinds) == 1 else name
+        pairs = [known.numbers(*pair) for pair in found.items()]
+        facts = {side: [pair[side] for pair in pairs] for side in "ab"}
+        if len(found) == 1:
+            said, facts = name, pairs[0]
     yield Variation(name, said, facts, next(iter(steps)), steps)
 
 
@@ -397,6 +414,9 @@ def factors(step: Step, known: Context) -> Iterator[Variation]:
         shape = known.values[step.name].shape
         if known.values[operand].shape == shape:
             kind, said, facts = scaling(own, known)
+            named = input_of(operand, known)
+            if named and said in ("multiplies", "divides"):
+                said, facts = f"{said} input", facts | {"x": named}
             inner = same_as(step.name, operand, shape)
             yield known.varied(kind, said, known.does() | facts, step, inner)
 

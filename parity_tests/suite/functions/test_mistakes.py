@@ -24,6 +24,7 @@ RNG = np.random.default_rng(0)
 X, Y, B = RNG.standard_normal((4, 5)), RNG.standard_normal((4, 5)), RNG.random(5)
 SQUARE, WEIGHTS = RNG.standard_normal((4, 4)), RNG.standard_normal((5, 5))
 LABELS = torch.tensor([0, 2, 1, 4])
+AHEAD = torch.ones(4, 4, dtype=torch.bool)
 KEPT = torch.tensor([1.0, 0.0, 1.0, 1.0, 0.0])
 
 
@@ -71,7 +72,7 @@ NAMES: dict[str, tuple[Function, Function, dict[str, Any], str, str]] = {
         lambda x, b: torch.tanh(x + b),
         lambda x, b: torch.tanh(x + 2 * b),
         {"x": X, "b": B},
-        *("scale", "g multiplies by 2 and f does not"),
+        *("scale", "g multiplies b by 2 and f does not"),
     ),
     "a factor of almost 1": (
         *(lambda x: torch.tanh(x) * (1 + 1e-9), torch.tanh, {"x": X}),
@@ -153,7 +154,19 @@ NAMES: dict[str, tuple[Function, Function, dict[str, Any], str, str]] = {
         lambda x: F.cross_entropy(x, LABELS, label_smoothing=0.2),
         lambda x: F.cross_entropy(x, LABELS, label_smoothing=0.1),
         {"x": X},
-        *("constant", "a constant is 0.04 in f and 0.02 in g"),
+        *("constant", "constants are 0.04 and 0.8 in f and 0.02 and 0.9 in g"),
+    ),
+    "two constants": (
+        lambda x: F.layer_norm(x, (5,)) * 2,
+        lambda x: F.layer_norm(x, (5,), eps=1e-6) * 3,
+        {"x": X},
+        *("constant", "constants are 1e-05 and 2 in f and 1e-06 and 3 in g"),
+    ),
+    "a mask off by one": (
+        lambda x: torch.softmax(x.masked_fill(AHEAD.triu(1), -1e9), -1),
+        lambda x: torch.softmax(x.masked_fill(AHEAD.triu(0), -1e9), -1),
+        {"x": SQUARE},
+        *("mask", "the mask of f is shifted by one against that of g"),
     ),
     # Steps.
     "a cast": (
@@ -177,6 +190,19 @@ NAMES: dict[str, tuple[Function, Function, dict[str, Any], str, str]] = {
         lambda x, w: torch.tanh(x @ w.T) @ w.T,
         {"x": X, "w": WEIGHTS},
         *("transposed", "f takes the transpose of w where g takes w"),
+    ),
+    "a softmax of a softmax": (
+        lambda x: torch.softmax(x, -1),
+        lambda x: torch.softmax(torch.softmax(x, -1), -1),
+        {"x": X},
+        *(
+            "dropped",
+            "g goes on from what f returns, with aten::_softmax(v1, -1, False)",
+        ),
+    ),
+    "a weight": (
+        *(lambda x, w: x.tanh() * w, lambda x, w: x.tanh() + 0 * w, {"x": X, "w": Y}),
+        *("missing", "f multiplies by w and g does not"),
     ),
     "a residual": (
         lambda x, w: torch.relu(x @ w),
