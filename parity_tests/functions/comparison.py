@@ -499,10 +499,10 @@ def of_casts(one: Runs, other: Runs) -> Mistake | None:
             step = next(
                 each for run in own.wide for each in run.recording.casts(dtypes)
             )
-            what = " and ".join(sorted(dtypes))
             where = f" ({step.where})" if step.where else ""
-            said = f"{own.name} casts to {what}{where}, and {there.name} does not"
-            return Mistake("cast", said, step)
+            what = [f"{dtype}{where}" for dtype in sorted(dtypes)]
+            facts = {"who": own.name, "without": there.name, "a": what}
+            return Mistake("cast", "cast", facts, step)
     return None
 
 
@@ -511,11 +511,7 @@ def of_dout(one: Runs, other: Runs, wrong: Sequence[str]) -> Mistake | None:
     for own, there in ((one, other), (other, one)):
         ignored = [name for name in own.ignored if name in wrong]
         if {*wrong} == {*ignored} - {*there.ignored}:
-            return Mistake(
-                "dout",
-                f"{' and '.join(ignored)} of {own.name} would be the same whatever "
-                "arrives at its output: dout is ignored",
-            )
+            return Mistake("dout", "dout", {"who": own.name, "q": ignored})
     return None
 
 

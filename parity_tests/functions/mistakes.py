@@ -11,7 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import combinations, islice
 
@@ -127,7 +127,6 @@ def mistake(
         return next((each for each in found if each is not None), None)
     return (
         swapped(names, lots, outputs)
-        or rounded(sides)
         or varied(sides, LIKELY)
         or going_on(sides)
         or varied(sides, OTHERS)
@@ -202,24 +201,6 @@ class Direction:
         own = known.own
         return agree(own.results(known.values), own.recorded, self.outputs, ROOM)
 
-    def rounded(self) -> Mistake | None:
-        """That it rounds to fewer digits on the way, and is otherwise the other one."""
-        known = self.known[-1]
-        if known is None or not self.outputs or self.sound(known):
-            return None
-        wanted = values(known.judged[1])
-        if not agree(known.own.results(known.values), wanted, self.outputs, ROOM):
-            return None
-        casts = [s for s in known.own.steps if s.operation.name == "cast"]
-        dtypes = [str(s.settings["dtype"]) for s in casts]
-        narrow = [n for n, each in enumerate(dtypes) if each != "float64"]
-        if not narrow:
-            return None
-        cast = casts[narrow[0]]
-        facts = known.does() | {"a": dtypes[narrow[0]]}
-        step = known.executed(cast.name)
-        return Mistake("precision", "precision", facts, step)
-
     def tried(self, way: Tries, most: int) -> Iterator[tuple[Mistake, bool]]:
         """Yield what makes of its results those of the other, and whether it does so of its
         gradients.
@@ -238,15 +219,11 @@ class Direction:
             names = dict(zip(("one", "other"), self.names, strict=True))
             facts = {**names, **each.facts}
             said = Mistake(each.name, each.said, facts, known.executed(each.at))
-            yield (
-                said,
-                agree(
-                    found[0].gradients(found[1]),
-                    values(known.judged[1]),
-                    self.gradients,
-                    DERIVED,
-                ),
-            )
+            # What arrives at outputs of another shape is what arrives at the other's.
+            model = replace(found[0], seeds=found[0].seeds_from(known.judged[1]))
+            wanted = values(known.judged[1])
+            gradients = model.gradients(found[1])
+            yield said, agree(gradients, wanted, self.gradients, DERIVED)
 
     def holds(self, way: Tries, variation: Variation) -> bool:
         """Whether a variation makes the other function of it on all numbers; on some of
@@ -288,12 +265,6 @@ def with_variation(known: Context, variation: Variation) -> tuple[Model, Arrays]
         return changed, changed.values(known.values, variation.steps)
     except (ValueError, IndexError, TypeError, KeyError):
         return None
-
-
-def rounded(directions: Sequence[Direction]) -> Mistake | None:
-    """That one of them rounds to fewer digits on the way."""
-    found = (direction.rounded() for direction in directions)
-    return next((each for each in found if each is not None), None)
 
 
 def varied(directions: Sequence[Direction], ways: Sequence[Tries]) -> Mistake | None:

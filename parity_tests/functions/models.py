@@ -69,6 +69,18 @@ class Model:
         recorded = {name: judged.value(name) for name in quantities}
         return cls(steps[::-1], given, inputs, outputs, seeds, recorded)
 
+    def seeds_from(self, judged: Judged) -> Arrays:
+        """What arrives at the outputs of another function, by the values that are this
+        one's.
+        """
+        recording, found = judged.recording, {**self.seeds}
+        arriving = dict(zip(recording.outputs, recording.seeds, strict=True))
+        for quantity, name in self.outputs.items():
+            seed = arriving.get(judged.quantities.get(quantity, -1))
+            if seed is not None:
+                found[name] = recording.values[seed].astype(np.float64)
+        return found
+
     def with_steps(self, steps: Sequence[Step], given: Arrays) -> "Model":
         """Another program for the same inputs and outputs."""
         return replace(self, steps=steps, given={**self.given, **given})

@@ -42,7 +42,7 @@ SENTENCES = {
         "{without} does not"
     ),
     "multiplies by log": "{who} multiplies by log({n}) and {without} does not",
-    "precision": "{who} rounds to {a} on the way and {without} does not",
+    "cast": "{who} casts to {a} and {without} does not",
     # Sums and means.
     "mean": "{who} takes a mean over {n} and {without} the sum",
     "averaged twice": "{who} divides by {n} twice and {without} once",
@@ -75,6 +75,9 @@ SENTENCES = {
     "out in base": "{q} of {one} is {a} times that of {other}: a logarithm has base {b}",
     # Gradients.
     "zero": "{who} returns 0 for {q}: no gradient gets there",
+    "dout": (
+        "{q} of {who} would be the same whatever arrives at its output: dout is ignored"
+    ),
     "gradient transposed": "{who} returns {q} transposed",
     "gradient negated": "{who} returns {q} with the opposite sign",
     "gradient times": "{who} returns {a} times the right {q}",

@@ -173,7 +173,7 @@ NAMES: dict[str, tuple[Function, Function, dict[str, Any], str, str]] = {
         lambda x: torch.softmax(x.float(), -1).double(),
         lambda x: torch.softmax(x, -1),
         {"x": X},
-        *("precision", "f rounds to float32 on the way and g does not"),
+        *("cast", "f casts to float32 (test_mistakes.py:173) and g does not"),
     ),
     "a round more": (
         *(repeated(2), repeated(3), {"x": X, "w": WEIGHTS}),
