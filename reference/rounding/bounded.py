@@ -166,7 +166,8 @@ class Bounded(CorrectlyRounded):
         if exponent in (0.5, -0.5):
             library = self._library_pow(self.constant(exponent))
             return (self.sqrt() if exponent > 0 else self.rsqrt()).allowing(library)
-        library = self._library_pow(self.constant(exponent).rounded())
+        y = self.constant(exponent)
+        library = self._library_pow(y if self.arithmetic.has(exponent) else y.rounded())
         if not float(exponent).is_integer():
             return library
         if exponent < 0:
@@ -200,9 +201,11 @@ class Bounded(CorrectlyRounded):
         return self._of(value, off, x, y)._elementary(self.arithmetic.roundings("pow"))
 
     def _elementary(self, roundings: Values, exact: Values = False) -> "Bounded":
-        """Below the normal numbers, so many roundings are as many halves of a spacing."""
+        """Below the normal numbers, so many roundings are as many halves of a spacing; two
+        at least, for what comes out is rounded once more when it is scaled.
+        """
         roundings = np.where(exact, 0, roundings)
-        return self.rounded(roundings, np.maximum(roundings, roundings > 0))
+        return self.rounded(roundings, np.maximum(roundings, 2.0 * (roundings > 0)))
 
 
 def flatness(e: Bounded) -> Values:

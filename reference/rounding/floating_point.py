@@ -129,6 +129,10 @@ class Arithmetic:
         worst = gamma(n, self.u)
         return np.minimum(worst, self._probably(n)) if self.probable else worst
 
+    def has(self, number: float) -> bool:
+        """Whether a number has no more digits than this arithmetic."""
+        return math.isfinite(number) and (math.frexp(number)[0] / self.u).is_integer()
+
     def additions(self, n: Any) -> Any:
         """How much n additions can change a sum, relative to the largest partial sum:
         n u, for any n (Jeannerod and Rump, Improved error bounds for inner products in

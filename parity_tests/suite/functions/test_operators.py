@@ -64,7 +64,7 @@ OF_THREE = {
     "smoothed",
 }
 OF_THREE |= {"images", "images with channels last", "batch norm of data"}
-OF_SQUARES = {"matmul", "slices", "einsum"}
+OF_SQUARES = {"matmul", "slices", "einsum", "product"}
 WIDE: dict[str, Callable[[Any], Any]] = {
     "softmax": lambda x: F.softmax(x, -1) * x,
     "log softmax": lambda x: F.log_softmax(x, 0),

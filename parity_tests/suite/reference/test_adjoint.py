@@ -107,6 +107,7 @@ SAMPLES: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "matmul": ((X, Y.T), {}),
     "affine": ((X, Y.T, Y[:, 0]), {}),
     "sum": ((X,), {"axis": 0}),
+    "product": ((X,), {"axis": (0, 1)}),
     "max": ((X,), {"axis": -1, "keepdims": True}),
     "min": ((X,), {"axis": 0}),
     "mean": ((X,), {"axis": 0}),
