@@ -67,12 +67,14 @@ def test_the_manual_shows_what_is_said(
     said, _, tables = capsys.readouterr().out.partition("\n\n")
     assert said == expected.partition("\n\n")[0]
     assert ended.value.code == int(" differ: " in said)
-    headings = re.findall(r"(?m)^(.+)\n\n", expected)
-    assert [heading for heading in headings if heading not in said] == [
-        heading
-        for heading in re.findall(r"(?m)^(.+)\n\n", tables)
-        if heading in headings
+    assert [each for each in headings(expected) if each not in said] == [
+        each for each in headings(tables) if each in headings(expected)
     ]
+
+
+def headings(text: str) -> list[str]:
+    """The lines that stand alone."""
+    return re.findall(r"(?<=\n\n)(.+)\n(?=\n)", f"\n\n{text}")
 
 
 def test_a_bar_appears_after_a_while_only(
