@@ -194,11 +194,11 @@ def integer_pow(eq: Equation) -> Meaning:
 
 
 def power(eq: Equation) -> Meaning:
-    """To the power of a constant; there is no rule for other exponents."""
+    """To the power of a constant, or of other values."""
     base, exponent = eq.operands
     numbers = np.unique(np.asarray(exponent.value, np.float64))
     if not exponent.is_fixed or len(numbers) != 1:
-        return None
+        return [("raised", eq.places, {}, eq.result)]
     return [("power", [base.place], {"exponent": float(numbers[0])}, eq.result)]
 
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gradparity.jax_impl.program import Traced, floating, merged
+from gradparity.jax_impl.tracing import Traced, floating, merged
 
 
 def compiled(

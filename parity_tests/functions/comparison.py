@@ -195,7 +195,7 @@ def compare_functions(
         operators=operators,
         wholes=wholes,
         budgets=budgets_of(pairs, runs, dtypes),
-        notes=list(dict.fromkeys(notes)),
+        notes=list(dict.fromkeys(called_shortly(note, runs) for note in notes)),
         calls={name: each.call for name, each in runs.items()},
         ran={
             (name, dtype): run
@@ -386,6 +386,14 @@ def called(names: Sequence[str]) -> list[str]:
     if len({*names}) == len(names):
         return [*names]
     return [f"{name} ({number})" for number, name in enumerate(short, 1)]
+
+
+def called_shortly(note: str, runs: Mapping[str, Runs]) -> str:
+    """A sentence in which functions are called as in all others."""
+    for name, each in runs.items():
+        if (known := each.call.target.name).endswith(f":{name}"):
+            note = note.replace(known, name)
+    return note
 
 
 def said(call: Call) -> list[str]:

@@ -10,6 +10,7 @@ from gradparity.parity_tests.functions.operators import Failed
 from gradparity.parity_tests.functions.parting import Parting
 from gradparity.parity_tests.functions.programs import Executed
 
+NONE = "none: all that it computes, the other computes, too"
 MORE = 10.0  # times as much rounding: that is worth a sentence
 DIGITS = 9  # as many as tell apart float32's numbers
 EVERY = 17  # and float64's
@@ -203,7 +204,7 @@ def lossier(pair: Pair) -> Iterator[str]:
 
 def first_step(parting: Parting) -> str:
     if not parting.steps:
-        return "nothing that the other does not make"
+        return NONE
     return told(parting.steps[0])
 
 

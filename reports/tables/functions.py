@@ -83,7 +83,7 @@ def parted(pair: Pair, of: str = "") -> Iterator[Table]:
             for step in parting.steps[:1]
         ]
         if not parting.steps:
-            rows.append([name, "", "nothing that the other does not make", "", ""])
+            rows.append([name, "", wording.NONE, "", ""])
         elif parting.after:
             follow = "follows" if parting.after == 1 else "follow"
             rows.append([name, "", f"{parting.after} more {follow} from it", "", ""])

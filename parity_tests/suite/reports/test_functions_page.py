@@ -113,7 +113,7 @@ def test_the_answer_comes_first_with_both_values_and_the_mistake() -> None:
         for part in (
             "mine and theirs ✗ Not the same function",
             wording.answer(made),
-            "The mistake: eps. eps is 1e-05 in mine and 1e-06 in theirs",
+            "The mistake: eps is 1e-05 in mine and 1e-06 in theirs",
             "First to differ in mine : forward aten::add(v5, 1e-05) mine.py:9",
             "Where the two part What ran",
             "How much is rounding Of each",
