@@ -19,14 +19,7 @@ from gradparity.parity_tests.functions.judging import Judged, Number, judge
 from gradparity.parity_tests.functions.mistakes import Mistake, mistake
 from gradparity.parity_tests.functions.models import underived as derived_wrongly
 from gradparity.parity_tests.functions.operators import Operators, judge_operators
-from gradparity.parity_tests.functions.parting import (
-    Parting,
-    Row,
-    Side,
-    partings,
-    rows,
-    sides,
-)
+from gradparity.parity_tests.functions.parting import Parting, Side, partings, sides
 from gradparity.parity_tests.functions.remarks import remarks
 from gradparity.parity_tests.functions.running import (
     Ran,
@@ -35,6 +28,7 @@ from gradparity.parity_tests.functions.running import (
     takes_one,
     with_seeds,
 )
+from gradparity.parity_tests.functions.side_by_side import Row, rows
 from gradparity.parity_tests.functions.targets import Target
 
 YOURS, GENERIC = "the numbers given", "generic numbers"

@@ -14,8 +14,9 @@ from gradparity.parity_tests.functions import wording
 from gradparity.parity_tests.functions.arguments import Call
 from gradparity.parity_tests.functions.comparison import Comparison, Pair
 from gradparity.parity_tests.functions.judging import Judged, differences
-from gradparity.parity_tests.functions.parting import Parting, Row
+from gradparity.parity_tests.functions.parting import Parting
 from gradparity.parity_tests.functions.programs import Executed
+from gradparity.parity_tests.functions.side_by_side import Row
 
 FEW = 12  # steps that are not folded away
 BEFORE = 3  # of those before the first that differs, where they are more
