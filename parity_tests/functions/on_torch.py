@@ -75,9 +75,9 @@ class Function:
         self.held = constants_of(arguments, self.dtype)
         self.notes: list[str] = []
         if self.own:
-            name, own = arguments.target.name, next(iter(self.own.values()))
             self.notes.append(
-                f"{name} holds tensors of its own, which are handed to it in {own.dtype}"
+                f"{arguments.target.name} holds tensors of its own, which are handed to "
+                f"it in {arguments.dtype}"
             )
 
     def __call__(self, *leaves: Any) -> tuple[Any, ...]:
