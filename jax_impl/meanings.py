@@ -374,7 +374,7 @@ def top_k(eq: Equation) -> Meaning:
 
 def checked(entries: list[Entry], operands: Sequence[Operand], eq: Equation) -> Meaning:
     """The moves, unless they do not give what was recorded, bit for bit."""
-    known = {operand.place: np.asarray(operand.value) for operand in operands}
+    known = {o.place: np.asarray(o.value) for o in operands if not o.is_literal}
     results = {result.place: np.asarray(result.value) for result in eq.results}
     for _, places, settings, result in entries:
         given = np.concatenate([known[place].ravel() for place in places])  # type: ignore[index]

@@ -152,8 +152,9 @@ def moves(m: Meaning, func: Any, args: Any, kwargs: Any) -> Any:
             results.append(None)
             continue
         places = result.numpy()
-        inside = places >= FIRST
-        source = np.where(inside, places - FIRST, -1).astype(np.int64)
+        inside = (places >= FIRST) & (places < start)
+        source = np.where(inside, np.where(inside, places, FIRST) - FIRST, -1)
+        source = source.astype(np.int64)
         unique: dict[int, Any] = {id(t): t for t in taken}
         operands = [*unique.values()] or [0.0]
         fill = np.where(inside, 0.0, places)

@@ -111,7 +111,15 @@ def batch_norm(
         term = m("add", term, of_channels(bias))
     out = m("add", m("multiply", input, factor), term)
     if training:
-        return out, *(m("reshape", each, shape=channels) for each in (mean, rstd))
+        found = [out, *(m("reshape", each, shape=channels) for each in (mean, rstd))]
+        if running_mean is not None:
+            unbiased = over(m, total, max(n - 1, 1))
+            pairs = (running_mean, mean), (running_var, unbiased)
+            for kept, new in pairs:
+                share = m("scale", m("reshape", new, shape=channels), factor=momentum)
+                rest = m("scale", kept, factor=1 - momentum)
+                found.append(m("add", share, rest))
+        return found
     nothing = [m("move", 0.0, source=np.zeros(0, int), fill=0.0) for _ in range(2)]
     return out, *nothing
 

@@ -25,10 +25,18 @@ from gradparity.torch_impl.hood.tensors import (
     place_of,
     tensors_in,
 )
-from gradparity.torch_impl.meanings import SHAPED, UNSET, meaning_of, settings_of
+from gradparity.torch_impl.meanings import (
+    SHAPED,
+    UNSET,
+    arguments_of,
+    meaning_of,
+    settings_of,
+)
 from gradparity.torch_impl.moves import name_of, positions
 
 Arrays = list[np.ndarray]
+# What is written to without a word in the operator's schema, by the names of arguments.
+KEPT = {"native_batch_norm": ("running_mean", "running_var")}
 Changed = Callable[[Arrays], Arrays]
 
 
@@ -265,6 +273,8 @@ class Watch:
         written = func._schema.is_mutable
         self.change([r for r in results if written or memory_of(r) not in self.views])
         made = [each for each in results if written or not self.unchanged(each)]
+        kept = self.kept_by(func, args, kwargs, before)
+        made += kept
         if not made:  # the same memory, read in the same way
             self.kept += results
             return result
@@ -274,13 +284,24 @@ class Watch:
         if unset:
             meaning = []
         elif not self.scale:
-            meaning = meaning_of(func, args, kwargs, results, before, by_result)
+            made_all = [*results, *kept]
+            meaning = meaning_of(func, args, kwargs, made_all, before, by_result)
         settings = settings_of(func, args, kwargs)
         self.add(name, code, numbers, new, settings, meaning)
-        if written:
-            for each, number in zip(made, new, strict=True):
+        for each, number in zip(made, new, strict=True):
+            if written or any(each is other for other in kept):
                 self.written(each, number)
         return result
+
+    def kept_by(
+        self, func: Any, args: Any, kwargs: Any, before: dict[int, int]
+    ) -> list[Tensor]:
+        """The operands that an operator has written to without a word in its schema."""
+        named = arguments_of(func, args, kwargs)
+        found = [named[each] for each in KEPT.get(name_of(func), ())]
+        found = [each for each in found if each is not None]
+        changed = any(self.has_changed(each, before[id(each)]) for each in found)
+        return found if changed else []
 
     def check(self, tensors: Sequence[Tensor], name: str) -> None:
         """Raise ValueError where there are some of a kind that is not compared, with the

@@ -3,7 +3,7 @@ as integers, and the flat function of arrays that a room's `record` takes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from itertools import combinations
 
@@ -39,12 +39,15 @@ class Prepared:
         targets: each written in one framework.
         inputs: trees by name, floats in float64: what `inputs.generic` and `flat` take.
         dout: what was given under this name, or None.
+        fixed: what a module holds and another function does not take: that has its own
+            numbers in their place, which are not moved.
         notes: sentences about how the inputs were taken.
     """
 
     targets: list[Target]
     inputs: dict[str, Tree]
     dout: Tree = None
+    fixed: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
 
 
@@ -71,7 +74,7 @@ def prepare(
         inputs, more = with_parameters(targets, inputs)
         check_names(targets, given, inputs)
         try:
-            found = [settled(each, inputs, dtype, seeds) for each in targets]
+            found = settled_all(targets, inputs, dtype, seeds)
         except UnusableFunction as error:
             first = first or error
             if error.__cause__ is None:  # other numbers would not have helped
@@ -80,7 +83,9 @@ def prepare(
         written_in = [call.target for call in found]
         notes += [*more, *not_taken(written_in, given, inputs)]
         notes += [said for call in found for said in not_repeated(call)]
-        return Prepared(written_in, inputs, seeds, notes)
+        idle = {name for each in written_in for name in match(each, inputs).idle}
+        fixed = frozenset(idle & {*inputs} - {*given})
+        return Prepared(written_in, inputs, seeds, fixed, notes)
     assert first is not None
     raise first
 
@@ -194,6 +199,22 @@ def not_taken(
     return found
 
 
+def settled_all(
+    targets: Sequence[Target], inputs: Mapping[str, Tree], dtype: str, dout: Tree
+) -> list[Call]:
+    """The functions as written in the first framework in which each runs: those that are
+    handed `dout` at last, since that has the shape of what others return.
+    """
+    found: dict[int, Call] = {}
+    for number in sorted(range(len(targets)), key=lambda n: has(targets[n], "dout")):
+        target = targets[number]
+        if found:
+            shapes = next(iter(found.values())).shapes
+            target = replace(target, likely=tuple(map(tuple, shapes)))
+        found[number] = settled(target, inputs, dtype, dout)
+    return [found[number] for number in range(len(targets))]
+
+
 def settled(target: Target, inputs: Mapping[str, Tree], dtype: str, dout: Tree) -> Call:
     """The function as written in the first framework in which it runs.
 
@@ -205,6 +226,9 @@ def settled(target: Target, inputs: Mapping[str, Tree], dtype: str, dout: Tree) 
             return flat(target.written_in(name), inputs, dtype, dout)
         except UnusableFunction as error:
             first = first or error
+        except UnusableInput:  # in a framework that it is not written in, after all
+            if first is None:
+                raise
     assert first is not None
     raise first
 

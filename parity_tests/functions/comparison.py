@@ -267,7 +267,8 @@ class Runs:
 
 def run_all(prepared: Prepared, dtypes: Sequence[str]) -> dict[str, Runs]:
     """The functions by name, in float64 and in these dtypes."""
-    given, drawn = prepared.inputs, generic(prepared.inputs)
+    given = prepared.inputs
+    drawn = {**generic(given), **{name: given[name] for name in prepared.fixed}}
     names = called([target.name for target in prepared.targets])
     named = [*zip(names, prepared.targets, strict=True)]
     wide = {

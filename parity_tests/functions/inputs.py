@@ -220,7 +220,8 @@ def with_examples(
     no function takes.
     """
     needed = {p.name for t in targets for p in t.parameters or () if p.required}
-    if given and not needed - {*given, "dout"}:
+    held = {name.replace(".", "_") for each in targets for name in each.held}
+    if given and not needed - held - {*given, "dout"}:
         return dict(given)
     for target in targets:
         make = target.beside.get("example_inputs")

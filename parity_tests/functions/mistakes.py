@@ -446,12 +446,15 @@ def stopped(direction: Direction) -> Mistake | None:
         (2.0, "scale", "doubled"),
     ):
         for edge in edges[:MOST]:
+            step = known.executed(edge[0])
+            # Inside a fused operator, which the other may not have, it is a part of it.
+            inside = step is None or len(step.meaning or ()) > 1
+            if inside and kind != "stopped":
+                continue
             found = own.gradients(known.values, {edge: factor})
             if agree(found, wanted, gradients, DERIVED):
-                step = known.executed(edge[0])
-                code = step.code if step else edge[0]
-                facts = known.does(own=False) | {"a": code}
-                return Mistake(kind, said, facts, step)
+                facts = known.does(own=False) | {"a": step.code if step else edge[0]}
+                return Mistake(kind, "left out" if inside else said, facts, step)
     return None
 
 

@@ -11,10 +11,14 @@ import numpy as np
 from gradparity.parity_tests.functions.judging import Judged, differences
 from gradparity.parity_tests.functions.programs import Arrays
 from gradparity.reference.rounding import Arithmetic, Bounded
-from gradparity.reference.rounding.programs import Step, fitted
+from gradparity.reference.rounding.programs import Step, fitted, known_where
 
 EXACT = Arithmetic.of(np.float64).unlimited
-DERIVED = 1e-8  # of the largest element: two ways to one derivative in float64
+DERIVED = 1e-11  # of the largest element: two ways to one derivative in float64
+ROOM = 4.0  # times what rounding can do to one of them
+NEAR = 2.0**-30  # how far around a point its kinks are looked for, and how often
+POINTS = 8
+JUMP = 2.0**-20  # of the largest element: a derivative that changes by more jumps
 Edge = tuple[str, int]  # the value that a step makes, and which of its operands
 
 
@@ -131,9 +135,9 @@ class Model:
                 for position, (name, pull) in enumerate(
                     zip(step.operands, pulls, strict=True)
                 ):
-                    came = fitted(
-                        pull(*around, **step.settings), operands[position].shape
-                    )
+                    came = pull(*around, **step.settings)
+                    came = known_where(flow[step.name], came)
+                    came = fitted(came, operands[position].shape)
                     if factors and (step.name, position) in factors:
                         came = came * factors[step.name, position]
                     flow[name] = flow[name] + came if name in flow else came
@@ -141,6 +145,24 @@ class Model:
             quantity: np.asarray(flow.get(name, np.zeros(values[name].shape)))
             for quantity, name in self.inputs.items()
         }
+
+    def around(self, quantity: str) -> np.ndarray:
+        """A gradient at some points around the inputs, in a row."""
+        rng, found = np.random.default_rng(0), []
+        for number in range(POINTS):
+            given = {**self.given}
+            for name in self.inputs.values():
+                if name in given:
+                    value = np.asarray(given[name], np.float64)
+                    by = NEAR * rng.uniform(0.5, 1, value.shape)
+                    side = rng.choice([-1.0, 1.0], value.shape)
+                    side = (
+                        np.full(value.shape, 1.0 - 2 * number) if number < 2 else side
+                    )
+                    given[name] = value + side * by * np.maximum(np.abs(value), 1e-3)
+            near = replace(self, given=given)
+            found.append(near.gradients(near.values())[quantity])
+        return np.array(found)
 
     def results(self, values: Arrays) -> Arrays:
         """The outputs among the values, by quantity."""
@@ -162,6 +184,9 @@ class Underived:
 def underived(judged: Judged) -> list[Underived] | None:
     """The gradients of a function that are not the derivatives of what it computes, which
     are found by the reference's rules; None where a step has no rule.
+
+    Where a rule itself comes to no number, as where it overflows, nothing is known. At a
+    kink, whatever lies between the slopes on its sides counts as the derivative.
     """
     model = Model.of(judged)
     if model is None:
@@ -172,13 +197,23 @@ def underived(judged: Judged) -> list[Underived] | None:
         if came.shape != right.shape:
             found.append(Underived(name))
             continue
-        off = differences(came, right)
+        off = np.where(np.isnan(right), 0.0, differences(came, right))
         size = np.max(np.abs(right), initial=0, where=np.isfinite(right))
-        beyond = np.where(off > DERIVED * size + judged.room(name), off, 0.0)
+        beyond = np.where(off > DERIVED * size + ROOM * judged.room(name), off, 0.0)
+        if beyond.any():
+            beyond = np.where(between(came, model.around(name), size), 0.0, beyond)
         if beyond.any():
             at = tuple(int(i) for i in np.unravel_index(np.argmax(beyond), off.shape))
             found.append(Underived(name, at, float(came[at]), float(right[at])))
     return found
+
+
+def between(came: np.ndarray, nearby: np.ndarray, size: float) -> np.ndarray:
+    """Where a gradient lies between those at points around, if they jump there."""
+    with np.errstate(all="ignore"):
+        low, high = nearby.min(0), nearby.max(0)
+        room = JUMP * size
+        return (high - low > room) & (came >= low - room) & (came <= high + room)
 
 
 def agree(found: Arrays, wanted: Arrays, names: Collection[str], room: float) -> bool:

@@ -13,6 +13,7 @@ from gradparity.parity_tests.functions.arguments import (
     outputs,
     seed,
 )
+from gradparity.parity_tests.functions.holding import handed_over, note
 from gradparity.parity_tests.implementations.contract import framework
 from gradparity.parity_tests.implementations.user_supplied import code_of, packages
 
@@ -33,7 +34,8 @@ def call(arguments: Arguments, seeds: Sequence[np.ndarray] | None) -> Call:
         [*found.arrays],
         [tuple(np.shape(each)) for each in found.arrays.values()],
         None if seeds is None else [*seeds],
-        notes=found.notes,
+        notes=found.notes
+        + note(arguments.target.function, arguments.target.name, arguments.dtype),
     )
 
 
@@ -88,7 +90,8 @@ class Function:
         """What it returns of these arrays."""
         target = self.arguments.target
         by_position, by_name = self.arguments.build(leaves)
-        with code_of(target.name):
+        own = handed_over(target.function, self.arguments.dtype)
+        with own, code_of(target.name):
             seed()
             returned = target.function(*by_position, **by_name)
         return outputs(target, returned, is_array)

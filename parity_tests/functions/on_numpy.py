@@ -16,6 +16,7 @@ from gradparity.parity_tests.functions.arguments import (
     outputs,
 )
 from gradparity.parity_tests.functions.arguments import seed as seed_generators
+from gradparity.parity_tests.functions.holding import handed_over, note
 from gradparity.parity_tests.functions.targets import Target
 from gradparity.parity_tests.functions.trees import Setting, ends
 from gradparity.parity_tests.implementations.user_supplied import code_of
@@ -37,7 +38,9 @@ def call(arguments: Arguments, seeds: Sequence[np.ndarray] | None) -> Call:
         [*found.arrays],
         [np.shape(each) for each in found.arrays.values()],
         None if seeds is None else [*seeds],
-        notes=found.notes + function.notes,
+        notes=found.notes
+        + function.notes
+        + note(arguments.target.function, arguments.target.name, arguments.dtype),
     )
 
 
@@ -119,7 +122,8 @@ class Function:
                 self.others.append(parameter.name)
 
     def __call__(self, leaves: Leaves, seeds: Leaves) -> Found:
-        with code_of(self.target.name):
+        own = handed_over(self.target.function, self.arguments.dtype)
+        with own, code_of(self.target.name):
             seed_generators()
             found, gradients = getattr(self, f"run_{self.target.kind}")(leaves, seeds)
         if gradients is None:
@@ -155,11 +159,12 @@ class Function:
         of what it returns: one that it takes.
         """
         first: Exception | None = None
-        for shape in [None] if seeds is not None else self.likely_shapes():
-            tried = (
-                [np.ones(shape, self.arguments.dtype)] if shape is not None else seeds
-            )
-            assert tried is not None
+        dtype = self.arguments.dtype
+        lots = (
+            [np.ones(shape, dtype) for shape in shapes]
+            for shapes in self.likely_shapes()
+        )
+        for tried in [seeds] if seeds is not None else lots:
             try:
                 with code_of(self.target.name):
                     seed_generators()
@@ -171,16 +176,20 @@ class Function:
         assert first is not None
         raise first
 
-    def likely_shapes(self) -> Iterator[tuple[int, ...]]:
-        """Yield those of the inputs, a number's, and those of their products."""
+    def likely_shapes(self) -> Iterator[tuple[tuple[int, ...], ...]]:
+        """Yield those of what another function returns; and for a single output those of
+        the inputs, a number's, and those of their products.
+        """
+        if self.target.likely:
+            yield self.target.likely
         shapes = [np.shape(leaf) for leaf in self.arguments.leaves]
-        yield from dict.fromkeys([*shapes, ()])
+        yield from ((shape,) for shape in dict.fromkeys([*shapes, ()]))
         for a, b in product(shapes, shapes):
             with suppress(ValueError):
-                yield np.broadcast_shapes(a, b)
+                yield (np.broadcast_shapes(a, b),)
             if a and b:
-                yield (*a[:-1], *b[1:])
-                yield (*a[:-1], *b[:-1])
+                yield ((*a[:-1], *b[1:]),)
+                yield ((*a[:-1], *b[:-1]),)
 
     def look_at(self, gradients: list[Any] | None) -> None:
         """Note which gradients there are none of."""

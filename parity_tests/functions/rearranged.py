@@ -284,6 +284,9 @@ def masks(step: Step, known: Context) -> Iterator[Variation]:
     x = known.values[step.operands[0]]
     if x.size == source.size and len(step.operands) == 1:
         numbers = np.arange(source.size).reshape(source.shape)
+        other_way = np.where(source < 0, numbers, -1)
+        found = replace(step, settings={**step.settings, "source": other_way})
+        yield known.varied("mask", "mask the other way", {}, step, found)
         ways = product(range(source.ndim), (1, -1), (None, True, False))
         for axis, by, new in ways:
             shut = np.where(shifted(source < 0, by, axis, new), -1, numbers)

@@ -52,6 +52,7 @@ SENTENCES = {
     # Steps.
     "eps in root": "{who} adds eps inside the root and {without} outside",
     "masks": "{who} masks and {without} does not",
+    "mask the other way": "{one} masks what {other} keeps, and keeps what it masks",
     "mask off by one": "the mask of {one} is shifted by one against that of {other}",
     "operation": "{one} has {a} where {other} has {b}",
     "applies": "{who} applies {a} and {without} does not",
@@ -91,6 +92,7 @@ SENTENCES = {
         "{who} returns 1/{n} of the right {q}, as if it were averaged over {n} twice"
     ),
     "stopped": "{who} stops the gradient that goes back through {a}",
+    "left out": "{who} leaves out a part of the gradient that goes back through {a}",
     "turned back": ("{who} turns the sign of the gradient that goes back through {a}"),
     "doubled": "{who} counts twice the gradient that goes back through {a}",
 }

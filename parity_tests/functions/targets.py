@@ -96,6 +96,8 @@ class Target:
         file: the module's, or "".
         notes: sentences about how it was taken.
         heard: the lines that it has printed, of which nothing is shown again.
+        likely: the shapes of what another function returns on the same inputs, which it
+            probably returns, too.
     """
 
     name: str
@@ -109,6 +111,7 @@ class Target:
     file: str = ""
     notes: tuple[str, ...] = ()
     heard: list[str] = field(default_factory=list, repr=False)
+    likely: tuple[tuple[int, ...], ...] = ()
 
     @property
     def framework(self) -> str:

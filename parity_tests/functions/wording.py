@@ -74,7 +74,9 @@ def report(found: Comparison) -> Iterator[str]:
         for sentence in lossier(pair):
             yield f"  rounding: {sentence}"
         for name, quantities in pair.missing.items():
-            yield f"  not compared: {listed(quantities, FEW)}, which only {name} has"
+            (without,) = {*pair.names} - {name}
+            what = listed(quantities, FEW)
+            yield f"  not compared: {what}, which {name} has and {without} has not"
     for note in found.notes:
         yield f"  note: {note}"
 

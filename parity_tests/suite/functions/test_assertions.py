@@ -173,3 +173,81 @@ def test_a_loss_that_ignores_what_arrives_is_found_in_torch() -> None:
 def test_what_is_cast_has_the_derivative_of_what_is_not() -> None:
     torch = pytest.importorskip("torch")
     assert_gradients(lambda x: torch.tanh(x.to(torch.bfloat16)).to(x.dtype), {"x": X})
+
+
+# --- Kinks, overflow and NaN --------------------------------------------------------------
+
+
+def relu_by_hand(x: Any, dout: Any) -> Any:
+    return np.maximum(x, 0), dout * (x > 0)
+
+
+def clip_by_hand(x: Any, dout: Any) -> Any:
+    return np.clip(x, -1, 1), dout * ((x > -1) & (x < 1))
+
+
+def leaky_where_it_is_not(x: Any, dout: Any) -> Any:
+    return np.maximum(x, 0), dout * (x > -0.5)
+
+
+def tanh_but_for_a_billionth(x: Any, dout: Any) -> Any:
+    y = np.tanh(x)
+    return y, dout * (1 - y * y) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("function", [relu_by_hand, clip_by_hand])
+def test_at_a_kink_what_lies_between_is_right(function: Any) -> None:
+    assert_gradients(function, [np.array([1.0, 0.0, -1.0, 2.0])])
+
+
+@pytest.mark.parametrize("name", ["softplus", "elu", "mish", "selu", "celu"])
+def test_where_a_rule_overflows_nobody_is_convicted(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    function = getattr(torch.nn.functional, name)
+    assert_gradients(function, [np.array([1000.0, 1.0, -2.0])])
+
+
+@pytest.mark.parametrize("function", [leaky_where_it_is_not, tanh_but_for_a_billionth])
+def test_what_is_wrong_beside_a_kink_or_by_little_is_told(function: Any) -> None:
+    with pytest.raises(AssertionError, match="dx is not the derivative"):
+        assert_gradients(function, [np.array([1.0, 0.5, -0.2])])
+
+
+def test_a_gradient_that_is_not_a_number_is_told() -> None:
+    torch = pytest.importorskip("torch")
+
+    def rooted(x: Any) -> Any:
+        return torch.where(x > 0, torch.sqrt(x), 0.0)
+
+    with pytest.raises(AssertionError, match=r"dx\[0\] is nan, the derivative is 0"):
+        assert_gradients(rooted, [np.array([-1.0, 2.0])])
+
+
+# --- What functions of NumPy return -------------------------------------------------------
+
+
+def pooled(x: Any, dout: Any) -> Any:
+    windows = x.reshape(-1, 2)
+    largest = windows.max(1)
+    return largest, ((windows == largest[:, None]) * dout[:, None]).reshape(x.shape)
+
+
+def two_outputs(x: Any, w: Any, dout: Any) -> Any:
+    first, second = dout
+    return (x * w, x + w), first * w + second, first * x + second
+
+
+def loss(x: Any, t: Any, dout: Any) -> Any:
+    return ((x - t) ** 2).mean(), dout * 2 * (x - t) / x.size, None
+
+
+def test_dout_has_the_shape_of_what_the_other_returns() -> None:
+    torch = pytest.importorskip("torch")
+    x = np.array([1.0, 3.0, -2.0, 0.5, 4.0, -1.0])
+    assert_same(lambda x: torch.amax(x.reshape(-1, 2), 1), pooled, [x])
+    assert_same(lambda x, w: (x * w, x + w), two_outputs, [x, x + 1])
+
+
+def test_a_gradient_that_there_is_not_is_not_zero() -> None:
+    torch = pytest.importorskip("torch")
+    assert_same(torch.nn.functional.mse_loss, loss, {"input": X, "target": X + 1})

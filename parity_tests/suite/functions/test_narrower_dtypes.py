@@ -125,7 +125,8 @@ def test_constants_of_jax_are_no_cast() -> None:
     found = compared(in_torch, closed_over, x=X)
     assert found.same
     assert found.notes == [
-        "in_torch holds tensors of its own, which are handed to it in float64"
+        "in_torch holds tensors of its own, which are handed to it in float64",
+        "closed_over holds arrays of its own, which are handed to it in float64",
     ]
 
 

@@ -308,7 +308,11 @@ SMALL: dict[str, tuple[Function, list[np.ndarray]]] = {
         [X, np.array([1, 5, 1])],
     ),
     "written": (
-        lambda x, y: (x.at[1].set(y[0]), x.at[jnp.array([0, 1]), 2].add(y[:, 0])),
+        lambda x, y: (
+            x[0].at[0].set(0.0),
+            x.at[1].set(y[0]),
+            x.at[jnp.array([0, 1]), 2].add(y[:, 0]),
+        ),
         [X, POSITIVE],
     ),
     "sorted": (lambda x: (jnp.sort(x, 1), x[:, jnp.argsort(x[0])]), [X]),

@@ -737,9 +737,7 @@ def test_outputs_that_are_inputs_constants_or_integers() -> None:
 
 def test_gradients_of_integers_and_those_that_are_none() -> None:
     recording = record(lambda ls, ds: ([ls[0] * 2], [None, ls[1] * 1]), [X, LABELS])
-    zeros, none = recording["gradients"]
-    assert none is None
-    np.testing.assert_array_equal(recording["values"][zeros], np.zeros_like(X))
+    assert recording["gradients"] == [None, None]
     with pytest.raises(ValueError, match="argument"):
         record(lambda ls, ds: ([ls[0]], []), [X])
 

@@ -42,6 +42,13 @@ def cell(x: Tensor, w: Tensor) -> Tensor:
     return torch.lstm_cell(x, (h, x[:, :1]), weights, x[:1, :1].expand(4, 1), w, w)[0]
 
 
+def normalized(x: Tensor, w: Tensor) -> Tensor:
+    """With the statistics that it keeps."""
+    mean, variance = w.detach().clone(), torch.ones_like(w)
+    y = F.batch_norm(x, mean, variance, training=True)
+    return y * mean + variance
+
+
 FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "arithmetic": lambda x, w: (x * 2 + w / 3 - 1) / (x * x + 1) - (1 - x) ** 3,
     "by number": lambda x, w: torch.add(x, w, alpha=0.1) * 0.3 + 2 / (x.abs() + 1),
@@ -119,6 +126,7 @@ FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     ),
     "group norm": lambda x, w: F.group_norm(x, 2, w, w) * x,
     "batch norm": lambda x, w: F.batch_norm(x, None, None, w, w, training=True) * x,
+    "batch norm with statistics": normalized,
     "rms norm": lambda x, w: F.rms_norm(x, (4,), w),
     "normalize": lambda x, w: F.normalize(x) * w,
     "cosine": lambda x, w: F.cosine_similarity(x, w[None]),
@@ -226,6 +234,15 @@ def test_it_is_what_autograd_returns_bit_for_bit(name: str) -> None:
         expected = torch.zeros_like(leaf) if gradient is None else gradient
         assert number is not None
         assert values[number].tobytes() == expected.contiguous().numpy().tobytes()
+
+
+def test_the_largest_numbers_are_no_numbers_of_elements() -> None:
+    def finite(x: Tensor) -> Tensor:
+        return torch.nan_to_num(torch.where(x > 0, torch.inf, x)).clamp(max=2)
+
+    recording = recorded(finite, X)
+    assert recording.values[recording.outputs[0]].max() == 2
+    assert recording.outputs[0] not in recording.opaque
 
 
 def test_lines_are_those_of_the_author() -> None:
