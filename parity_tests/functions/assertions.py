@@ -2,14 +2,15 @@
 where they part; and gradients that are the derivatives of what a function computes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gradparity.parity_tests import DTYPES, as_list
-from gradparity.parity_tests.functions import UnusableInput
+from gradparity.parity_tests.functions import UnusableFunction, UnusableInput
 from gradparity.parity_tests.functions.calling import prepare
 from gradparity.parity_tests.functions.comparison import (
     GENERIC,
@@ -35,6 +36,18 @@ STEP = 6e-6  # of central differences: about the third root of the unit roundoff
 NUMERICAL = 1e-6  # what they are good for, of the largest that they could be
 
 
+@contextmanager
+def in_a_sentence() -> Iterator[None]:
+    """What cannot be run on these inputs is said without the ways that lead there, which
+    are not the user's: the sentence names the line that is.
+    """
+    try:
+        yield
+    except (UnusableFunction, UnusableInput) as error:
+        raise type(error)(str(error)) from None
+
+
+@in_a_sentence()
 def assert_same(
     f: Callable[..., Any],
     g: Callable[..., Any],
@@ -68,6 +81,7 @@ def assert_same(
         raise AssertionError("\n".join(report(found)))
 
 
+@in_a_sentence()
 def assert_gradients(f: Callable[..., Any], inputs: Inputs = None) -> None:
     """Assert that the gradients of a function are the derivatives of what it computes, in
     float64, on the inputs and on generic numbers.

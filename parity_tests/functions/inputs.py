@@ -191,11 +191,24 @@ def drawn(name: str, text: str) -> Given:
 
 
 def of(found: Mapping[str, Any]) -> dict[str, Given]:
-    """Of values by name: arrays of NumPy, PyTorch or JAX, numbers, and what holds such."""
+    """Of values by name: arrays of NumPy, PyTorch or JAX, numbers, lists of numbers, and
+    what holds such.
+    """
     return {
-        name: each if isinstance(each, Given) else Given(named(each, kept, name))
+        name: each
+        if isinstance(each, Given)
+        else Given(named(np.asarray(each) if is_list(each) else each, kept, name))
         for name, each in found.items()
     }
+
+
+def is_list(value: Any) -> bool:
+    """Whether it is a list of numbers, or of lists of as many numbers each."""
+    if not isinstance(value, list) or not value:
+        return False
+    if all(isinstance(part, list) for part in value):
+        return all(map(is_list, value)) and len({*map(len, value)}) == 1
+    return all(isinstance(part, bool | int | float) for part in value)
 
 
 def kept(name: str, found: Any) -> Any:

@@ -251,3 +251,19 @@ def test_dout_has_the_shape_of_what_the_other_returns() -> None:
 def test_a_gradient_that_there_is_not_is_not_zero() -> None:
     torch = pytest.importorskip("torch")
     assert_same(torch.nn.functional.mse_loss, loss, {"input": X, "target": X + 1})
+
+
+def test_a_list_of_numbers_is_an_array() -> None:
+    torch = pytest.importorskip("torch")
+    assert_same(torch.tanh, lambda x: torch.sinh(x) / torch.cosh(x), [[[0.5, 1.0]]])
+    assert_same(lambda xs: xs[0] * xs[1], lambda xs: xs[1] * xs[0], {"xs": [X, X]})
+
+
+def test_what_cannot_be_run_is_told_without_what_leads_there() -> None:
+    def raises(x: Any) -> Any:
+        raise RuntimeError("no such thing")
+
+    with pytest.raises(UnusableFunction, match="no such thing") as told:
+        assert_same(raises, raises, [X])
+    assert told.value.__suppress_context__
+    assert told.value.__cause__ is None
