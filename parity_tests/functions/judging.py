@@ -77,6 +77,13 @@ class Judged:
             return None
         return np.broadcast_to(bounded.error, self.recording.values[number].shape)
 
+    def most(self, quantity: str, at: Index) -> float:
+        """How far rounding may have taken an element, whatever its order; infinite where
+        nobody knows.
+        """
+        error = self.error(self.quantities[quantity])
+        return np.inf if error is None else float(np.nan_to_num(error[at], nan=np.inf))
+
     def room(self, quantity: str) -> np.ndarray:
         """How far rounding may have taken each element: by the bound, or where there is
         none, by what noise did.
@@ -303,7 +310,10 @@ def bounded(
         note = "nothing is known of how far rounding can take it"
         return replace(found, certain=None, probable=None, estimated=True, note=note)
     finite = all(np.isfinite(value) for value in found.values)
-    if finite and found.difference > sum(bound[0] for bound in known):
+    beyond = found.difference > sum(bound[0] for bound in known)
+    # Beyond the bounds that are passed on step by step, no order changes anything.
+    most = sum(side.most(number.quantity, at) for side in sides)
+    if finite and beyond and not found.difference > most:
         pairs = zip(sides, known, strict=True)
         known = [farther(*each, number.quantity, at) for each in pairs]
     certain = sum(bound[0] for bound in known)
