@@ -294,6 +294,11 @@ def run_all(prepared: Prepared, dtypes: Sequence[str]) -> dict[str, Runs]:
 def notes_of(runs: Mapping[str, Runs]) -> list[str]:
     """What is to be told about how functions were called, and how they compute."""
     notes = [note for each in runs.values() for note in said(each.call)]
+    frameworks = {each.call.target.framework for each in runs.values()}
+    if len(frameworks) > 1 and any(each.call.random for each in runs.values()):
+        notes.append(
+            "frameworks draw different random numbers, however they are seeded"
+        )
     for name, each in runs.items():
         if each.casts:
             dtypes = " and ".join(sorted(each.casts))

@@ -16,7 +16,7 @@ import numpy as np
 
 from gradparity.parity_tests.functions.programs import Arrays, Recording
 from gradparity.reference.rounding import Arithmetic, Bounds
-from gradparity.reference.rounding.adjoint import Adjoint, Budget
+from gradparity.reference.rounding.adjoint import MOST, Adjoint, Budget
 from gradparity.reference.rounding.programs import Step, composed
 
 NOISE = 2.0**-40  # relative, of every result in a noisy run
@@ -317,6 +317,15 @@ def bounded(
         pairs = zip(sides, known, strict=True)
         known = [farther(*each, number.quantity, at) for each in pairs]
     certain = sum(bound[0] for bound in known)
+    if (
+        finite
+        and np.isfinite(most)
+        and all(
+            bound[0] > MOST * abs(float(side.value(number.quantity)[at]))
+            for side, bound in zip(sides, known, strict=True)
+        )
+    ):  # nothing but rounding, of any order: only what is passed on is a claim
+        certain = max(certain, most)
     return replace(
         found,
         certain=certain,

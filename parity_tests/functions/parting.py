@@ -21,6 +21,7 @@ from gradparity.parity_tests.functions.programs import Executed, Recording
 
 LEAST, MOST = 8 * 2.0**-53, 1e-9  # of the largest element: what counts as equal
 UNKNOWN = 1e-11  # the same where there is no bound
+ALLOCATES = ("zeros_like", "ones_like", "full_like", "empty_like")
 
 
 @dataclass(frozen=True)
@@ -367,7 +368,9 @@ def parting(
 
     def missing(number: int) -> bool:
         step = makers.get(number)
-        if step is not None and number not in recording.moving:  # a constant
+        if step is not None and (
+            number not in recording.moving or step.operator.endswith(ALLOCATES)
+        ):  # a constant
             return False
         if step is None or recording.values[number].dtype.kind != "f":
             return step is not None and any(map(missing, step.operands))

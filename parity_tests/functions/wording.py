@@ -3,12 +3,14 @@
 import math
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from gradparity.parity_tests.functions import FEW, are, listed
 from gradparity.parity_tests.functions.comparison import YOURS, Comparison, Pair, Tried
 from gradparity.parity_tests.functions.judging import Number
 from gradparity.parity_tests.functions.operators import Failed
 from gradparity.parity_tests.functions.parting import Parting
-from gradparity.parity_tests.functions.programs import Executed
+from gradparity.parity_tests.functions.programs import Executed, Recording
 
 NONE = "none: all that it computes, the other computes, too"
 MORE = 10.0  # times as much rounding: that is worth a sentence
@@ -73,6 +75,8 @@ def report(found: Comparison) -> Iterator[str]:
             yield f"  who is wrong: {sentence}"
         for sentence in lossier(pair):
             yield f"  rounding: {sentence}"
+        for sentence in out_of_range(found, pair):
+            yield f"  range: {sentence}"
         for name, quantities in pair.missing.items():
             (without,) = {*pair.names} - {name}
             what = listed(quantities, FEW)
@@ -202,6 +206,31 @@ def lossier(pair: Pair) -> Iterator[str]:
             f"in {tried.dtype} it can take {number.quantity} of {names[0]} {ratio:.2g} "
             f"times as far as that of {names[1]}"
         )
+
+
+def out_of_range(found: Comparison, pair: Pair) -> Iterator[str]:
+    """In which step numbers stop being finite, where two are the same but not in a dtype
+    with a smaller range.
+    """
+    for tried in pair.tried if pair.same_function else ():
+        for name in pair.names:
+            values = [n.values[pair.names.index(name)] for n in tried.wrong if n.values]
+            if all(map(math.isfinite, values)):
+                continue
+            step = first_infinite(found.ran[name, tried.dtype].recording)
+            if step is not None:
+                yield f"in {tried.dtype} {name} leaves the finite numbers in {told(step)}"
+
+
+def first_infinite(recording: Recording) -> Executed | None:
+    """The first step of finite numbers whose result is not finite."""
+    finite = [v.dtype.kind != "f" or np.isfinite(v).all() for v in recording.values]
+    for step in recording.executed:
+        if all(finite[n] for n in step.operands) and not all(
+            finite[n] for n in step.results
+        ):
+            return step
+    return None
 
 
 def first_step(parting: Parting) -> str:

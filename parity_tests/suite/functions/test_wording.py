@@ -158,3 +158,15 @@ def test_where_there_are_no_numbers_nothing_is_the_same() -> None:
         compared(torch.sin, torch.cos, x=np.zeros((0, 3)))
     found = compared(torch.sum, lambda x: torch.sum(x * 2), x=np.zeros((0, 3)))
     assert "dx holds no numbers" in found.notes
+
+
+def test_where_numbers_stop_being_finite_is_told() -> None:
+    def naive(x: Any) -> Any:
+        e = torch.exp(x)
+        return e / e.sum(-1, keepdim=True)
+
+    right = lambda x: torch.softmax(x, -1)  # noqa: E731
+    found = compared(right, naive, dtypes=("float32",), x=90 + np.abs(X))
+    assert not found.same
+    (told,) = [line for line in wording.report(found) if line.startswith("  range: ")]
+    assert "in float32 f2 leaves the finite numbers in forward  aten::exp(v0)" in told
