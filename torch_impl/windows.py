@@ -92,8 +92,8 @@ class Convolution:
     that would.
     """
 
-    def __init__(self, input: Any, weight: Any, shape: Sizes, settings: Any) -> None:
-        stride, padding, dilation, self.transposed, self.groups = settings
+    def __init__(self, input: Any, weight: Any, shape: Sizes, how: Any) -> None:
+        self.transposed, self.groups = how["transposed"], how["groups"]
         self.batch, self.kernel = input.shape[0], tuple(weight.shape[2:])
         self.given, self.made = tuple(input.shape[2:]), tuple(shape[2:])
         self.weight = tuple(weight.shape)
@@ -101,11 +101,8 @@ class Convolution:
         if self.transposed:
             wide, narrow = narrow, wide
         n = len(self.kernel)
-        how = [
-            self.kernel,
-            *(every(each, n) for each in (stride, padding, dilation)),
-        ]
-        rest = [*zip(*how, strict=True)]
+        on_axes = (every(how[each], n) for each in ("stride", "padding", "dilation"))
+        rest = [*zip(self.kernel, *on_axes, strict=True)]
         self.down = together(
             [along(c, s, *r) for c, s, r in zip(narrow, wide, rest, strict=True)], wide
         )
@@ -203,17 +200,19 @@ class Convolution:
         return m("reshape", m("matmul", left, right), shape=self.weight)
 
 
-def size_of(input: Any, weight: Any, settings: Any, output_padding: Any) -> list[int]:
+def size_of(input: Any, weight: Any, how: Any) -> list[int]:
     """The shape of what a convolution returns."""
-    stride, padding, dilation, transposed, groups = settings
-    n = input.ndim - 2
-    made = [input.shape[0], weight.shape[1] * groups if transposed else weight.shape[0]]
-    how = [every(each, n) for each in (stride, padding, dilation, output_padding)]
+    outs, n = weight.shape[0], input.ndim - 2
+    if how["transposed"]:
+        outs = weight.shape[1] * how["groups"]
+    made = [input.shape[0], outs]
+    names = ("stride", "padding", "dilation", "output_padding")
+    on_axes = (every(how[each], n) for each in names)
     for size, kernel, s, p, d, more in zip(
-        input.shape[2:], weight.shape[2:], *how, strict=True
+        input.shape[2:], weight.shape[2:], *on_axes, strict=True
     ):
         span = d * (kernel - 1) + 1
-        if transposed:
+        if how["transposed"]:
             made.append((size - 1) * s - 2 * p + span + more)
         else:
             made.append((size + 2 * p - span) // s + 1)
@@ -221,24 +220,11 @@ def size_of(input: Any, weight: Any, settings: Any, output_padding: Any) -> list
 
 
 @row("convolution", "_convolution")
-def convolution(
-    m: Meaning,
-    input: Any,
-    weight: Any,
-    bias: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    transposed: bool,
-    output_padding: Any,
-    groups: int,
-    **_: Any,
-) -> Any:
+def convolution(m: Meaning, input: Any, weight: Any, bias: Any, **how: Any) -> Any:
     if input.ndim != weight.ndim or not input.numel():
         return NotImplemented
-    settings = stride, padding, dilation, transposed, groups
-    shape = size_of(input, weight, settings, output_padding)
-    return Convolution(input, weight, shape, settings).forward(m, input, weight, bias)
+    shape = size_of(input, weight, how)
+    return Convolution(input, weight, shape, how).forward(m, input, weight, bias)
 
 
 @row("convolution_backward")
@@ -247,24 +233,17 @@ def convolution_backward(
     grad_output: Any,
     input: Any,
     weight: Any,
-    bias_sizes: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    transposed: bool,
-    output_padding: Any,
-    groups: int,
     output_mask: Any,
+    **how: Any,
 ) -> Any:
     if input.ndim != weight.ndim or not input.numel():
         return NotImplemented
-    settings = stride, padding, dilation, transposed, groups
-    how = Convolution(input, weight, grad_output.shape, settings)
+    made = Convolution(input, weight, grad_output.shape, how)
     others = tuple(i for i in range(grad_output.ndim) if i != 1)
     of_input, of_weight, of_bias = output_mask
     return (
-        how.to_input(m, grad_output, weight) if of_input else None,
-        how.to_weight(m, grad_output, input) if of_weight else None,
+        made.to_input(m, grad_output, weight) if of_input else None,
+        made.to_weight(m, grad_output, input) if of_weight else None,
         m("sum", grad_output, axis=others, keepdims=False) if of_bias else None,
     )
 

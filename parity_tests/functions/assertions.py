@@ -30,6 +30,7 @@ from gradparity.parity_tests.functions.running import (
 from gradparity.parity_tests.functions.targets import Target
 from gradparity.parity_tests.functions.targets import of as target_of
 from gradparity.parity_tests.functions.wording import place, report, told_apart
+from gradparity.parity_tests.measuring.wording import listed
 
 Inputs = Mapping[str, Any] | Sequence[Any] | None
 STEP = 6e-6  # of central differences: about the third root of the unit roundoff
@@ -108,7 +109,7 @@ def assert_gradients(f: Callable[..., Any], inputs: Inputs = None) -> None:
     ignored, is_loss = ignored_by(drawn), takes_one(drawn.call)
     if ignored and not is_loss:
         raise AssertionError(
-            f"{' and '.join(ignored)} of {target.name} would be the same whatever arrives "
+            f"{listed(ignored)} of {target.name} would be the same whatever arrives "
             "at its output: dout is ignored"
         )
     drawn = with_seeds(drawn, ones=bool(ignored) and is_loss)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from gradparity.parity_tests.functions import FEW, UnusableInput, listed
+from gradparity.parity_tests.functions import FEW, UnusableInput
 from gradparity.parity_tests.functions.arguments import Call
 from gradparity.parity_tests.functions.calling import Prepared, prepare
 from gradparity.parity_tests.functions.drift import Share, budget_of
@@ -30,6 +30,7 @@ from gradparity.parity_tests.functions.running import (
 )
 from gradparity.parity_tests.functions.side_by_side import Row, rows
 from gradparity.parity_tests.functions.targets import Target
+from gradparity.parity_tests.measuring.wording import listed
 
 YOURS, GENERIC = "the numbers given", "generic numbers"
 
@@ -301,12 +302,12 @@ def notes_of(runs: Mapping[str, Runs]) -> list[str]:
         )
     for name, each in runs.items():
         if each.casts:
-            dtypes = " and ".join(sorted(each.casts))
+            dtypes = listed(sorted(each.casts))
             notes.append(f"{name} computes in {dtypes} in part, whatever it is handed")
         if each.ignored and takes_one(each.call):
             notes.append(
                 f"{name} takes 1 for what arrives at its output: "
-                f"{' and '.join(each.ignored)} would be the same whatever arrives"
+                f"{listed(each.ignored)} would be the same whatever arrives"
             )
     notes += [
         f"{name}: {remark}"

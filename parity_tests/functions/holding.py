@@ -1,7 +1,7 @@
 """The arrays that a function has of its own, handed to it in the dtype under test."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import CellType, ModuleType
 from typing import Any
@@ -17,13 +17,13 @@ WIDTHS = ("float32", "float64")
 
 
 @contextmanager
-def handed_over(function: Any, dtype: str) -> Iterator[None]:
-    """The block runs with the arrays of NumPy and JAX that a function names, closes over or
-    holds in this dtype, where they have another one; they are put back afterwards.
+def handed_over(own: Sequence[Binding], dtype: str) -> Iterator[None]:
+    """The block runs with the arrays of NumPy and JAX that a function has of its own in
+    this dtype, where they have another one; they are put back afterwards.
     """
     before = []
     try:
-        for where, name in bindings(function):
+        for where, name in own:
             old = held(where, name)
             new = converted(old, dtype)
             if new is not old:
@@ -35,9 +35,9 @@ def handed_over(function: Any, dtype: str) -> Iterator[None]:
             hold(where, name, old)
 
 
-def note(function: Any, name: str, dtype: str) -> list[str]:
+def note(own: Sequence[Binding], name: str, dtype: str) -> list[str]:
     """A sentence, where there are such arrays."""
-    if not any(is_another(held(*each), dtype) for each in bindings(function)):
+    if not any(is_another(held(*each), dtype) for each in own):
         return []
     return [f"{name} holds arrays of its own, which are handed to it in {dtype}"]
 
@@ -71,7 +71,7 @@ def is_filled(cell: CellType) -> bool:
 
 
 def held(where: Any, name: str) -> Any:
-    return where.cell_contents if isinstance(where, CellType) else where[name]
+    return where.cell_contents if isinstance(where, CellType) else where.get(name)
 
 
 def hold(where: Any, name: str, value: Any) -> None:

@@ -310,22 +310,17 @@ def bounded(
         note = "nothing is known of how far rounding can take it"
         return replace(found, certain=None, probable=None, estimated=True, note=note)
     finite = all(np.isfinite(value) for value in found.values)
-    beyond = found.difference > sum(bound[0] for bound in known)
     # Beyond the bounds that are passed on step by step, no order changes anything.
     most = sum(side.most(number.quantity, at) for side in sides)
-    if finite and beyond and not found.difference > most:
+    if finite and sum(bound[0] for bound in known) < found.difference <= most:
         pairs = zip(sides, known, strict=True)
         known = [farther(*each, number.quantity, at) for each in pairs]
     certain = sum(bound[0] for bound in known)
-    if (
-        finite
-        and np.isfinite(most)
-        and all(
-            bound[0] > MOST * abs(float(side.value(number.quantity)[at]))
-            for side, bound in zip(sides, known, strict=True)
-        )
-    ):  # nothing but rounding, of any order: only what is passed on is a claim
-        certain = max(certain, most)
+    # Of what is nothing but rounding, of any order, only these are a claim.
+    if finite and np.isfinite(most):
+        sizes = [abs(float(side.value(number.quantity)[at])) for side in sides]
+        if all(b[0] > MOST * size for b, size in zip(known, sizes, strict=True)):
+            certain = max(certain, most)
     return replace(
         found,
         certain=certain,

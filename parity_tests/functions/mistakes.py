@@ -25,11 +25,11 @@ from gradparity.parity_tests.functions.programs import Arrays, Executed
 from gradparity.parity_tests.functions.sentences import (
     SENTENCES,
     Facts,
-    listed,
     number,
     told,
 )
 from gradparity.parity_tests.functions.variations import Context, Variation
+from gradparity.parity_tests.measuring.wording import listed
 from gradparity.reference.rounding.programs import Step
 
 ROOM = 1e-11  # of the largest element: two that are exactly the same function

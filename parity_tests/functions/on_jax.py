@@ -13,7 +13,7 @@ from gradparity.parity_tests.functions.arguments import (
     outputs,
     seed,
 )
-from gradparity.parity_tests.functions.holding import handed_over, note
+from gradparity.parity_tests.functions.holding import bindings, handed_over, note
 from gradparity.parity_tests.implementations.contract import framework
 from gradparity.parity_tests.implementations.user_supplied import code_of, packages
 
@@ -35,7 +35,7 @@ def call(arguments: Arguments, seeds: Sequence[np.ndarray] | None) -> Call:
         [tuple(np.shape(each)) for each in found.arrays.values()],
         None if seeds is None else [*seeds],
         notes=found.notes
-        + note(arguments.target.function, arguments.target.name, arguments.dtype),
+        + note(function.bindings, arguments.target.name, arguments.dtype),
     )
 
 
@@ -82,6 +82,7 @@ class Function:
 
     def __init__(self, arguments: Arguments) -> None:
         self.arguments = arguments
+        self.bindings = bindings(arguments.target.function)
 
     def __call__(self, *leaves: Any) -> tuple[Any, ...]:
         return tuple(self.run(leaves).arrays.values())
@@ -90,7 +91,7 @@ class Function:
         """What it returns of these arrays."""
         target = self.arguments.target
         by_position, by_name = self.arguments.build(leaves)
-        own = handed_over(target.function, self.arguments.dtype)
+        own = handed_over(self.bindings, self.arguments.dtype)
         with own, code_of(target.name):
             seed()
             returned = target.function(*by_position, **by_name)

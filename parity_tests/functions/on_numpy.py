@@ -16,7 +16,7 @@ from gradparity.parity_tests.functions.arguments import (
     outputs,
 )
 from gradparity.parity_tests.functions.arguments import seed as seed_generators
-from gradparity.parity_tests.functions.holding import handed_over, note
+from gradparity.parity_tests.functions.holding import bindings, handed_over, note
 from gradparity.parity_tests.functions.targets import Target
 from gradparity.parity_tests.functions.trees import Setting, ends
 from gradparity.parity_tests.implementations.user_supplied import code_of
@@ -40,7 +40,7 @@ def call(arguments: Arguments, seeds: Sequence[np.ndarray] | None) -> Call:
         None if seeds is None else [*seeds],
         notes=found.notes
         + function.notes
-        + note(arguments.target.function, arguments.target.name, arguments.dtype),
+        + note(function.bindings, arguments.target.name, arguments.dtype),
     )
 
 
@@ -102,6 +102,7 @@ class Function:
     def __init__(self, arguments: Arguments) -> None:
         self.arguments = arguments
         self.target = arguments.target
+        self.bindings = bindings(self.target.function)
         self.names: list[str] = []  # of the outputs, after a run
         self.notes: list[str] = []
         # The parameters that have gradients, in the order in which they are handed over.
@@ -122,7 +123,7 @@ class Function:
                 self.others.append(parameter.name)
 
     def __call__(self, leaves: Leaves, seeds: Leaves) -> Found:
-        own = handed_over(self.target.function, self.arguments.dtype)
+        own = handed_over(self.bindings, self.arguments.dtype)
         with own, code_of(self.target.name):
             seed_generators()
             found, gradients = getattr(self, f"run_{self.target.kind}")(leaves, seeds)

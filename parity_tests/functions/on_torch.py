@@ -13,7 +13,7 @@ from gradparity.parity_tests.functions.arguments import (
     outputs,
     seed,
 )
-from gradparity.parity_tests.functions.holding import handed_over
+from gradparity.parity_tests.functions.holding import bindings, handed_over
 from gradparity.parity_tests.functions.surroundings import reached
 from gradparity.parity_tests.implementations.contract import framework
 from gradparity.parity_tests.implementations.user_supplied import code_of
@@ -73,6 +73,7 @@ class Function:
         self.copies = False  # handed over, since it writes into its inputs
         self.dtype = getattr(framework("torch"), arguments.dtype)
         self.own = held_by(arguments, self.dtype)
+        self.bindings = bindings(arguments.target.function)
         self.held = constants_of(arguments, self.dtype)
         self.notes: list[str] = []
         if self.own:
@@ -92,7 +93,7 @@ class Function:
         by_position, by_name = self.arguments.build(leaves)
         with ExitStack() as around:
             around.enter_context(default_dtype(self.dtype))
-            around.enter_context(handed_over(target.function, self.arguments.dtype))
+            around.enter_context(handed_over(self.bindings, self.arguments.dtype))
             if self.own:
                 around.enter_context(replacing(self.own))
             around.enter_context(code_of(target.name))

@@ -8,6 +8,8 @@ of them that does something, and `without` the one that does not.
 from collections.abc import Callable, Mapping, Sequence
 
 Facts = Mapping[str, str | Sequence[str]]
+DIGITS = 9  # as many as tell apart float32's numbers
+EVERY = 17  # and float64's
 
 SENTENCES = {
     # Numbers.
@@ -104,19 +106,20 @@ def told(template: str, facts: Facts, listed: Callable[[Sequence[str]], str]) ->
     return template.format(**words)
 
 
-def listed(words: Sequence[str]) -> str:
-    """a, b and c."""
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last
+def shown(value: object, digits: int = DIGITS) -> str:
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 
-def apart(*numbers: float) -> list[str]:
-    """Numbers in as many digits as tell them apart, nine at least."""
-    for digits in range(9, 18):
-        said = [f"{number:.{digits}g}" for number in numbers]
-        if len({*said}) == len({*numbers}):
+def apart(*values: object, spare: int = 0) -> list[str]:
+    """Values that stand beside each other, in as many digits as tell them apart; where the
+    usual ones do not, in so many more to spare.
+    """
+    for digits in range(DIGITS, EVERY + 1):
+        if len({shown(value, digits) for value in values}) == len({*values}):
             break
-    return said
+    if digits > DIGITS:
+        digits = min(digits + spare, EVERY)
+    return [shown(value, digits) for value in values]
 
 
 def number(value: float) -> str:

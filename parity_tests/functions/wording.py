@@ -5,17 +5,17 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from gradparity.parity_tests.functions import FEW, are, listed
+from gradparity.parity_tests.functions import FEW, are
 from gradparity.parity_tests.functions.comparison import YOURS, Comparison, Pair, Tried
 from gradparity.parity_tests.functions.judging import Number
 from gradparity.parity_tests.functions.operators import Failed
 from gradparity.parity_tests.functions.parting import Parting
 from gradparity.parity_tests.functions.programs import Executed, Recording
+from gradparity.parity_tests.functions.sentences import apart
+from gradparity.parity_tests.measuring.wording import listed
 
 NONE = "none: all that it computes, the other computes, too"
 MORE = 10.0  # times as much rounding: that is worth a sentence
-DIGITS = 9  # as many as tell apart float32's numbers
-EVERY = 17  # and float64's
 
 
 def answer(found: Comparison) -> str:
@@ -138,21 +138,11 @@ def place(at: Sequence[int]) -> str:
     return f"[{', '.join(map(str, at))}]" if at else ""
 
 
-def shown(value: object, digits: int = DIGITS) -> str:
-    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
-
-
 def told_apart(values: Sequence[object]) -> list[str]:
     """Values that stand beside each other. Those that differ have a digit more than tells
     them apart, so that it is seen by how much.
     """
-    said = [shown(value) for value in values]
-    if len({*said}) == len({*values}):
-        return said
-    for digits in range(DIGITS + 1, EVERY):
-        if len({shown(value, digits) for value in values}) == len({*values}):
-            return [shown(value, digits + 1) for value in values]
-    return [shown(value, EVERY) for value in values]
+    return apart(*values, spare=1)
 
 
 def unsound(failed: Failed) -> str:

@@ -9,9 +9,14 @@ from typing import Any, TypeVar
 Row = TypeVar("Row")
 
 
-def listed(words: Iterable[str]) -> str:
-    """`a`, `a and b`, `a, b and c`; empty if there are none."""
-    *others, last = [*words] or [""]
+def listed(words: Iterable[str], most: int | None = None) -> str:
+    """`a`, `a and b`, `a, b and c`; empty if there are none. Of more than `most`, so many
+    of them and how many more.
+    """
+    words = [*words]
+    if most is not None and len(words) > most + 1:
+        words = [*words[:most], f"{len(words) - most} more"]
+    *others, last = words or [""]
     return f"{', '.join(others)} and {last}" if others else last
 
 

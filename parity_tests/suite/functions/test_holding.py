@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gradparity import assert_same
-from gradparity.parity_tests.functions.holding import handed_over
+from gradparity.parity_tests.functions.holding import bindings, handed_over
 
 torch = pytest.importorskip("torch")
 jnp: Any = pytest.importorskip("jax.numpy")
@@ -59,7 +59,7 @@ def test_constants_are_not_a_difference(other: Any) -> None:
 
 def test_they_are_put_back_whatever_happens() -> None:
     def raises() -> None:
-        with handed_over(with_numpy_in_jax, "float64"):
+        with handed_over(bindings(with_numpy_in_jax), "float64"):
             raise RuntimeError(V.dtype)
 
     with pytest.raises(RuntimeError, match="float64"):

@@ -12,12 +12,12 @@ import pytest
 from gradparity.parity_tests.functions import (
     UnusableInput,
     inputs,
-    listed,
     targets,
     wording,
 )
 from gradparity.parity_tests.functions.comparison import Comparison, compare_functions
 from gradparity.parity_tests.functions.operators import Failed
+from gradparity.parity_tests.measuring.wording import listed
 from gradparity.reports.tables.functions import facts, tables
 
 jax = pytest.importorskip("jax")

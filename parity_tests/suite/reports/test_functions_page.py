@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradparity.parity_tests.functions import inputs, targets, wording
+from gradparity.parity_tests.functions import inputs, sentences, targets, wording
 from gradparity.parity_tests.functions.comparison import Comparison, compare_functions
 from gradparity.reports.commands import application
 from gradparity.reports.pages import functions_html, steps
@@ -174,7 +174,7 @@ def test_arrays_tell_where_they_come_from_and_what_they_are() -> None:
         ("x", None, "float64 [4, 3]"),
         ("", 0, "float64 [4, 1]"),
     ]
-    first = [wording.shown(value) for value in GIVEN["x"].ravel()[:6].tolist()]
+    first = [sentences.shown(value) for value in GIVEN["x"].ravel()[:6].tolist()]
     assert boxes[1].takes[0].numbers == ", ".join(first) + ", …"
     names = [array.name for box in boxes for array in box.gives]
     assert {"out", "dx", "dw"} <= {*names}
