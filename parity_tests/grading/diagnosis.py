@@ -12,6 +12,7 @@ from functools import cache
 from threading import RLock
 from typing import Any
 
+from gradparity.parity_tests.grading.course import BOOK, SUBJECTS
 from gradparity.parity_tests.grading.exercise import exercise
 from gradparity.parity_tests.grading.findings import Findings, Found
 from gradparity.parity_tests.grading.outcomes import NETWORK
@@ -30,26 +31,6 @@ from gradparity.parity_tests.grading.wrong import (
 from gradparity.parity_tests.mutants import MUTANTS, Mutant
 from gradparity.reference.networks import TwoLayerNet
 
-BOOK = "K. Saitoh, Deep Learning from Scratch (O'Reilly Japan, 2016)"
-SECTIONS = {
-    "sigmoid": ("section 3.2.4", "sigmoid"),
-    "softmax": ("section 3.5", "softmax_with_loss"),
-    "cross_entropy_error": ("section 4.2", "softmax_with_loss"),
-    "numerical_gradient": ("sections 4.3, 4.4 and 5.7.3", None),
-    "AddLayer": ("section 5.4.2", "buy_fruit"),
-    "MulLayer": ("section 5.4.1", "buy_fruit"),
-    "Relu": ("section 5.5.1", "relu"),
-    "Sigmoid": ("section 5.5.2", "sigmoid"),
-    "Affine": ("sections 5.6.1 and 5.6.2", "affine"),
-    "SoftmaxWithLoss": ("section 5.6.3", "softmax_with_loss"),
-    NETWORK: ("section 5.7.2", "two_layer_net"),
-}
-# What a class is built from, where the submission offers that.
-BUILT_FROM = {
-    "Sigmoid": ("sigmoid",),
-    "SoftmaxWithLoss": ("softmax", "cross_entropy_error"),
-    NETWORK: ("Affine", "Relu", "SoftmaxWithLoss", "softmax", "cross_entropy_error"),
-}
 KINDS_OF_LABELS = {LABELS: "labels as numbers", ONE_HOT: "labels in one-hot rows"}
 LOCK = RLock()  # many submissions are judged side by side; this is computed once
 
@@ -203,7 +184,7 @@ def diagnose(findings: Mapping[str, Findings]) -> Iterator[Diagnosis]:
     broken = [name for name, of_it in findings.items() if of_it.wrong]
     for name in findings:
         if name in broken:
-            parts = [part for part in BUILT_FROM.get(name, ()) if part in broken]
+            parts = [part for part in SUBJECTS[name].built_from if part in broken]
             yield from diagnose_one(findings[name], [findings[part] for part in parts])
 
 
@@ -370,6 +351,6 @@ def diagnosis(
 
 def reread_of(name: str) -> str:
     """The section of the book, and the page of `gradparity explain` if there is one."""
-    section, topic = SECTIONS[name]
-    page = f"; gradparity explain {topic}" if topic else ""
-    return f"{BOOK}, {section}{page}"
+    subject = SUBJECTS[name]
+    page = f"; gradparity explain {subject.topic}" if subject.topic else ""
+    return f"{BOOK}, {subject.section}{page}"

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.grading.course import FUNCTIONS, SUBJECTS
 from gradparity.parity_tests.grading.outcomes import (
-    FUNCTIONS,
     NETWORK,
     Arrays,
     Call,
@@ -33,7 +33,6 @@ BESIDE = "two objects"
 UNFIT = "unfit"
 LARGEST = 2**20  # elements of a result
 LONGEST = 500  # characters of a message
-HELD = {"Affine": ("W", "b")}  # what the constructor takes
 PARAMS = ("W1", "b1", "W2", "b2")
 
 Own = Callable[[str], bool]
@@ -79,7 +78,7 @@ class Subject:
         self.held = {
             name: (array, array.tobytes())
             for name, (array, _) in asking.given.items()
-            if name in HELD.get(task.name, ())
+            if name in SUBJECTS[task.name].holds
         }
         return Outcome(
             *(task.name, task.case, task.dtype, number),
@@ -102,7 +101,7 @@ class Subject:
     def ask_layer(self, asking: "Asking") -> None:
         """W and b are those of a task's first call."""
         asking.given |= self.held
-        held = HELD.get(self.task.name, ())
+        held = SUBJECTS[self.task.name].holds
         if self.made is None:
             self.made = self.offered(*asking.give(*held))
         names = [name for name in asking.call.inputs if name not in held]

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gradparity.parity_tests.grading.course import SUBJECTS
+
 Arrays = dict[str, np.ndarray]
 
-# What is graded, in the order in which it is shown.
-CLASSES = ("AddLayer", "MulLayer", "Relu", "Sigmoid", "Affine", "SoftmaxWithLoss")
-FUNCTIONS = ("sigmoid", "softmax", "cross_entropy_error", "numerical_gradient")
 NETWORK = "TwoLayerNet"
-GRADED = (*FUNCTIONS, *CLASSES, NETWORK)
+GRADED = tuple(SUBJECTS)
 
 
 @dataclass(frozen=True, eq=False)

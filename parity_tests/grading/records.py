@@ -11,12 +11,14 @@ from gradparity.parity_tests.measuring.records import Record, Worst
 
 
 class Graded(Record):
-    """One quantity of a class over all its cases, both dtypes: the worst of them."""
+    """One quantity of a class over all its cases, both dtypes: the worst of them. What was
+    never reached, as `dx` where there is no `forward`, is `not run`.
+    """
 
     quantity: str
     cases: int
     wrong: int
-    verdict: Literal["pass", "FAIL"]
+    verdict: Literal["pass", "FAIL", "not run"]
     bound_ratio: float | None = None
     case: str | None = None
     dtype: str | None = None
@@ -24,12 +26,24 @@ class Graded(Record):
     note: str | None = None
 
 
+class Place(Record):
+    """A line of a file of the submission; of a notebook, of the cell of that number."""
+
+    file: str
+    line: int | None = None
+    cell: int | None = None
+
+
 class GradedClass(Record):
-    """A class or function; it passes if all its quantities do."""
+    """A class or function; it passes if all its quantities do. `called` is its name in the
+    submission, and `source` where it is defined.
+    """
 
     name: str
     verdict: Literal["pass", "FAIL"]
     quantities: list[Graded]
+    called: str | None = None
+    source: Place | None = None
 
 
 class Diagnosis(Record):
@@ -61,11 +75,25 @@ class Warned(Record):
     sentence: str
 
 
+class Skipped(Record):
+    """A definition of the submission that was found and not graded, or a file that may
+    have some, with the reason, which begins with a verb. `names` are the subjects that it
+    defines; `kind` tells a file that could not be loaded from what was not chosen.
+    """
+
+    path: str
+    why: str
+    kind: Literal["passed over", "not loaded"]
+    names: list[str] = Field(default_factory=list)
+    line: int | None = None
+    cell: int | None = None
+
+
 class GradedFile(Record):
     """A submission. `problem` is why it could not be loaded, which rule it broke, why it
     was passed over (`skipped`), or why it could not be graded (`ungraded`), which is
-    nothing that it did. `passed_over` are files of it that may hold code and were not
-    looked at, each with the reason.
+    nothing that it did. `looked_at` are the files whose definitions are graded; `skipped`
+    is all that was found and is not, and `passed_over` the same by file.
     """
 
     path: str
@@ -79,4 +107,7 @@ class GradedFile(Record):
     source: str | None = None
     missing: list[str] = Field(default_factory=list)
     passed_over: dict[str, str] = Field(default_factory=dict)
+    looked_at: list[str] = Field(default_factory=list)
+    skipped: list[Skipped] = Field(default_factory=list)
+    cell: int | None = None
     seconds: float = 0.0

@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 
+from gradparity.parity_tests.grading.course import FUNCTIONS
 from gradparity.parity_tests.grading.exercise import BESIDE, PARAMS, UNFIT
 from gradparity.parity_tests.grading.findings import (
     OF_TYPE,
@@ -13,7 +14,7 @@ from gradparity.parity_tests.grading.findings import (
     Found,
     described,
 )
-from gradparity.parity_tests.grading.outcomes import FUNCTIONS, NETWORK, Remark
+from gradparity.parity_tests.grading.outcomes import NETWORK, Remark
 from gradparity.parity_tests.grading.tasks import LABELS, ONE_HOT
 from gradparity.parity_tests.grading.wrong import (
     CLOSE,

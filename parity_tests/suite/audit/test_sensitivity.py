@@ -12,7 +12,7 @@ import pytest
 
 from gradparity.parity_tests import DTYPES
 from gradparity.parity_tests.audit.sensitivity import chosen, examine, family
-from gradparity.parity_tests.grading.outcomes import FUNCTIONS
+from gradparity.parity_tests.grading.course import FUNCTIONS
 from gradparity.parity_tests.implementations.contract import (
     Implementation,
     NotInstalled,

@@ -9,12 +9,8 @@ import re
 import numpy as np
 import pytest
 
-from gradparity.parity_tests.grading.diagnosis import (
-    BUILT_FROM,
-    SECTIONS,
-    explains,
-    known,
-)
+from gradparity.parity_tests.grading.course import SUBJECTS
+from gradparity.parity_tests.grading.diagnosis import explains, known
 from gradparity.parity_tests.grading.judging import judge
 from gradparity.parity_tests.grading.outcomes import GRADED
 from gradparity.parity_tests.grading.records import Diagnosis, GradedFile
@@ -319,7 +315,7 @@ def of(found: GradedFile, name: str) -> list[Diagnosis]:
 def graded_with(where: str, edits: list[Edit]) -> GradedFile:
     """What is said of a mistake, and of what is built from the place that it is in."""
     names = offered_by(with_mistake(where, edits))
-    asked = [n for n in GRADED if n == where or where in BUILT_FROM.get(n, ())]
+    asked = [n for n in GRADED if n == where or where in SUBJECTS[n].built_from]
     return judge("submission.py", ran({name: names[name] for name in asked}))
 
 
@@ -334,7 +330,7 @@ def test_a_known_mistake_is_named(mistake: str, where: str, edits: list[Edit]) -
     assert first.known
     (mutant,) = (m for m in MUTANTS if m.name == mistake)
     assert mutant.sentence[1:] in first.sentence
-    assert SECTIONS[where][0] in first.reread
+    assert SUBJECTS[where].section in first.reread
     # What follows from it further on is described, and nothing else is named.
     assert not any(other.known for other in rest)
     for other in found.diagnosis:
@@ -689,10 +685,6 @@ def test_what_a_submission_says_is_no_template() -> None:
     (diagnosis,) = found.diagnosis
     assert "{is} {0} {name}" in diagnosis.sentence
     assert "{is} {0} {name}" in str(diagnosis.relation)
-
-
-def test_every_class_has_a_section_to_reread() -> None:
-    assert set(SECTIONS) == set(GRADED)
 
 
 def test_mistakes_are_told_apart() -> None:

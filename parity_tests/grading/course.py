@@ -1,0 +1,126 @@
+"""What is graded: the classes and functions of the course, a row for each.
+
+The rows stand in the order in which they are shown. A submission may call them otherwise,
+as people do: `subject_of` finds the row for a name as somebody has written it. This is
+read in the submission's own process too, and imports nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["function", "layer", "network"]
+BOOK = "K. Saitoh, Deep Learning from Scratch (O'Reilly Japan, 2016)"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A class or function that is graded.
+
+    `section` is where the book has it, and `topic` its page of `gradparity explain`;
+    `holds` are the arrays that the constructor takes, `built_from` the subjects that it is
+    built from where a submission offers them, and `also` the other names that it goes by,
+    as `folded` gives them.
+    """
+
+    name: str
+    kind: Kind
+    section: str
+    topic: str | None = None
+    holds: tuple[str, ...] = ()
+    built_from: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+
+SUBJECTS = {
+    subject.name: subject
+    for subject in (
+        Subject("sigmoid", "function", "section 3.2.4", "sigmoid"),
+        Subject("softmax", "function", "section 3.5", "softmax_with_loss"),
+        Subject(
+            "cross_entropy_error",
+            "function",
+            "section 4.2",
+            "softmax_with_loss",
+            also=("crossentropy", "crossentropyloss"),
+        ),
+        Subject(
+            "numerical_gradient",
+            "function",
+            "sections 4.3, 4.4 and 5.7.3",
+            also=("numericalgrad", "numgrad", "numericgradient"),
+        ),
+        Subject("AddLayer", "layer", "section 5.4.2", "buy_fruit", also=("add",)),
+        Subject(
+            "MulLayer",
+            "layer",
+            "section 5.4.1",
+            "buy_fruit",
+            also=("mul", "multiply", "multiplylayer", "mult", "multlayer"),
+        ),
+        Subject("Relu", "layer", "section 5.5.1", "relu"),
+        Subject(
+            "Sigmoid", "layer", "section 5.5.2", "sigmoid", built_from=("sigmoid",)
+        ),
+        Subject(
+            "Affine",
+            "layer",
+            "sections 5.6.1 and 5.6.2",
+            "affine",
+            holds=("W", "b"),
+            also=("linear", "dense", "fullyconnected", "fc", "fullconnect"),
+        ),
+        Subject(
+            "SoftmaxWithLoss",
+            "layer",
+            "section 5.6.3",
+            "softmax_with_loss",
+            built_from=("softmax", "cross_entropy_error"),
+            also=(
+                "softmaxcrossentropy",
+                "softmaxcrossentropyloss",
+                "softmaxwithcrossentropy",
+                "softmaxwithcrossentropyloss",
+                "softmaxloss",
+                "softmaxandloss",
+            ),
+        ),
+        Subject(
+            "TwoLayerNet",
+            "network",
+            "section 5.7.2",
+            "two_layer_net",
+            built_from=(
+                *("Affine", "Relu", "SoftmaxWithLoss"),
+                *("softmax", "cross_entropy_error"),
+            ),
+            also=("twolayernetwork", "twolayersnet"),
+        ),
+    )
+}
+FUNCTIONS = tuple(name for name, s in SUBJECTS.items() if s.kind == "function")
+
+
+def folded(name: str) -> str:
+    """The name in small letters, without underscores and without `layer` at its end.
+
+    >>> folded("ReLULayer"), folded("cross_entropy_error")
+    ('relu', 'crossentropyerror')
+    """
+    small = name.lower().replace("_", "")
+    return small.removesuffix("layer") or small
+
+
+def subject_of(name: str, *, is_class: bool) -> Subject | None:
+    """The subject that a class or function of this name is, or None.
+
+    A class is a layer, a network or the like, whatever letters its name is in, and a
+    function is a function: `class sigmoid` is the layer, and `def Sigmoid` the function.
+    """
+    small = folded(name)
+    for subject in SUBJECTS.values():
+        if is_class is not (subject.kind == "function") and small in (
+            folded(subject.name),
+            *subject.also,
+        ):
+            return subject
+    return None
