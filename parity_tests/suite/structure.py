@@ -22,7 +22,7 @@ def modules(room: str) -> list[Path]:
         path
         for path in found
         if not path.name.startswith(("test_", "conftest"))
-        and not {"suite", "submissions"} & set(path.parts)
+        and not {"suite", "submissions", "handed_out"} & set(path.parts)
     ]
 
 

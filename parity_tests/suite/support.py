@@ -1,5 +1,6 @@
 """What tests in several rooms share: where things lie, and what the options choose."""
 
+import shutil
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,17 @@ from gradparity.parity_tests.implementations.contract import NotInstalled
 
 ROOT = Path(__file__).resolve().parents[2]
 SUBMISSIONS = ROOT / "parity_tests" / "submissions"
+HANDED_OUT = ROOT / "parity_tests" / "grading" / "handed_out"
+
+
+def the_book(folder: Path) -> Path:
+    """The book's repository in its own layout, put together in this folder, which is
+    returned: the chapters, and `common/`, of which what is handed out is the one copy.
+    """
+    for part in (SUBMISSIONS / "book", HANDED_OUT):
+        nothing_compiled = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(part, folder, ignore=nothing_compiled, dirs_exist_ok=True)
+    return folder
 
 
 def expected_failures(path: Path) -> list[str]:

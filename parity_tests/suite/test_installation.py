@@ -102,8 +102,10 @@ def test_the_wheel_holds_what_is_needed_and_no_more(wheel: Path) -> None:
         assert not {"suite", "submissions", "published"} & set(name.parts), name
         assert not name.name.startswith(("test_", "conftest")), name
     held = {name.as_posix() for name in names}
-    for folder in ("reports/templates", "reports/explain/words"):
-        wanted = [f"gradparity/{folder}/{p.name}" for p in (ROOT / folder).iterdir()]
+    data = "reports/templates", "reports/explain/words"
+    for folder in (*data, "parity_tests/grading/handed_out/common"):
+        files = [path for path in (ROOT / folder).iterdir() if path.is_file()]
+        wanted = [f"gradparity/{folder}/{path.name}" for path in files]
         assert wanted
         assert {*wanted} <= held
     assert "gradparity/parity_tests/measuring/elementary.json" in held
