@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.grading.asking_networks import ASKED, Unfit
+from gradparity.parity_tests.grading.asking_networks import PARAMS as PARAMS
 from gradparity.parity_tests.grading.course import FUNCTIONS, SUBJECTS
 from gradparity.parity_tests.grading.outcomes import (
-    NETWORK,
     Arrays,
     Call,
     Outcome,
@@ -33,7 +34,6 @@ BESIDE = "two objects"
 UNFIT = "unfit"
 LARGEST = 2**20  # elements of a result
 LONGEST = 500  # characters of a message
-PARAMS = ("W1", "b1", "W2", "b2")
 
 Own = Callable[[str], bool]
 asarray, errstate, may_share_memory = np.asarray, np.errstate, np.may_share_memory
@@ -89,8 +89,8 @@ class Subject:
 
     def ask(self, asking: "Asking") -> None:
         name = self.task.name
-        if name == NETWORK:
-            self.ask_network(asking)
+        if asked := ASKED.get(SUBJECTS[name].kind):
+            asked(self, asking)
         elif name == "numerical_gradient":
             asking.differentiate(self.offered, reads_x=self.task.case == CLOSURE)
         elif name in FUNCTIONS:
@@ -142,35 +142,6 @@ class Subject:
         else:
             another.backward(last.dout.copy())
 
-    def ask_network(self, asking: "Asking") -> None:
-        if self.made is None:
-            self.made = self.offered(*widths(asking.call))
-        network = self.made
-        for name in PARAMS:  # in place: its layers may hold these very arrays
-            array = fill(network, name, asking.call)
-            asking.given[name] = array, array.tobytes()
-
-        def ask(quantity: str, *arguments: str) -> None:
-            if hasattr(network, quantity):
-                method = getattr(network, quantity)
-                asking.keep(quantity, method(*asking.give(*arguments)))
-
-        def ask_gradient() -> None:
-            if not hasattr(network, "gradient"):
-                return
-            gradients = network.gradient(*asking.give("x", "t"))
-            for name in PARAMS:
-                if gradients is None:
-                    asking.keep("d" + name, None)
-                elif hasattr(gradients, "keys") and name in gradients:
-                    asking.keep("d" + name, gradients[name])
-
-        # The gradient comes first: it must not need a loss that was computed before.
-        asking.attempt(ask_gradient)
-        asking.attempt(lambda: ask("predict", "x"))
-        asking.attempt(lambda: ask("loss", "x", "t"))
-        asking.attempt(lambda: ask("accuracy", "x", "t"))
-
 
 def takes(method: Any, arguments: int) -> bool:
     """Whether so many can be handed over, as far as the method tells."""
@@ -190,35 +161,6 @@ def comes_in_parts(gradients: Any, several: int, call: Call) -> bool:
     if several > 1 and isinstance(gradients, ndarray) and call.dout is not None:
         return bool(gradients.shape == (several, *call.dout.shape))
     return isinstance(gradients, (tuple, list) if several > 1 else tuple)
-
-
-def widths(call: Call) -> tuple[int, int, int]:
-    """Inputs, hidden units and classes."""
-    return len(call.inputs["W1"]), *call.inputs["W2"].shape
-
-
-def fill(network: Any, name: str, call: Call) -> Any:
-    """Write a parameter into the network's own array, which is returned."""
-    params: Any = getattr(network, "params", None)
-    if not hasattr(params, "keys") or name not in params:
-        raise Unfit(f"`{NETWORK}` has no array `params[{name!r}]`")
-    array, right = params[name], call.inputs[name]
-    try:
-        array[...] = right
-    except (TypeError, ValueError):
-        made = f"{NETWORK}({', '.join(map(str, widths(call)))})"
-        has = (
-            f"has the shape {array.shape}" if isinstance(array, ndarray) else "is none"
-        )
-        raise Unfit(
-            f"`{made}.params[{name!r}]` {has} where an array of the shape {right.shape} "
-            "is right"
-        ) from None
-    return array
-
-
-class Unfit(Exception):
-    """Nothing can be made of what the network holds."""
 
 
 class Asking:
