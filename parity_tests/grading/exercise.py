@@ -25,6 +25,7 @@ from gradparity.parity_tests.grading.outcomes import (
     Remark,
     Task,
 )
+from gradparity.parity_tests.grading.using import noticing
 
 # The case of numerical_gradient in which f looks at the array x and not at its argument.
 CLOSURE = "f reads x elsewhere"
@@ -53,7 +54,7 @@ def exercise(
     """
     for task in tasks:
         if task.name in names:
-            subject = Subject(names[task.name], task, own)
+            subject = Subject(names[task.name], task, own, names)
             for number in range(len(task.calls)):
                 yield subject.answer(number)
 
@@ -61,8 +62,10 @@ def exercise(
 class Subject:
     """A function, or one instance of a class, in the course of a task."""
 
-    def __init__(self, offered: Any, task: Task, own: Own) -> None:
-        self.offered, self.task, self.own = offered, task, own
+    def __init__(
+        self, offered: Any, task: Task, own: Own, names: Mapping[str, Any]
+    ) -> None:
+        self.offered, self.task, self.own, self.names = offered, task, own, names
         self.made: Any = None  # the instance, from the first call on
         self.held: dict[str, tuple[np.ndarray, bytes]] = {}  # what it was made of
         self.returned: list[tuple[str, np.ndarray, bytes]] = []
@@ -73,7 +76,10 @@ class Subject:
         asking = Asking(call, self.own, self.returned)
         with errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # wrong code may well warn
-            asking.attempt(lambda: self.ask(asking))
+            if SUBJECTS[task.name].built_from and not number:
+                self.ask_what_is_built(asking)
+            else:
+                asking.attempt(lambda: self.ask(asking))
         asking.look_back(restores=task.name == "numerical_gradient")
         self.held = {
             name: (array, array.tobytes())
@@ -86,6 +92,13 @@ class Subject:
             raised=asking.raised,
             remarks=tuple(dict.fromkeys(asking.remarks)),
         )
+
+    def ask_what_is_built(self, asking: "Asking") -> None:
+        """The same, with a remark on what is used of the other names."""
+        with noticing(self.names, self.task.name) as used:
+            asking.attempt(lambda: self.ask(asking))
+        for name in sorted(used):
+            asking.remark("uses", name)
 
     def ask(self, asking: "Asking") -> None:
         name = self.task.name

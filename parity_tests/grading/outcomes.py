@@ -57,7 +57,8 @@ class Remark:
     shares memory with an argument: `what` is "dx, dout"), `overwrote` (an array that it
     had returned before changed later: `what` is its quantity), `type` (a result is no
     array and no number: `what` is "out, list"), `not restored` (numerical_gradient left x
-    changed).
+    changed), `uses` (on the first call of a task, of another class or function of the
+    submission, which `what` names; of what may be built from others alone).
     """
 
     kind: str
