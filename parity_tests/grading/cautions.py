@@ -15,6 +15,7 @@ from gradparity.parity_tests.grading.tasks import (
     ONE_HOT,
     SCALED,
     TENSORS,
+    VECTOR,
 )
 from gradparity.parity_tests.grading.wrong import CLOSE, close, listed
 
@@ -35,6 +36,8 @@ DECLINED = {
     "book's common/layers.py flattens them.",
     MATRIX: "`{name}` takes vectors only: the book's common/gradient.py takes arrays of "
     "any shape.",
+    VECTOR: "`{name}` takes batches only: section 3.5 has one vector, and the book's "
+    "common/functions.py takes both.",
     LABELS: "`{name}` takes labels in one-hot rows only, and not as numbers.",
     ONE_HOT: "`{name}` takes labels as numbers only, and not in one-hot rows.",
 }
@@ -47,6 +50,7 @@ OPTIONAL = {
     CLOSURE: "`{name}` does not change x itself: where f reads that array and not its "
     "argument, as in the lecture's gradient check, the result is wrong.",
     EXTREME: "At extreme values, {extreme}",
+    VECTOR: "`{name}` is right for batches, and not for one vector, as in section 3.5.",
 }
 NOTICEABLE = 1e-7  # of an output, or a gradient, at extreme values
 SHOWN = 5  # paths

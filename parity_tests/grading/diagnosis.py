@@ -18,7 +18,7 @@ from gradparity.parity_tests.grading.findings import Findings, Found
 from gradparity.parity_tests.grading.outcomes import NETWORK
 from gradparity.parity_tests.grading.records import Diagnosis
 from gradparity.parity_tests.grading.relations import relation
-from gradparity.parity_tests.grading.tasks import LABELS, ONE_HOT, tasks_of
+from gradparity.parity_tests.grading.tasks import LABELS, ONE_HOT, VECTOR, tasks_of
 from gradparity.parity_tests.grading.truths import LOSSES
 from gradparity.parity_tests.grading.wrong import (
     CLOSE,
@@ -106,7 +106,8 @@ def explains(
     in these; in all cases or `only` in those of a group.
 
     What may be wrong, and is, can have another reason and is not looked at; unless it is
-    this `group` of cases that is to be explained.
+    this `group` of cases that is to be explained. Nor is what comes of one vector: many
+    write batches and vectors in branches of their own.
     """
     if not writes_alike(mistake.findings, findings):
         return False
@@ -114,7 +115,7 @@ def explains(
     seen = False
     for mine, theirs in zip(findings.found, mistake.findings.found, strict=True):
         counts = mine.right or findings.counts(mine) or mine.group == group
-        counts &= only in (None, mine.group)
+        counts &= only in (None, mine.group) and mine.group != VECTOR
         if mine.quantity in looked_at and counts:
             if not agree(mine, theirs):
                 return False

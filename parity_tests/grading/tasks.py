@@ -12,72 +12,22 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests import DTYPES
+from gradparity.parity_tests.grading.drawing import Drawing, call, in_both, single
 from gradparity.parity_tests.grading.exercise import BESIDE, CLOSURE
 from gradparity.parity_tests.grading.outcomes import NETWORK, Call, Task
 
-EXTREME, SCALED, TENSORS = "extreme", "scaled dout", "tensors"
+EXTREME, SCALED, TENSORS, VECTOR = "extreme", "scaled dout", "tensors", "vector"
 LABELS, ONE_HOT, MATRIX = "labels", "one-hot", "matrix"
 # Groups in which to be wrong is a warning,
-OPTIONAL = (EXTREME, SCALED, CLOSURE)
+OPTIONAL = (EXTREME, SCALED, CLOSURE, VECTOR)
 # and in which an exception is one; of the last two, in one of them.
-DECLINABLE = (TENSORS, MATRIX, LABELS, ONE_HOT)
+DECLINABLE = (TENSORS, MATRIX, VECTOR, LABELS, ONE_HOT)
 SIZES = (12, 7, 5)  # of the network's layers
 
 
 def group(case: str) -> str:
     """Its part before the comma: `one-hot` of `one-hot, one sample`."""
     return case.partition(",")[0]
-
-
-class Drawing:
-    """Where the tasks' numbers come from."""
-
-    def __init__(self, seed: int) -> None:
-        self.rng = np.random.default_rng(seed)
-
-    def normal(self, *shape: int, scale: float = 1.0) -> np.ndarray:
-        return single(scale * self.rng.standard_normal(shape))
-
-    def labels(self, batch: int, classes: int) -> np.ndarray:
-        return self.rng.integers(classes, size=batch)
-
-    def one_hot(self, batch: int, classes: int) -> np.ndarray:
-        return np.eye(classes)[self.labels(batch, classes)]
-
-    def probabilities(self, batch: int, classes: int) -> np.ndarray:
-        """Rows that sum to 1, and none of it small: see `LOSS_TOLERANCE`."""
-        drawn = self.rng.dirichlet(np.ones(classes), batch)
-        return single(0.8 * drawn + 0.2 / classes)
-
-    def gates(self, *shape: int) -> np.ndarray:
-        """Positive and negative numbers, some large and some that are exactly 0."""
-        x = self.normal(*shape)
-        x.flat[::4] = 0
-        x.flat[1], x.flat[2] = 20, -20
-        return x
-
-
-def single(value: np.ndarray) -> np.ndarray:
-    """Rounded to float32, in float64."""
-    return value.astype(np.float32).astype(np.float64)
-
-
-def call(dout: Any = None, **inputs: Any) -> Call:
-    arrays = {name: np.asarray(value) for name, value in inputs.items()}
-    return Call(arrays, None if dout is None else np.asarray(dout, np.float64))
-
-
-def in_both(name: str, case: str, *calls: Call) -> Iterator[Task]:
-    """The task in both dtypes."""
-    for dtype in DTYPES:
-        yield Task(name, case, dtype, tuple(in_dtype(c, dtype) for c in calls))
-
-
-def in_dtype(call: Call, dtype: str) -> Call:
-    """But for labels: one-hot rows are float64, as the data set's are."""
-    inputs = {k: v if k == "t" else v.astype(dtype) for k, v in call.inputs.items()}
-    return Call(inputs, None if call.dout is None else call.dout.astype(dtype))
 
 
 def nodes() -> Iterator[Task]:
@@ -211,12 +161,18 @@ def functions() -> Iterator[Task]:
     yield from softmax("one sample", draw.normal(1, 4))
     yield from softmax("large logits", large(draw), large(draw), larger(draw))
     yield from softmax("rows far apart", apart(draw))
+    other = Drawing(8)
+    yield from softmax(VECTOR, other.normal(4, scale=2), other.normal(3))
+    yield from softmax(f"{VECTOR}, large logits", large(other)[0])
     yield from cross_entropy(LABELS, draw.labels, (4, 3), (2, 3))
     yield from cross_entropy(ONE_HOT, draw.one_hot, (4, 3), (2, 3))
     yield from cross_entropy(
         "one-hot, as many samples as classes", draw.one_hot, (4, 4)
     )
     yield from cross_entropy("one-hot, one sample", draw.one_hot, (1, 4))
+    rows = [(other.probabilities(1, n), other.labels(1, n)) for n in (4, 3)]
+    calls = [call(y=y[0], t=np.eye(y.size)[t[0]]) for y, t in rows]
+    yield from in_both("cross_entropy_error", VECTOR, *calls)
     y = single(np.array([[1e-30, 0.25, 0.75], [0.5, 0.25, 0.25]]))
     yield from in_both("cross_entropy_error", EXTREME, call(y=y, t=np.eye(3)[[0, 1]]))
 

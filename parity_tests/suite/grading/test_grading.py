@@ -15,6 +15,7 @@ import pytest
 
 from gradparity.parity_tests.grading import diagnosis, truths
 from gradparity.parity_tests.grading.exercise import exercise
+from gradparity.parity_tests.grading.findings import Findings
 from gradparity.parity_tests.grading.judging import judge
 from gradparity.parity_tests.grading.outcomes import (
     GRADED,
@@ -138,7 +139,10 @@ def test_the_lectures_files_pass_as_they_are(monkeypatch: pytest.MonkeyPatch) ->
 
 # What is peculiar about each, and must be seen.
 CORRECT = {
-    "correct_other_names": set(),
+    "correct_other_names": {
+        ("softmax", "vector"),
+        ("cross_entropy_error", "vector"),
+    },
     "correct_einsum": {("SoftmaxWithLoss", "epsilon")},
     "correct_chain_rule": {("SoftmaxWithLoss", "epsilon"), ("TwoLayerNet", "epsilon")},
     "correct_lists": {("Relu", "type"), ("Affine", "tensors")},
@@ -165,8 +169,39 @@ def test_what_is_right_passes_however_it_is_written(name: str) -> None:
     assert found.missing == []
     assert found.diagnosis == []
     assert warned(found) >= CORRECT[name]
-    if not CORRECT[name]:
-        assert found.warnings == []
+    if name == "correct_other_names":
+        assert warned(found) == CORRECT[name]
+
+
+def test_one_vector_is_asked_and_may_be_refused() -> None:
+    of_vectors = "import numpy as np\ndef softmax(x):\n    e = np.exp(x - x.max({0}))\n"
+    whole = (of_vectors + "    return e / e.sum()\n").format("")
+    found = ran(offered_by(whole))
+    right = {f.group for f in Findings.of("softmax", found.outcomes).found if f.right}
+    wrong = {
+        f.group for f in Findings.of("softmax", found.outcomes).found if not f.right
+    }
+    assert right == {"vector", "one sample"}
+    assert "vector" not in wrong
+    assert judge("", found).status == "fail"
+    rows = (of_vectors + "    return e / e.sum(0)\n").format("0")
+    rows = f"{rows.replace('softmax(x)', 'of(x)')}def softmax(x):\n    return np.array"
+    batches = graded(f"{rows}([of(row) for row in x])\n")
+    assert batches.status == "pass"
+    assert warned(batches) == {("softmax", "vector")}
+    odd = graded(
+        "import numpy as np\n"
+        "def softmax(x):\n"
+        "    if x.ndim == 1:\n"
+        "        return x * 0\n"
+        "    e = np.exp(x - x.max(1, keepdims=True))\n"
+        "    return e / e.sum(1, keepdims=True)\n"
+    )
+    assert odd.status == "pass"
+    (warning,) = odd.warnings
+    assert warning.sentence.startswith(
+        "`softmax` is right for batches, and not for one"
+    )
 
 
 def loss(forward: str, *backward: str) -> str:
@@ -234,7 +269,8 @@ WRITTEN: list[tuple[str, set[str]]] = [
 def test_what_is_right_is_warned_of_what_is_true(source: str, kinds: set[str]) -> None:
     found = graded("import numpy as np\n" + source)
     assert found.status == "pass", found.diagnosis
-    assert {kind for _, kind in warned(found)} == kinds
+    # Most of them are for batches alone, which is told, too.
+    assert {kind for _, kind in warned(found)} - {"vector"} == kinds
 
 
 @pytest.mark.parametrize(
