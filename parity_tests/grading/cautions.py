@@ -1,13 +1,13 @@
 """What is right in value but risky: a warning each, in a sentence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gradparity.parity_tests.grading.diagnosis import Known, explains, known
 from gradparity.parity_tests.grading.exercise import CLOSURE
 from gradparity.parity_tests.grading.findings import Findings, Found
-from gradparity.parity_tests.grading.outcomes import Ran
-from gradparity.parity_tests.grading.records import Warned
+from gradparity.parity_tests.grading.outcomes import Note, Raised, Ran
+from gradparity.parity_tests.grading.records import GradedClass, Warned
 from gradparity.parity_tests.grading.tasks import (
     EXTREME,
     LABELS,
@@ -51,6 +51,16 @@ OPTIONAL = {
     "argument, as in the lecture's gradient check, the result is wrong.",
     EXTREME: "At extreme values, {extreme}",
     VECTOR: "`{name}` is right for batches, and not for one vector, as in section 3.5.",
+}
+# What is said of what was seen while it was loaded.
+NOTES = {
+    "top level": "The code at the top level of {what} was left out, and its imports, "
+    "definitions and constants alone were loaded{why}. Training, data and plots belong "
+    'into a function, or under if __name__ == "__main__":.',
+    "lent": "{what} was not handed in: the one that was handed out is used.",
+    "absent": "The module {what} is neither handed in nor installed here: what uses it "
+    "fails.",
+    "cupy": "NumPy is used for {what}.",
 }
 NOTICEABLE = 1e-7  # of an output, or a gradient, at extreme values
 SHOWN = 5  # paths
@@ -188,11 +198,42 @@ def of_the_whole(ran: Ran) -> Iterator[Warned]:
             f"{ran.first_printed!r}."
         )
         yield caution(None, "prints", sentence)
+    yield from map(of_note, (n for n in ran.notes if n.kind in NOTES))
     if ran.reached_for:
         first, more = [*ran.reached_for[:SHOWN]], len(ran.reached_for[SHOWN:])
         what = listed([*first, f"{more} more"] if more else first)
         sentence = f"Reaches for what it did not bring: {what}."
         yield caution(None, "reads", sentence)
+
+
+def of_note(note: Note) -> Warned:
+    """What was seen while it was loaded."""
+    why = f": {reason(note.raised, note.what)}" if note.raised else ""
+    sentence = NOTES[note.kind].format(what=note.what, why=why)
+    return caution(None, note.kind, sentence)
+
+
+def reason(raised: Raised, file: str | None = None) -> str:
+    """An exception or the rule that was broken, and the line of theirs, with its file
+    unless that is `file`.
+    """
+    said = ": ".join(filter(None, (raised.kind, raised.message)))
+    where = [raised.file or ""] if raised.file != file else []
+    where += [f"cell {raised.cell}"] if raised.cell is not None else []
+    where += [f"line {raised.line}"] if raised.line is not None else []
+    place = ", ".join(filter(None, where))
+    source = f": {raised.source}" if raised.source else ""
+    return f"{said} ({place}{source})" if place else said
+
+
+def of_names(classes: Iterable[GradedClass]) -> Iterator[Warned]:
+    """What is called otherwise than in the book, and graded all the same."""
+    for each in classes:
+        if each.called and each.called != each.name:
+            sentence = (
+                f"`{each.called}` is graded as `{each.name}`, as the book calls it."
+            )
+            yield caution(each.name, "called", sentence)
 
 
 def caution(name: str | None, kind: str, sentence: str) -> Warned:

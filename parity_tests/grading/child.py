@@ -137,6 +137,7 @@ def _prepared(
     from gradparity.parity_tests.grading.messages import (
         NoNumbers,
         Reader,
+        of_note,
         of_outcome,
         of_raised,
         packed,
@@ -148,7 +149,14 @@ def _prepared(
 
     content = Path(settings["tasks"]).read_bytes()
     tasks = [to_task(message) for message in Reader(len(content)).feed(content)]
-    submission, files = Submission(root), settings["files"]
+    files, wanted = settings["files"], settings["wanted"]
+    submission = Submission(
+        root,
+        settings["cells"],
+        [Path(each) for each in settings["lent"]],
+        alone=settings["alone"],
+        told=lambda error: broken(error, limits),
+    )
     sys.argv[:] = [str(root / files[0])]
     sys.path[:] = import_path()
     own = [*readable(), root.parent]  # by whose listing a package is found
@@ -175,8 +183,10 @@ def _prepared(
         end(0)
 
     def break_off(error: BaseException, sentence: str) -> NoReturn:
-        file, line, source = submission.place(error)
+        file, line, source, cell = submission.place(error)
         where = "" if line is None else f"line {line}: {source}"
+        if where and cell is not None:
+            where = f"cell {cell}, {where}"
         if where and len(submission.files) > 1:
             where = f"{file}, {where}"
         finish("broke", sentence=sentence, where=short(where))
@@ -188,7 +198,12 @@ def _prepared(
             excess = f"answered with more than {amount(limits.answer_size)}"
             finish("broke", sentence=excess, where="")
         if outcome.raised:
-            raised = replace(outcome.raised, file=submission.file(outcome.raised.file))
+            raised = outcome.raised
+            if inside := submission.file(raised.file):
+                place = submission.shown(inside, raised.line, raised.source)
+                raised = Raised(raised.kind, raised.message, *place)
+            else:
+                raised = replace(raised, file=None)
             outcome = replace(outcome, raised=raised)
         try:
             return of_outcome(outcome)
@@ -204,13 +219,14 @@ def _prepared(
     def answer() -> NoReturn:
         reading.begin()
         try:
-            names = submission.load(files)
+            names = submission.load(files, wanted)
         except BaseException as error:
             reserve.clear()
             if sentence := broken(error, limits):
                 break_off(error, sentence)
             finish("unloadable", raised=of_raised(submission.raised(error)))
-        send(packed({"kind": "offered", "names": [*names]}))
+        notes = [of_note(note) for note in submission.notes]
+        send(packed({"kind": "offered", "names": [*names], "notes": notes}))
         try:
             for outcome in exercise(names, tasks, is_own):
                 send(message(outcome))

@@ -4,19 +4,26 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 
+from gradparity.parity_tests.grading import launching
 from gradparity.parity_tests.grading.confinement import Limits
 from gradparity.parity_tests.grading.judging import judge
-from gradparity.parity_tests.grading.launching import OFTEN, Stopped, launch
+from gradparity.parity_tests.grading.launching import INTERFERED, OFTEN, Stopped
 from gradparity.parity_tests.grading.messages import short
+from gradparity.parity_tests.grading.outcomes import Note, Raised, Ran
 from gradparity.parity_tests.grading.records import GradedFile
 from gradparity.parity_tests.grading.submission_files import (
+    Found,
+    Part,
     PassedOver,
     Unusable,
     find,
+    helpers,
     is_one,
     is_work,
     why_not,
@@ -24,6 +31,9 @@ from gradparity.parity_tests.grading.submission_files import (
 from gradparity.parity_tests.grading.tasks import all_tasks
 from gradparity.reference.data.cleanup import at_end
 
+# The lecture's own `common/`, for who brings none.
+HANDED_OUT = Path(__file__).resolve().parent / "handed_out" / "common"
+LEAST_LOADING = 3.0  # seconds
 PAUSES = (0.1, 0.4, 1.5, 5.0)  # seconds between two attempts
 SHORTAGES = {
     getattr(errno, name)
@@ -39,17 +49,33 @@ def is_class(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink() and not is_one(path)
 
 
-def submissions(path: Path) -> list[Path]:
+def check_given(folder: Path | None) -> None:
+    """Raise Unusable if this is no folder that can be handed out."""
+    if folder is not None and not folder.is_dir():
+        what = "is no folder" if folder.exists() else "does not exist"
+        raise Unusable(f"{folder} {what}: expected what the course hands out")
+
+
+def submissions(path: Path, one: bool = False) -> list[Path]:
     """A file, or a folder that is one submission; else all in it that may be one, whether
     it can be graded or not.
+
+    Args:
+        path: the file or folder.
+        one: whether a folder is one submission whatever is in it.
 
     Raises:
         Unusable: there is none that can be.
     """
-    if not is_class(path):
+    if one or not is_class(path):
         find(path)
         return [path]
-    entries = [each for each in sorted(path.iterdir()) if is_work(each)]
+    handed_out = helpers(path)
+    entries = [
+        each
+        for each in sorted(path.iterdir())
+        if is_work(each) and each not in handed_out
+    ]
     found = [
         each
         for each in entries
@@ -67,9 +93,18 @@ def grade(
     limits: Limits | None = None,
     *,
     stopped: Callable[[], bool] = lambda: False,
+    given: Path | None = None,
+    others: Collection[Path] = (),
 ) -> GradedFile:
     """What is said of a submission; if that goes wrong, then why. What the machine has too
     little of is waited for.
+
+    Args:
+        path: a file or folder.
+        limits: what it may use.
+        stopped: is asked often whether to give up.
+        given: a folder of what was handed out, which it may import from.
+        others: other submissions, which it may not.
 
     Raises:
         Stopped: it was stopped.
@@ -78,9 +113,8 @@ def grade(
     pauses = iter(PAUSES)
     while True:
         try:
-            ran = launch(path, all_tasks(), limits, stopped=stopped)
-            over = {_shown(file): why for file, why in find(path).passed_over}
-            return judge(shown, ran).model_copy(update={"passed_over": over})
+            found = find(path, others)
+            return judge(shown, ran(found, limits, stopped, given), found)
         except Stopped:
             raise
         except PassedOver as error:
@@ -94,6 +128,62 @@ def grade(
                 return GradedFile(path=shown, status="unloadable", problem=problem)
             problem = short(f"could not be graded: {type(error).__name__}: {error}")
             return GradedFile(path=shown, status="ungraded", problem=problem)
+
+
+def ran(
+    found: Found,
+    limits: Limits | None,
+    stopped: Callable[[], bool],
+    given: Path | None,
+) -> Ran:
+    """What came of all parts of a submission."""
+    limits = limits or Limits()
+    least = min(limits.seconds, LEAST_LOADING)
+    lent = [HANDED_OUT] if given is None else [given, HANDED_OUT]
+
+    def launched(part: Part) -> Ran:
+        once = partial(
+            launching.run, found, part, all_tasks(), limits, stopped=stopped, lent=lent
+        )
+        whole = once(loading=max(limits.seconds / 3, least))
+        if whole.offered or whole.broke is None or INTERFERED in whole.broke:
+            return whole
+        alone = once(alone=True)
+        if not alone.offered:
+            return whole
+        why = Raised("", whole.broke)
+        notes = [
+            replace(note, raised=why) if note.kind == "top level" else note
+            for note in alone.notes
+        ]
+        seconds = whole.seconds + alone.seconds
+        return replace(alone, notes=tuple(notes), seconds=seconds)
+
+    return together([launched(part) for part in found.parts])
+
+
+def together(parts: Sequence[Ran]) -> Ran:
+    """What came of several parts as if it were one."""
+    if len(parts) == 1:
+        return parts[0]
+    broke = next((each.broke for each in parts if each.broke), None)
+    unloadable = [each.unloadable for each in parts if each.unloadable]
+    notes = [note for each in parts for note in each.notes]
+    if all_of_them := len(unloadable) == len(parts):
+        pass
+    else:
+        notes += [Note("not loaded", str(each.file), each) for each in unloadable]
+    return Ran(
+        offered=tuple(name for each in parts for name in each.offered),
+        outcomes=tuple(outcome for each in parts for outcome in each.outcomes),
+        unloadable=unloadable[0] if all_of_them else None,
+        broke=broke,
+        printed=sum(each.printed for each in parts),
+        first_printed=next((e.first_printed for e in parts if e.printed), ""),
+        reached_for=tuple(path for each in parts for path in each.reached_for),
+        notes=tuple(notes),
+        seconds=sum(each.seconds for each in parts),
+    )
 
 
 def is_shortage(error: BaseException | None) -> bool:
@@ -124,15 +214,21 @@ def _shown(path: Path) -> str:
 
 
 def grade_all(
-    paths: Sequence[Path], jobs: int = 2, limits: Limits | None = None
+    paths: Sequence[Path],
+    jobs: int = 2,
+    limits: Limits | None = None,
+    given: Path | None = None,
 ) -> Iterator[GradedFile]:
     """What is said of each, in their order, as soon as it is known.
 
     Args:
         jobs: how many are run at once.
+        limits: what each may use.
+        given: a folder of what was handed out, which they may import from.
     """
     all_tasks()  # once, and not by several threads at the same time
-    pool = _Pool(paths, jobs, limits)
+    one = partial(grade, limits=limits, given=given, others=paths)
+    pool = _Pool(paths, jobs, one)
     with at_end(pool.stop):
         pool.start()
         yield from pool.in_order()
@@ -141,8 +237,10 @@ def grade_all(
 class _Pool:
     """Threads that grade, until all is done or they are stopped."""
 
-    def __init__(self, paths: Sequence[Path], jobs: int, limits: Limits | None) -> None:
-        self._count, self._limits = len(paths), limits
+    def __init__(
+        self, paths: Sequence[Path], jobs: int, one: Callable[..., GradedFile]
+    ) -> None:
+        self._count, self._one = len(paths), one
         self._left = iter(enumerate(paths))
         self._lock = threading.Lock()
         self._done: SimpleQueue[tuple[int, GradedFile]] = SimpleQueue()
@@ -185,7 +283,7 @@ class _Pool:
             if path is None:
                 return
             try:
-                result = grade(path, self._limits, stopped=lambda: self._stopped)
+                result = self._one(path, stopped=lambda: self._stopped)
             except Stopped:
                 return
             self._done.put((number, result))

@@ -1,39 +1,71 @@
 """The verdict on a submission, from what it answered."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests.grading.cautions import cautions, of_the_whole
+from gradparity.parity_tests.grading.cautions import (
+    cautions,
+    of_names,
+    of_the_whole,
+    reason,
+)
+from gradparity.parity_tests.grading.definitions import Definition, as_text
 from gradparity.parity_tests.grading.diagnosis import diagnose
 from gradparity.parity_tests.grading.findings import UNANSWERED, Findings, Found
 from gradparity.parity_tests.grading.outcomes import GRADED, Raised, Ran
-from gradparity.parity_tests.grading.records import Graded, GradedClass, GradedFile
+from gradparity.parity_tests.grading.records import (
+    Graded,
+    GradedClass,
+    GradedFile,
+    Place,
+    Skipped,
+)
+from gradparity.parity_tests.grading.submission_files import Found as Submission
+from gradparity.parity_tests.grading.submission_files import as_module
 from gradparity.parity_tests.measuring.wording import listed
 
 
 @np.errstate(all="ignore")  # what came may be any numbers, and signalling NaN
-def judge(path: str, ran: Ran) -> GradedFile:
+def judge(path: str, ran: Ran, submission: Submission | None = None) -> GradedFile:
     """What is to be said of a submission.
 
     Args:
         path: what it is called.
         ran: what came of it; nothing in there is believed but the arrays.
+        submission: its files and what they define, where that is known.
     """
     offered = [name for name in GRADED if name in ran.offered]
     missing = [name for name in GRADED if name not in offered]
     about: dict[str, Any] = {"path": path, "seconds": ran.seconds}
+    defined = {}
+    if submission is not None:
+        defined = {d.subject.name: d for part in submission.parts for d in part.chosen}
+        skipped = [*submission.skipped, *not_loaded(ran, submission)]
+        about |= {
+            "skipped": skipped,
+            "passed_over": {each.path: each.why for each in skipped},
+            "looked_at": submission.looked_at,
+        }
     if ran.unloadable is not None:
         return GradedFile(**about, status="unloadable", **located(ran.unloadable))
-    about["missing"] = missing
+    about["missing"] = [name for name in missing if name not in defined]
     if not offered and ran.broke is None:
+        for note in ran.notes:  # of what it did before anything was defined
+            if note.kind == "top level" and note.raised:
+                return GradedFile(**about, status="unloadable", **located(note.raised))
         problem = f"offers none of {listed(GRADED)}"
         return GradedFile(**about, status="unloadable", problem=problem)
     findings = {name: Findings.of(name, ran.outcomes) for name in offered}
     if ran.broke is not None:  # what it did not come to is not its mistake
         findings = {name: f for name, f in findings.items() if complete(f)}
-    classes = [graded_class(each) for each in findings.values()]
+    classes = [
+        graded_class(each).model_copy(update=origin(submission, defined.get(name)))
+        for name, each in findings.items()
+    ]
     failed = ran.broke is not None or any(c.verdict == "FAIL" for c in classes)
+    failed |= any(note.kind == "not loaded" for note in ran.notes)
     return GradedFile(
         **about,
         status="fail" if failed else "pass",
@@ -42,16 +74,51 @@ def judge(path: str, ran: Ran) -> GradedFile:
         warnings=[
             *(warned for each in findings.values() for warned in cautions(each)),
             *of_the_whole(ran),
+            *of_names(classes),
         ],
         problem=ran.broke,
     )
 
 
+def origin(
+    submission: Submission | None, definition: Definition | None
+) -> dict[str, Any]:
+    """What a class is called in the submission, and where it is defined."""
+    if submission is None or definition is None:
+        return {}
+    source = submission.sources[definition.file]
+    cell, line = source.place(definition.line)
+    place = Place(file=as_text(definition.file), line=line, cell=cell)
+    return {"called": definition.called, "source": place}
+
+
+def not_loaded(ran: Ran, submission: Submission) -> Iterator[Skipped]:
+    """The files that define something and could not be loaded, each with why."""
+    names: dict[str, list[str]] = {}
+    for part in submission.parts:
+        for definition in part.chosen:
+            inside = as_module(definition.file.relative_to(part.root)).as_posix()
+            names.setdefault(inside, []).append(definition.subject.name)
+    for note in ran.notes:
+        if note.kind == "not loaded" and (raised := note.raised):
+            where = reason(raised)
+            yield Skipped(
+                path=raised.file
+                if raised.file and note.what not in names
+                else note.what,
+                why=f"cannot be loaded: {where}",
+                kind="not loaded",
+                names=names.get(note.what, []),
+                line=raised.line,
+                cell=raised.cell,
+            )
+
+
 def located(raised: Raised) -> dict[str, Any]:
     """Why and where a submission could not be loaded."""
-    message = f": {raised.message}" if raised.message else ""
     return {
-        "problem": f"{raised.kind}{message}",
+        "problem": ": ".join(filter(None, (raised.kind, raised.message))),
+        "cell": raised.cell,
         "file": raised.file,
         "line": raised.line,
         "source": raised.source or None,

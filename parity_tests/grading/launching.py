@@ -7,6 +7,7 @@ the end there is no process and no folder of it left.
 
 import errno
 import json
+import math
 import os
 import signal
 import subprocess
@@ -27,12 +28,27 @@ from gradparity.parity_tests.grading.child import DISTURBED, START, amount
 from gradparity.parity_tests.grading.confinement import LACKING, Limits
 from gradparity.parity_tests.grading.libraries import search_path
 from gradparity.parity_tests.grading.messages import Malformed, Message, Reader
-from gradparity.parity_tests.grading.outcomes import GRADED, Outcome, Raised, Ran, Task
-from gradparity.parity_tests.grading.submission_files import Unusable, as_module, find
+from gradparity.parity_tests.grading.outcomes import (
+    GRADED,
+    Note,
+    Outcome,
+    Raised,
+    Ran,
+    Task,
+)
+from gradparity.parity_tests.grading.submission_files import (
+    Found,
+    Part,
+    Unusable,
+    as_module,
+    find,
+    lend,
+)
 from gradparity.reference.data.cleanup import at_end, passing_folder
 
-__all__ = ["Limits", "Stopped", "Unusable", "lacking_here", "launch"]
+__all__ = ["Limits", "Stopped", "Unusable", "lacking_here", "launch", "run"]
 
+INTERFERED = "disturbed the channel that results go through"
 OFTEN = 0.05  # seconds between two looks
 SOON = 2.0  # seconds that an end may take
 BLOCK = 4096  # bytes that a file takes at least
@@ -63,39 +79,94 @@ def launch(
     stopped: Callable[[], bool] = lambda: False,
     without: Collection[str] = (),
 ) -> Ran:
-    """Run a submission in a process of its own, and ask it the tasks.
-
-    May be called from several threads at once.
-
-    Args:
-        path: a .py file or a folder.
-        stopped: is asked often whether to give up.
-        without: keys of `LACKING` that are to be lacking as on another system.
+    """Run the first part of a submission once, and ask it the tasks.
 
     Raises:
         Unusable: there is no submission at the path.
         Stopped: it was stopped.
     """
-    limits = limits or Limits()
     found = find(path)
+    return run(found, found.parts[0], tasks, limits, stopped=stopped, without=without)
+
+
+def run(
+    found: Found,
+    part: Part,
+    tasks: Sequence[Task],
+    limits: Limits | None = None,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+    without: Collection[str] = (),
+    lent: Sequence[Path] = (),
+    loading: float = math.inf,
+    alone: bool = False,
+) -> Ran:
+    """Run a part of a submission in a process of its own, and ask it the tasks.
+
+    May be called from several threads at once.
+
+    Args:
+        found: the submission.
+        part: what of it is run.
+        tasks: what it is asked.
+        limits: what it may use.
+        stopped: is asked often whether to give up.
+        without: keys of `LACKING` that are to be lacking as on another system.
+        lent: folders that it may import from what it did not bring.
+        loading: seconds that it may take until all is defined.
+        alone: whether its files are loaded without what they do at their top level.
+
+    Raises:
+        Unusable: a file cannot be read, or is too large.
+        Stopped: it was stopped.
+    """
+    limits = limits or Limits()
     with _folder() as folder:
-        name = found.folder.resolve().name if path.is_dir() else ""
+        place = found.folder / part.root
+        name = place.resolve().name if found.is_folder else ""
         root = folder / "copy" / (name or "submission")  # it may import itself by name
-        found.copy(root)
+        sources = found.copy(part, root)
         working = root / f"working-{token_hex(4)}"
         working.mkdir()
+        inside = {
+            file: as_module(file.relative_to(part.root)).as_posix()
+            for file in part.files
+        }
         (folder / "tasks").write_bytes(_content(tuple(tasks)))
         settings = {
             "path": search_path(),
             "root": str(root),
             "working": str(working),
             "tasks": str(folder / "tasks"),
-            "files": [as_module(file).as_posix() for file in found.asked],
+            "files": [inside[file] for file in part.files if file in part.first],
+            "wanted": [(d.subject.name, d.called, inside[d.file]) for d in part.chosen],
+            "cells": {
+                file: (source.file.as_posix(), source.notebook.cells)
+                for file, source in sources.items()
+                if source.notebook
+            },
+            "lent": _copied(lent, root.parent),
+            "alone": alone,
             "limits": asdict(limits),
             "without": [*without],
         }
         file = _file(folder / "settings", settings)
-        return _Launched(file, working, tasks, limits, stopped).run()
+        launched = _Launched(
+            file, working, tasks, limits, min(loading, limits.seconds), stopped
+        )
+        return launched.run()
+
+
+def _copied(folders: Sequence[Path], to: Path) -> list[str]:
+    """Copies of folders that may be imported from: each in one of its own, beside which is
+    what is in it.
+    """
+    copies = []
+    for number, folder in enumerate(folders):
+        copy = to / f"lent-{number}"
+        lend(folder, copy / folder.resolve().name)
+        copies.append(str(copy))
+    return copies
 
 
 @lru_cache(maxsize=1)
@@ -165,9 +236,11 @@ class _Launched:
         working: Path,
         tasks: Sequence[Task],
         limits: Limits,
+        loading: float,
         stopped: Callable[[], bool],
     ) -> None:
         self._settings, self._limits, self._stopped = settings, limits, stopped
+        self._loading = loading
         self._working = working
         self._answers = _Answers(tasks, limits)
         self._printed = _Printed()
@@ -211,8 +284,10 @@ class _Launched:
                 raise Stopped
             if self._answers.ended or self._answers.disturbed:
                 return None
-            if time.monotonic() - started > limits.seconds:
-                return f"ran longer than {limits.seconds:g} s"
+            is_loaded = self._answers.offered is not None
+            most = limits.seconds if is_loaded else self._loading
+            if time.monotonic() - started > most:
+                return f"ran longer than {most:.3g} s"
             if excess := self._printed.excess:
                 return excess
             if excess := _excess(self._working, limits.folder_size):
@@ -229,7 +304,7 @@ class _Launched:
 def _how_it_ended(status: int, limits: Limits) -> str:
     """Of a process that ended without a last word."""
     if status == DISTURBED:
-        return "closed or disturbed the channel that results go through"
+        return f"closed or {INTERFERED}"
     if status >= 0:
         return f"ended its process, with status {status},"
     kind = signal.Signals(-status) if -status in {*signal.Signals} else None
@@ -291,6 +366,7 @@ class _Answers:
         self._reader = Reader(limits.answer_size)
         self.ready = False
         self.offered: tuple[str, ...] | None = None
+        self._notes: tuple[Note, ...] = ()
         self._outcomes: dict[tuple[str, str, str, int], Outcome] = {}
         self._unloadable: Raised | None = None
         self.mistake: Exception | None = None  # of ours
@@ -308,7 +384,7 @@ class _Answers:
             if self._size > 2 * self._limits.answer_size:
                 raise Malformed("too many answers")
         except Exception as error:
-            self.disturbed = "disturbed the channel that results go through"
+            self.disturbed = INTERFERED
             self.mistake = None if isinstance(error, Malformed) else error
             return False
         return True
@@ -341,7 +417,11 @@ class _Answers:
             raise Malformed("a message out of turn")
         if not messages.texts(names) or not {*names} <= {*GRADED}:
             raise Malformed("names that were not asked for")
+        notes = message[0].get("notes")
+        if not isinstance(notes, list) or len(notes) > MOST_REMARKS:
+            raise Malformed("notes that are none")
         self.offered = tuple(name for name in GRADED if name in names)
+        self._notes = tuple(map(messages.to_note, notes))
 
     def _hear_outcome(self, message: Message) -> None:
         outcome = messages.to_outcome(message)
@@ -411,6 +491,7 @@ class _Answers:
             printed=printed.characters,
             first_printed=printed.first_line,
             reached_for=self._reached_for,
+            notes=self._notes,
             seconds=seconds,
         )
 

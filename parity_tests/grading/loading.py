@@ -1,10 +1,14 @@
 """Loads a submission as if it were where its author wrote it, be that Google's Colab.
 
 This happens in the submission's process. The files lie in a folder, and the working
-folder is an empty one in there, so that `sys.path.append(os.pardir)` finds them; what
-only Colab has, and the data, are stood in for. One file is one module, under whatever
-name and from whatever folder it is imported. A file or folder may be called as a module
-of the standard library is: the submission finds it, and nobody else does.
+folder is an empty one in there, so that `sys.path.append(os.pardir)` finds them. What it
+did not bring is looked for in what was handed out, in the lecture's own files, and among
+the stand-ins, in this order. One file is one module, under whatever name and from whatever
+folder it is imported. A file or folder may be called as a module of the standard library
+is: the submission finds it, and nobody else does.
+
+Where a file cannot be run as it is, as it trains or wants data, it is loaded again with
+its imports, definitions and constants alone.
 """
 
 import builtins
@@ -26,22 +30,47 @@ from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, ModuleType, TracebackType
 from typing import Any
 
+from gradparity.parity_tests.grading import source_text
 from gradparity.parity_tests.grading.libraries import OURS
-from gradparity.parity_tests.grading.outcomes import GRADED, Raised
+from gradparity.parity_tests.grading.notebooks import in_cell
+from gradparity.parity_tests.grading.outcomes import GRADED, Note, Raised
+from gradparity.parity_tests.grading.stand_ins import Fill, Nothing, missing, stand_in
 
 # A submission that forgot to rename an import must not be graded for what is ours.
 ROOMS = ("reference", "torch_impl", "jax_impl")  # of it, which may be graded, too
 # The package of what has a name that something else has, too. No file is called that.
 APART = "its/own"
 COLAB = "/content"
-MAGIC = re.compile(rb"^([ \t]*)[!%]{1,2}(?=[A-Za-z])", re.MULTILINE)
+MOST_NOTES = 50
+
+Wanted = Sequence[tuple[str, str, str]]  # subject, its name there, file
+Cells = Mapping[str, tuple[str, Sequence[tuple[int, int]]]]
 
 
 class Submission:
-    """The files of a submission, in the folder `root`."""
+    """The files of a submission, in the folder `root`.
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    Args:
+        root: the folder.
+        cells: of the files that were made of notebooks, the notebook's name and the first
+            line of each cell.
+        lent: folders of what others have handed out, to be imported from.
+        alone: whether nothing is run but imports, definitions and constants.
+        told: makes of an exception the sentence of the rule that it broke, if it did.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        cells: Cells | None = None,
+        lent: Sequence[Path] = (),
+        *,
+        alone: bool = False,
+        told: Callable[[BaseException], str | None] = lambda error: None,
+    ) -> None:
+        self.root, self.alone, self._told = root, alone, told
+        self._cells, self._lent = cells or {}, lent
+        self.notes: list[Note] = []
         self.files = sorted(
             root.rglob("*.py"), key=lambda path: (len(path.parts), path)
         )
@@ -57,14 +86,47 @@ class Submission:
         elif self._package in self._taken:
             self._package = f"{APART}.{self._package}"
 
-    def load(self, files: Sequence[str]) -> dict[str, Any]:
-        """Those of `GRADED` that these files define, the first of them first.
+    def load(self, files: Sequence[str], wanted: Wanted = ()) -> dict[str, Any]:
+        """What is wanted, by subject, of those files that can be loaded; or, where nothing
+        is, those of `GRADED` that these files have in the end, the first of them first.
 
         Raises:
-            BaseException: whatever they raise.
+            BaseException: whatever they raise, if none can be loaded.
         """
         self._arrange()
-        modules = [self.module(self.root / file) for file in files]
+        if not wanted:
+            return self._whatever([self.module(self.root / file) for file in files])
+        found: dict[str, Any] = {}
+        first: BaseException | None = None
+        for file in dict.fromkeys(file for _, _, file in wanted):
+            try:
+                module = self.module(self.root / file)
+                for subject, called, where in wanted:
+                    if where == file:
+                        found[subject] = getattr(module, called)
+            except MemoryError:
+                raise
+            except BaseException as error:
+                first = first or error
+                raised = self.raised(error)
+                told = self._told(error)
+                if told:
+                    raised = Raised("", told, *self.place(error))
+                self.notes.append(Note("not loaded", file, raised))
+        self._note_what_was_lent()
+        if first is not None and not found:
+            raise first
+        return {name: found[name] for name in GRADED if name in found}
+
+    def _note_what_was_lent(self) -> None:
+        for module in [*sys.modules.values()]:
+            file = getattr(module, "__file__", None)
+            for folder in self._lent if isinstance(file, str) else ():
+                place = Path(str(file))
+                if place.is_relative_to(folder) and place.stat().st_size:
+                    self.note("lent", place.relative_to(folder).as_posix())
+
+    def _whatever(self, modules: Sequence[ModuleType]) -> dict[str, Any]:
         own = {
             module.__name__
             for module in [*sys.modules.values()]
@@ -78,6 +140,42 @@ class Submission:
                     if value is not found and _is_own(value, own, module, here):
                         found.setdefault(name, value)
         return {name: found[name] for name in GRADED if name in found}
+
+    def run(self, module: ModuleType, code: Any, data: bytes) -> None:
+        """Run a file's code in its module; or, if that goes wrong and there is code at its
+        top level, what is left without that.
+        """
+        name = str(module.__file__)
+        kept = dict(vars(module))
+        if not self.alone:
+            try:
+                exec(code, vars(module))
+            except MemoryError:
+                raise
+            except BaseException as error:
+                alone = source_text.definitions_alone(data, name)
+                if alone is None:
+                    raise
+                vars(module).clear()
+                vars(module).update(kept)
+                try:
+                    exec(alone, vars(module))
+                except BaseException:
+                    raise error from None
+                told = self._told(error)
+                place = self.place(error)
+                raised = Raised("", told, *place) if told else self.raised(error)
+                self.note("top level", self.file(name) or "", raised)
+            return
+        alone = source_text.definitions_alone(data, name)
+        exec(code if alone is None else alone, vars(module))
+        if alone is not None:
+            self.note("top level", self.file(name) or "")
+
+    def note(self, kind: str, what: str, raised: Raised | None = None) -> None:
+        note = Note(kind, what, raised)
+        if note not in self.notes and len(self.notes) < MOST_NOTES:
+            self.notes.append(note)
 
     def module(self, file: Path) -> ModuleType:
         """The one module of a file; it need not have the name of one."""
@@ -93,7 +191,8 @@ class Submission:
                 return module
         name = "submitted_" + re.sub(r"\W", "_", "_".join(parts))
         if name not in sys.modules:
-            spec = spec_from_file_location(name, file, loader=_Source(name, str(file)))
+            loader = _Source(name, str(file), self)
+            spec = spec_from_file_location(name, file, loader=loader)
             assert spec
             assert spec.loader
             sys.modules[name] = module_from_spec(spec)
@@ -109,22 +208,45 @@ class Submission:
             return None
         return Path(inside).relative_to(self.root).as_posix()
 
-    def place(self, error: BaseException) -> tuple[str | None, int | None, str]:
-        """File, line and source of the innermost line of the submission."""
+    def place(
+        self, error: BaseException
+    ) -> tuple[str | None, int | None, str, int | None]:
+        """File, line, source and cell of the innermost line of the submission."""
         if isinstance(error, SyntaxError) and (file := self.file(error.filename)):
             line = error.lineno or None
-            return file, line, self._source(file, line) or (error.text or "").strip()
+            source = self._source(file, line) or (error.text or "").strip()
+            return self.shown(file, line, source)
         lines = [*self._lines(error.__traceback__)]
         if not lines:
-            return None, None, ""
-        return *lines[-1], self._source(*lines[-1])
+            return None, None, "", None
+        return self.shown(*lines[-1], self._source(*lines[-1]))
+
+    def shown(
+        self, file: str, line: int | None, source: str
+    ) -> tuple[str, int | None, str, int | None]:
+        """A place as its author knows it: of a notebook, the cell and the line in it."""
+        if file not in self._cells or line is None:
+            return self._cells.get(file, (file,))[0], line, source, None
+        name, cells = self._cells[file]
+        cell, in_it = in_cell(cells, line)
+        return name, in_it, source, cell
 
     def raised(self, error: BaseException) -> Raised:
-        """An exception of the submission, with its place."""
+        """An exception of the submission, with its place, and where an import led there
+        from another file, with that line.
+        """
         message = _told(error)
         if isinstance(error, SyntaxError):
             message = str(error.msg)
-        return Raised(type(error).__name__, message, *self.place(error))
+        message = message.replace(f"{self.root}{os.sep}", "")
+        file, line, source, cell = self.place(error)
+        if isinstance(error, ImportError):
+            lines = dict.fromkeys(self._lines(error.__traceback__))
+            through = [each for each in lines if each[0] != file]
+            for where, number in reversed(through[-3:]):
+                shown = self.shown(where, number, "")
+                message += f"; imported by {shown[0]}, line {shown[1]}"
+        return Raised(type(error).__name__, message, file, line, source, cell)
 
     def _arrange(self) -> None:
         folder = str(self.root.parent if self._package else self.root)
@@ -135,14 +257,14 @@ class Submission:
             sys.path.insert(0, folder)
         if self._taken:
             builtins.__import__ = self._their_own(builtins.__import__)
-        builtins.get_ipython = _Nothing()  # type: ignore[attr-defined]
+        builtins.get_ipython = Nothing()  # type: ignore[attr-defined]
         os.chdir = _unless_colab(os.chdir)  # type: ignore[assignment]
 
     def _hook(self, path: str) -> Any:
         inside = Path(path).resolve().is_relative_to(self.root)
         if not inside or not os.path.isdir(path):
             raise ImportError
-        return _Finder(path, self._taken)
+        return _Finder(path, self._taken, self)
 
     def _their_own(self, plain: Callable[..., ModuleType]) -> Callable[..., ModuleType]:
         """How to import where names are taken: for a file of the submission its own is
@@ -222,8 +344,11 @@ def _is_taken(name: str) -> bool:
 class _Finder(FileFinder):
     """Finds a submission's files, but for whoever wants something else of their name."""
 
-    def __init__(self, path: str, taken: Collection[str]) -> None:
-        super().__init__(path, (_Source, [".py"]))
+    def __init__(
+        self, path: str, taken: Collection[str], submission: Submission
+    ) -> None:
+        loader = lambda name, path: _Source(name, path, submission)  # noqa: E731
+        super().__init__(path, (loader, [".py"]))  # type: ignore[arg-type]
         self._taken = taken
 
     def find_spec(self, name: str, target: ModuleType | None = None) -> Any:
@@ -235,16 +360,18 @@ class _Source(SourceFileLoader):
     file that was saved from a notebook may have some: they do nothing.
     """
 
+    def __init__(self, name: str, path: str, submission: Submission) -> None:
+        super().__init__(name, path)
+        self._submission = submission
+
     def source_to_code(  # type: ignore[override]
         self, data: Any, path: Any, *, _optimize: int = -1
     ) -> Any:
-        try:
-            return super().source_to_code(data, path, _optimize=_optimize)
-        except SyntaxError:
-            without = MAGIC.sub(rb"\1pass  # ", data)
-            if without == data:
-                raise
-        return super().source_to_code(without, path, _optimize=_optimize)
+        return source_text.compiled(data, path)
+
+    def exec_module(self, module: ModuleType) -> None:
+        data = self.get_data(self.path)
+        self._submission.run(module, self.source_to_code(data, self.path), data)
 
 
 class _Packages(MetaPathFinder):
@@ -269,22 +396,95 @@ class _Packages(MetaPathFinder):
 
 class _Elsewhere(MetaPathFinder):
     """Finds what nobody else has found: a file of the submission that lies in another
-    folder than it is looked for, and what is stood in for.
+    folder than it is looked for, the nearest to who looks; what was handed out; and what
+    is stood in for.
     """
 
     def __init__(self, submission: Submission) -> None:
         self._submission = submission
+        self._missing: set[str] = set()
 
     def find_spec(
         self, name: str, path: object, target: object = None
     ) -> ModuleSpec | None:
-        last = name.rpartition(".")[2]
-        for file in self._submission.files:
-            if file.stem == last and last not in ("common", "dataset"):
-                return spec_from_loader(name, _Same(self._submission, file))
-        if (maker := _stand_in(name)) is None:
+        submission = self._submission
+        asking = _who_asks(submission)
+        if file := self._elsewhere(name, asking):
+            return spec_from_loader(name, _Same(submission, file))
+        if spec := self._handed_out(name):
+            return spec
+        if (fill := stand_in(name)) is not None:
+            if name == "cupy":
+                submission.note("cupy", name)
+        elif self._may_be_missing(name, asking):
+            fill = missing(name)
+            self._missing.add(name)
+            submission.note("absent", name)
+        else:
             return None
-        return spec_from_loader(name, _StandIn(maker), is_package=True)
+        return spec_from_loader(name, _StandIn(fill), is_package=True)
+
+    def _elsewhere(self, name: str, asking: tuple[str, int] | None) -> Path | None:
+        last = name.rpartition(".")[2]
+        found = [file for file in self._submission.files if file.stem == last]
+        # A package of this name, and not a file, is meant by `import common.layers`.
+        if not found or (
+            name == last
+            and name in ("common", "dataset")
+            and (any(name in file.parts[:-1] for file in self._submission.files))
+        ):
+            return None
+        if asking is not None:
+            here = (self._submission.root / asking[0]).parent
+            found.sort(key=lambda file: (file.parent != here, len(file.parts), file))
+        return found[0]
+
+    def _handed_out(self, name: str) -> ModuleSpec | None:
+        for folder in self._submission._lent:
+            places = [folder / Path(*name.split("."))]
+            if "." not in name:
+                places += [each / name for each in sorted(folder.iterdir())]
+            for place in places:
+                for file in (place / "__init__.py", place.with_suffix(".py")):
+                    if file.is_file():
+                        return self._of_file(name, file)
+            if "." not in name and places[0].is_dir():
+                spec = ModuleSpec(name, None, is_package=True)
+                spec.submodule_search_locations = [str(places[0])]
+                return spec
+        return None
+
+    def _of_file(self, name: str, file: Path) -> ModuleSpec | None:
+        is_package = file.name == "__init__.py"
+        return spec_from_file_location(
+            name,
+            file,
+            loader=SourceFileLoader(name, str(file)),
+            submodule_search_locations=[str(file.parent)] if is_package else None,
+        )
+
+    def _may_be_missing(self, name: str, asking: tuple[str, int] | None) -> bool:
+        """Whether a module is one of a third party, for one of whose files it is asked; and
+        who asks does not know what to do without.
+        """
+        if asking is None or source_text.is_guarded(
+            self._submission.root / asking[0], asking[1]
+        ):
+            return False
+        top = name.rpartition(".")[0]
+        return not top or top in self._missing
+
+
+def _who_asks(submission: Submission) -> tuple[str, int] | None:
+    """The file of the submission, and the line, that an import is made for, if it is."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if "importlib" not in name and not name.endswith(("loading.py", "codecs.py")):
+            file = submission.file(name)
+            return (file, frame.f_lineno) if file else None
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
 
 
 class _Same(Loader):
@@ -301,7 +501,7 @@ class _Same(Loader):
 
 
 class _StandIn(Loader):
-    def __init__(self, fill: Callable[[ModuleType], None]) -> None:
+    def __init__(self, fill: Fill) -> None:
         self._fill = fill
 
     def create_module(self, spec: ModuleSpec) -> None:
@@ -309,65 +509,6 @@ class _StandIn(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         self._fill(module)
-
-
-class _Nothing:
-    """Does nothing, whatever is asked of it."""
-
-    def __call__(self, *arguments: object, **named: object) -> "_Nothing":
-        return self
-
-    def __getattr__(self, name: str) -> "_Nothing":
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self
-
-    def __getitem__(self, key: object) -> "_Nothing":
-        return self
-
-    def __iter__(self) -> Iterator[object]:
-        return iter(())
-
-    def __bool__(self) -> bool:
-        return False
-
-    def __enter__(self) -> "_Nothing":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
-
-
-def _stand_in(name: str) -> Callable[[ModuleType], None] | None:
-    """What fills the module of this name, if it is one that is stood in for."""
-    if name in ("google", "common"):
-        return _fill_with_no_more
-    if name == "IPython" or name.startswith(("google.colab", "IPython.")):
-        return _fill_with_nothing
-    if name in ("dataset", "dataset.mnist", "mnist"):
-        return _fill_without_data
-    return None
-
-
-def _fill_with_no_more(module: ModuleType) -> None:
-    """The package is there, for the modules in it."""
-
-
-def _fill_with_nothing(module: ModuleType) -> None:
-    def nothing(name: str) -> _Nothing:
-        return getattr(_Nothing(), name)
-
-    module.__getattr__ = nothing  # type: ignore[method-assign]
-
-
-def _fill_without_data(module: ModuleType) -> None:
-    def load_mnist(*arguments: object, **named: object) -> None:
-        raise RuntimeError(
-            "there are no data where a submission is graded: what needs them belongs "
-            'into a function, or under if __name__ == "__main__":'
-        )
-
-    module.load_mnist = load_mnist  # type: ignore[attr-defined]
 
 
 def _unless_colab(chdir: Callable[[Any], None]) -> Callable[[Any], None]:

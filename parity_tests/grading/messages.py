@@ -14,7 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests.grading.outcomes import Call, Outcome, Raised, Remark, Task
+from gradparity.parity_tests.grading.outcomes import (
+    Call,
+    Note,
+    Outcome,
+    Raised,
+    Remark,
+    Task,
+)
 
 LENGTHS = struct.Struct(">II")
 MOST_HEADER = 1 << 16
@@ -153,7 +160,7 @@ def of_raised(raised: Raised | None) -> dict[str, Any] | None:
         return None
     texts = {name: getattr(raised, name) for name in ("kind", "message", "source")}
     cut = {name: short(text) for name, text in texts.items()}
-    return cut | {"file": raised.file, "line": raised.line}
+    return cut | {"file": raised.file, "line": raised.line, "cell": raised.cell}
 
 
 def to_raised(value: object) -> Raised | None:
@@ -171,10 +178,33 @@ def to_raised(value: object) -> Raised | None:
             "source": str(source),
             "file": None | str() as file,
             "line": None | int() as line,
-        } if line is None or (type(line) is int and 0 <= line < 1 << 31):
+            "cell": None | int() as cell,
+        } if _is_number(line) and _is_number(cell):
             told = file if file is None else short(file)
-            return Raised(short(kind), short(message), told, line, short(source))
+            return Raised(short(kind), short(message), told, line, short(source), cell)
     raise Malformed("an exception that is none")
+
+
+def _is_number(value: int | None) -> bool:
+    """Whether it is that of a line or a cell, or none."""
+    return value is None or (type(value) is int and 0 <= value < 1 << 31)
+
+
+def of_note(note: Note) -> list[Any]:
+    """A note for a header."""
+    return [note.kind, short(note.what), of_raised(note.raised)]
+
+
+def to_note(value: object) -> Note:
+    """The note in a header.
+
+    Raises:
+        Malformed: it is none.
+    """
+    match value:
+        case [str(kind), str(what), raised]:
+            return Note(short(kind), short(what), to_raised(raised))
+    raise Malformed("a note that is none")
 
 
 def of_outcome(outcome: Outcome) -> bytes:

@@ -40,13 +40,16 @@ class Task:
 
 @dataclass(frozen=True)
 class Raised:
-    """An exception, and the line of the submission that it came from, if it was one."""
+    """An exception, and the line of the submission that it came from, if it was one; of a
+    notebook, the cell and the line in it.
+    """
 
     kind: str
     message: str
     file: str | None = None
     line: int | None = None
     source: str = ""
+    cell: int | None = None
 
 
 @dataclass(frozen=True)
@@ -84,15 +87,31 @@ class Outcome:
     remarks: tuple[Remark, ...] = ()
 
 
+@dataclass(frozen=True)
+class Note:
+    """Something that was seen while a submission was loaded.
+
+    `kind` is one of: `top level` (the code at the top level of the file `what` was left
+    out, as it `raised`, or as a rule was broken, which is `raised.message`), `lent` (the
+    file `what` was handed out, or is the lecture's own), `absent` (the module `what` is not
+    installed), `cupy` (NumPy was used for the module `what`), and `not loaded` (the file
+    `what` could not be loaded, as it `raised`).
+    """
+
+    kind: str
+    what: str
+    raised: Raised | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Ran:
     """What came of a submission as a whole.
 
     Either it could not be loaded (`unloadable`), or it broke a rule, which `broke` tells
     in a sentence, with what had come until then; or neither. `offered` are the names of
-    GRADED that it has. `printed` is how many characters it wrote to standard output, and
-    `first_printed` the first line of them. `reached_for` are files that it tried to read
-    and had not brought, the first of them.
+    GRADED that it has; `notes` are what was seen while it was loaded. `printed` is how many
+    characters it wrote to standard output, and `first_printed` the first line of them.
+    `reached_for` are files that it tried to read and had not brought, the first of them.
     """
 
     offered: tuple[str, ...] = ()
@@ -102,4 +121,5 @@ class Ran:
     printed: int = 0
     first_printed: str = ""
     reached_for: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     seconds: float = 0.0

@@ -7,13 +7,22 @@ process gets is a copy: whatever it does, the original stays as it is.
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from gradparity.parity_tests.grading.outcomes import GRADED
-from gradparity.parity_tests.measuring.wording import listed
+from gradparity.parity_tests.grading import definitions
+from gradparity.parity_tests.grading.choosing import (
+    SHELVES,
+    choose,
+    in_parts,
+    needed,
+)
+from gradparity.parity_tests.grading.course import folded
+from gradparity.parity_tests.grading.definitions import Definition, Source, as_text
+from gradparity.parity_tests.grading.notebooks import NoNotebook
+from gradparity.parity_tests.grading.records import Skipped
 
 # The lecture's files, the last of them of those who follow this project's names.
 KNOWN = (
@@ -24,8 +33,6 @@ KNOWN = (
     "two_layer_net.py",
     "networks.py",
 )
-# Folders that are part of a submission, and not submissions of a class.
-SHELVES = re.compile(r"common|src|ch\d+", re.IGNORECASE)
 # What systems and programs leave lying, and what is about the folder: nobody's work.
 NO_WORK = re.compile(
     r"__(pycache__|MACOSX)|\._.*|\.DS_Store|\.git.*|\.(venv|idea|vscode)"
@@ -33,16 +40,14 @@ NO_WORK = re.compile(
     r"|(README|LICENSE)(\.(md|txt|rst|html?|pdf|docx?))?",
     re.IGNORECASE,
 )
-# Where a file defines what is graded.
-DEFINES = re.compile(
-    rb"^(?:class|def)\s+(%s)\b" % "|".join(GRADED).encode(), re.MULTILINE
-)
+CODE = (".py", ".ipynb")
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
-WHY_NOT = {
-    ".ipynb": "is a notebook: save it as a .py file",
-    **dict.fromkeys(ARCHIVES, "is an archive: unpack it"),
-}
-MOST_FILES, LARGEST, DEEPEST = 200, 1 << 20, 6
+WHY_NOT = dict.fromkeys(ARCHIVES, "is an archive: unpack it")
+LARGEST, DEEPEST = 1 << 20, 6
+# Of one submission: files that are looked at for definitions, entries of folders that are
+# looked through for them, files and bytes that are copied.
+MOST_FILES, MOST_ENTRIES, MOST_COPIED, MOST_BYTES = 2000, 20_000, 200, 16 << 20
+MOST_TOLD = 200
 
 
 class Unusable(ValueError):
@@ -60,36 +65,67 @@ class PassedOver(Unusable):
 
 
 @dataclass(frozen=True)
-class Found:
-    """A submission's folder, the files in it, and those that are looked at for names.
+class Part:
+    """What is run by one process: definitions, and the files that they need.
 
-    The files go by their place in the folder; those that are only to be imported are
-    among them. `passed_over` are those that may be work, too, each with why it is not
-    looked at.
+    `root` is the folder in which their imports begin, within that of the submission; the
+    files go by their places in the submission's folder, and `first` are those that are
+    loaded where no text defines anything: it may be made when they run.
     """
 
-    folder: Path
+    root: Path
+    chosen: tuple[Definition, ...]
     files: tuple[Path, ...]
-    asked: tuple[Path, ...]
-    passed_over: tuple[tuple[Path, str], ...] = ()
+    first: tuple[Path, ...]
 
-    def copy(self, to: Path) -> None:
-        """Write them anew, into a folder that is made.
+
+@dataclass(frozen=True)
+class Found:
+    """A submission's folder, what of it is graded, and what is not."""
+
+    folder: Path
+    is_folder: bool
+    sources: dict[Path, Source]
+    parts: tuple[Part, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def looked_at(self) -> list[str]:
+        """The files whose definitions are graded."""
+        files = [as_text(d.file) for part in self.parts for d in part.chosen]
+        return [*dict.fromkeys(files)]
+
+    def copy(self, part: Part, to: Path) -> dict[str, Source]:
+        """Write a part anew, into a folder that is made, and return which file of the copy
+        is of which source.
 
         Raises:
             Unusable: one of them cannot be read, or is too large.
         """
         to.mkdir(parents=True)
-        for file in self.files:
-            copy = to / as_module(file)
+        written: dict[str, Source] = {}
+        for file in part.files:
+            inside = as_module(file.relative_to(part.root))
+            copy = to / inside
             copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(_content(self.folder / file))
+            source = self.sources.get(file)
+            if source is not None and source.notebook:
+                copy.write_text(source.text, "utf-8", "backslashreplace")
+            else:
+                copy.write_bytes(content_of(self.folder / file))
+            if source is not None:
+                written[inside.as_posix()] = source
+        return written
 
 
-def find(path: Path) -> Found:
-    """The submission at a path: a .py file, or a folder.
+def find(path: Path, others: Collection[Path] = ()) -> Found:
+    """The submission at a path: a .py file, a notebook, or a folder.
 
-    Beside a file, the lecture's files that lie there are to be imported.
+    Beside a file, all that it imports is found, in its folder and in the parts beside that.
+
+    Args:
+        path: the file or folder.
+        others: other submissions, which nothing is imported from.
 
     Raises:
         Unusable: there is none.
@@ -98,36 +134,108 @@ def find(path: Path) -> Found:
         raise Unusable(f"{path} does not exist")
     if why := why_not(path):
         raise PassedOver(path, why)
-    if path.is_dir():
-        files, passed_over = _looked_at(path)
-        if not files:
-            but = [f"; {file} {why}" for file, why in passed_over[:3]]
-            raise PassedOver(path, "".join(["has no .py file in it", *but]))
-        chosen = next(filter(None, _choices(files)))
-        more = _not_asked(path, files, chosen)
-        return Found(path, files, chosen, (*passed_over, *more))
+    return _of_folder(path) if path.is_dir() else _of_file(path, others)
+
+
+def _of_folder(path: Path) -> Found:
+    looked = _Looked(path)
+    looked.through()
+    looked.missing_submodules()
+    if not looked.files:
+        but = [f"; {each.path} {each.why}" for each in looked.skipped[:3]]
+        raise PassedOver(path, "".join(["has no .py file in it", *but]))
+    chosen, passed_over = choose(looked.sources.values())
+    parts = []
+    for root, of_it in in_parts(chosen):
+        below = [f for f in looked.files if f.is_relative_to(root)]
+        first = needed([d.file for d in of_it], looked.sources, below)
+        files = [*dict.fromkeys([*first, *below])]
+        copied = _at_most(path, files, len(first))
+        parts.append(Part(root, tuple(of_it), copied, copied[:1]))
+    if not chosen:
+        copied = _at_most(path, [*looked.files], 0)
+        parts = [Part(Path(), (), copied, copied)]
+    skipped = sorted([*looked.skipped, *passed_over], key=lambda each: each.path)
+    return Found(path, True, looked.sources, tuple(parts), tuple(skipped))
+
+
+def _of_file(path: Path, others: Collection[Path]) -> Found:
+    """With what it imports, and what that imports."""
     folder = path.absolute().parent
-    if SHELVES.fullmatch(folder.name):
+    while _is_part(folder) and folder.parent != folder:
         folder = folder.parent
     asked = path.absolute().relative_to(folder)
-    beside = [
-        file.relative_to(folder)
-        for place in (folder, *_shelves(folder))
-        for file in map(place.joinpath, KNOWN)
-        if _is_plain(file)
-    ]
-    return Found(folder, tuple(dict.fromkeys([asked, *beside])), (asked,))
+    source = _source(folder, asked)
+    hidden = {other.absolute() for other in others}
+    beside = _Looked(folder, parse=False)
+    for place in dict.fromkeys([path.absolute().parent, folder]):
+        beside.through(place, deep=False)
+    for place in _shelves(folder):
+        beside.through(place)
+    allowed = [f for f in beside.files if folder / f not in hidden and f != asked]
+    sources = {asked: source}
+    files: list[Path] = [asked]
+    while True:  # what is imported is parsed only then
+        found = needed(files, sources, allowed)
+        if len(found) == len(files):
+            break
+        for file in found[len(files) :]:
+            with suppress(Unusable):
+                sources[file] = _source(folder, file)
+        files = found
+    chosen, skipped = choose([source])
+    copied = _at_most(folder, files, len(files))
+    part = Part(Path(), tuple(chosen), copied, (asked,))
+    return Found(folder, False, sources, (part,), tuple(skipped))
+
+
+def _is_part(folder: Path) -> bool:
+    """Whether imports of a file in it begin further up: in a shelf, or in a package."""
+    is_package = (folder / "__init__.py").is_file() and folder.parent != folder
+    return bool(SHELVES.fullmatch(folder.name)) or is_package
+
+
+def _at_most(folder: Path, files: list[Path], at_least: int) -> tuple[Path, ...]:
+    """As many of the files, in their order, as are copied; those that are needed first."""
+    total, found = 0, []
+    for number, file in enumerate(files):
+        with suppress(OSError):
+            total += (folder / file).stat().st_size
+        if number >= at_least and (number >= MOST_COPIED or total > MOST_BYTES):
+            break
+        if number > 5 * MOST_COPIED or total > 4 * MOST_BYTES:
+            raise Unusable(
+                f"{folder} needs more than {number} files, or too large ones"
+            )
+        found.append(file)
+    return tuple(found)
+
+
+def lend(folder: Path, to: Path) -> None:
+    """Copy the Python files of a folder that is handed out, which may be imported.
+
+    Raises:
+        Unusable: one of them cannot be read, or is too large.
+    """
+    looked = _Looked(folder, parse=False)
+    looked.through()
+    for file in _at_most(folder, [*looked.files], 0):
+        (to / file).parent.mkdir(parents=True, exist_ok=True)
+        (to / as_module(file)).write_bytes(content_of(folder / file))
+
+
+# --- What may be one ------------------------------------------------------------------
 
 
 def why_not(path: Path) -> str | None:
-    """Why what lies there is not looked at; None of a folder and of a .py file."""
+    """Why what lies there is not looked at; None of a folder, a .py file and a notebook."""
     if path.is_symlink():
         return "is a link: expected what it points to"
-    if path.is_dir() or _is_python(path):
+    if path.is_dir() or _is_code(path):
         return None
     if not path.is_file():
         return "is no file and no folder"
-    other = "is no submission: expected a .py file or a folder"
+    other = "is no submission: expected a .py file, a notebook or a folder"
     return WHY_NOT.get(path.suffix.lower(), other)
 
 
@@ -139,122 +247,85 @@ def is_work(path: Path) -> bool:
 
 
 def as_module(file: Path) -> Path:
-    """The file as it can be imported: `layers.py` for `layers.PY`."""
+    """The file as it can be imported: `layers.py` for `layers.PY` and for a notebook."""
     return file.with_suffix(".py")
 
 
 def is_one(folder: Path) -> bool:
     """Is this folder one submission, rather than a class of them?
 
-    It has one of the lecture's files; or a part of it has, such as `common/`, and no file
-    beside that defines what is graded.
+    It has one of the lecture's files, or is all that there is of code; or a part of it
+    defines what is graded, and no file beside that does; or no two of its files define the
+    same, and some import others, or are called as what they define.
     """
-    here = [each for each in _entries(folder) if _is_python(each)]
+    found = entries(folder)
+    here = [each for each in found if _is_code(each)]
     if any(as_module(each).name in KNOWN for each in here):
         return True
-    parts = [each for place in _shelves(folder) for each in _entries(place)]
-    known = any(_is_python(each) and as_module(each).name in KNOWN for each in parts)
-    return known and not any(map(_defined, here))
+    folders = [each for each in found if each.is_dir() and not each.is_symlink()]
+    if len(found) == 1:
+        return bool(here) or is_one(folders[0]) if here or folders else False
+    sources = {each: source for each in here if (source := _readable(folder, each))}
+    defining = [source for source in sources.values() if source.definitions]
+    if not defining:
+        return any(map(_defines, _shelves(folder)))
+    names = [d.subject.name for source in defining for d in source.definitions]
+    once = len(set(names)) == len(names)
+    called = all(map(_is_called_as_a_subject, defining))
+    return once and (called or bool(_imported(sources)))
 
 
-def _defined(path: Path) -> list[str]:
-    """What is graded of what a file defines, as far as it can be read."""
+def helpers(folder: Path) -> list[Path]:
+    """Of the files of a class those that define nothing of the course, and that others
+    import: they were handed out.
+    """
+    here = [each for each in entries(folder) if _is_code(each)]
+    sources = {each: source for each in here if (source := _readable(folder, each))}
+    imported = _imported(sources)
+    return [e for e, s in sources.items() if e.stem in imported and not s.definitions]
+
+
+def _imported(sources: Mapping[Path, Source]) -> set[str]:
+    """Which of these files are imported by others of them, by their names."""
+    stems = {each.stem for each in sources}
+    return {n for each, s in sources.items() for n in s.imports & stems - {each.stem}}
+
+
+def _is_called_as_a_subject(source: Source) -> bool:
+    names = {folded(d.subject.name) for d in source.definitions}
+    return folded(source.file.stem) in names
+
+
+def _defines(folder: Path) -> bool:
+    """Whether a file of a folder defines what is graded."""
+    return any(
+        source is not None and bool(source.definitions)
+        for each in entries(folder)
+        if _is_code(each)
+        for source in [_readable(folder, each)]
+    )
+
+
+def _readable(folder: Path, path: Path) -> Source | None:
     with suppress(Unusable):
-        names = {name.decode() for name in DEFINES.findall(_content(path))}
-        return [name for name in GRADED if name in names]
-    return []
+        return _source(folder, path.relative_to(folder))
+    return None
 
 
-def _not_asked(
-    folder: Path, files: tuple[Path, ...], asked: tuple[Path, ...]
-) -> Iterator[tuple[Path, str]]:
-    """Which files define what is graded, and are neither looked at nor imported."""
-    texts = {}
-    for file in files:
-        with suppress(Unusable):
-            texts[file] = _content(folder / file)
-    for file in files:
-        stem = re.escape(_module(file).stem.encode())
-        imports = re.compile(rb"^\s*(?:from|import)\b.*\b%s\b" % stem, re.MULTILINE)
-        used = any(
-            imports.search(text) for other, text in texts.items() if other != file
-        )
-        if file not in asked and not used and (names := _defined(folder / file)):
-            yield (
-                file,
-                f"defines {listed(names)}, and no file that is graded imports it",
-            )
+def _source(folder: Path, file: Path) -> Source:
+    """Raises Unusable if it cannot be read, or is called like a notebook and is none."""
+    try:
+        return definitions.parsed(file, content_of(folder / file))
+    except NoNotebook as error:
+        raise PassedOver(folder / file, str(error)) from error
 
 
 def _shelves(folder: Path) -> list[Path]:
-    found = [each for each in _entries(folder) if SHELVES.fullmatch(each.name)]
+    found = [each for each in entries(folder) if SHELVES.fullmatch(each.name)]
     return [each for each in found if each.is_dir() and not each.is_symlink()]
 
 
-def _choices(files: tuple[Path, ...]) -> Iterator[tuple[Path, ...]]:
-    """The files that are looked at are the first of these that there are."""
-
-    def those(wanted: Callable[[Path], bool]) -> tuple[Path, ...]:
-        return tuple(file for file in files if wanted(file))
-
-    known = those(lambda file: _module(file).name in KNOWN)
-    near = [f for f in known if all(map(SHELVES.fullmatch, _module(f).parts[:-1]))]
-    for some in (near, known):
-        yield tuple(sorted(some, key=lambda file: KNOWN.index(_module(file).name)))
-    yield those(lambda file: len(file.parts) == 1)
-    yield files
-
-
-def _module(file: Path) -> Path:
-    """The file, or `layers.py` for the `layers/__init__.py` of a package."""
-    file = as_module(file)
-    package = file.name == "__init__.py" and len(file.parts) > 1
-    return file.parent.with_suffix(".py") if package else file
-
-
-def _near_first(file: Path) -> tuple[int, Path]:
-    return len(file.parts), file
-
-
-def _looked_at(
-    folder: Path,
-) -> tuple[tuple[Path, ...], tuple[tuple[Path, str], ...]]:
-    """All Python files below a folder, and what else may be one, with why it is not looked
-    at; of what is hidden, of virtual environments and behind links, none.
-    """
-    found: dict[Path, Path] = {}
-    passed_over: dict[Path, str] = {}
-    left = [folder]
-    while left:
-        for entry in sorted(_entries(left.pop()), key=lambda e: e.suffix != ".py"):
-            place = entry.relative_to(folder)
-            why = why_not(entry)
-            if why is None and entry.name.startswith("."):
-                why = "is hidden: its name begins with a dot"
-            elif why is None and entry.is_dir():
-                if len(place.parts) < DEEPEST:
-                    left.append(entry)
-                    continue
-                why = f"lies more than {DEEPEST - 1} folders deep"
-            elif why is None and found.setdefault(as_module(place), place) != place:
-                why = f"is called as {found[as_module(place)].name} is"
-            if why and _may_be_code(entry) and len(passed_over) < MOST_FILES:
-                passed_over[place] = why
-            if len(found) > MOST_FILES:
-                raise Unusable(f"{folder} has more than {MOST_FILES} .py files in it")
-    files = tuple(sorted(found.values(), key=_near_first))
-    return files, tuple((place, passed_over[place]) for place in sorted(passed_over))
-
-
-def _may_be_code(path: Path) -> bool:
-    """Whether there may be code in what is not looked at, rather than data and pictures."""
-    if path.is_dir():
-        return path.is_symlink() or not path.name.startswith(".")
-    kinds = {suffix.lower() for suffix in path.suffixes}
-    return bool(kinds & {".py", *WHY_NOT})
-
-
-def _entries(folder: Path) -> list[Path]:
+def entries(folder: Path) -> list[Path]:
     """What is in a folder and may be somebody's work."""
     try:
         return [entry for entry in sorted(folder.iterdir()) if is_work(entry)]
@@ -262,25 +333,130 @@ def _entries(folder: Path) -> list[Path]:
         raise Unusable(f"cannot read {folder}: {error.strerror}") from error
 
 
-def _is_python(path: Path) -> bool:
-    return path.suffix.lower() == ".py" and _is_plain(path)
+@dataclass
+class _Looked:
+    """A folder that is looked through for files, and for what may be work and is not
+    looked at; of what is hidden, of virtual environments and behind links, nothing is.
+    """
+
+    folder: Path
+    parse: bool = True
+    sources: dict[Path, Source] = field(default_factory=dict)
+    skipped: list[Skipped] = field(default_factory=list)
+    _found: dict[Path, Path] = field(default_factory=dict)
+    _seen: int = 0
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Those that are found, the nearest first."""
+        return tuple(sorted(self._found.values(), key=lambda f: (len(f.parts), f)))
+
+    def through(self, start: Path | None = None, deep: bool = True) -> None:
+        """Look through the folder, or a part of it."""
+        left = [start or self.folder]
+        while left:
+            place = left.pop(0)
+            for entry in sorted(entries(place), key=lambda e: e.suffix != ".py"):
+                self._seen += 1
+                if self._seen > MOST_ENTRIES:
+                    self._skip(
+                        place,
+                        f"has more in it than the {MOST_ENTRIES} files and "
+                        "folders that are looked at",
+                    )
+                    return
+                if self._look(entry) and deep:
+                    left.append(entry)
+
+    def _look(self, entry: Path) -> bool:
+        """Take a file, or say why not; True of a folder that is to be looked through."""
+        place = entry.relative_to(self.folder)
+        why = why_not(entry)
+        if why is None and entry.name.startswith("."):
+            why = "is hidden: its name begins with a dot"
+        elif why is None and entry.is_dir():
+            if len(place.parts) < DEEPEST:
+                return True
+            why = f"lies more than {DEEPEST - 1} folders deep"
+        elif why is None and (taken := self._found.get(as_module(place))):
+            why = None if taken == place else f"is called as {taken.name} is"
+        elif why is None and len(self._found) >= MOST_FILES:
+            why = f"comes after the first {MOST_FILES} files, which are looked at"
+        elif why is None:
+            why = self._take(place)
+        if why and _may_be_code(entry):
+            self._skip(entry, why)
+        return False
+
+    def _take(self, place: Path) -> str | None:
+        if not self.parse:
+            self._found[as_module(place)] = place
+            return None
+        try:
+            source = _source(self.folder, place)
+        except PassedOver as error:
+            return error.why
+        except Unusable as error:
+            if isinstance(error.__cause__, OSError):
+                raise
+            return str(error).removeprefix(place.name).strip()
+        self._found[as_module(place)] = place
+        self.sources[place] = source
+        for cell, why in source.notebook.left_out if source.notebook else ():
+            self._skip(
+                self.folder / place, f"is not Python in cell {cell}: {why}", cell
+            )
+        return None
+
+    def _skip(self, entry: Path, why: str, cell: int | None = None) -> None:
+        if len(self.skipped) < MOST_TOLD:
+            path = as_text(entry.relative_to(self.folder))
+            self.skipped.append(
+                Skipped(path=path, why=why, kind="passed over", cell=cell)
+            )
+
+    def missing_submodules(self) -> None:
+        """Folders that Git would fill from somewhere else, and that are empty."""
+        with suppress(Unusable):
+            text = content_of(self.folder / ".gitmodules").decode("utf-8", "replace")
+            for found in re.finditer(r"^\s*path\s*=\s*(\S+)\s*$", text, re.MULTILINE):
+                place = self.folder / found[1]
+                inside = place.is_dir() and place.is_relative_to(self.folder)
+                if ".." not in found[1] and (not inside or not any(place.iterdir())):
+                    self._skip(place, "is a Git submodule that was not brought along")
 
 
-def _is_plain(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()
+def _may_be_code(path: Path) -> bool:
+    """Whether there may be code in what is not looked at, rather than data and pictures."""
+    if path.is_dir():
+        return path.is_symlink() or not path.name.startswith(".")
+    kinds = {suffix.lower() for suffix in path.suffixes}
+    return bool(kinds & {*CODE, *WHY_NOT})
 
 
-def _content(path: Path) -> bytes:
+def _is_code(path: Path) -> bool:
+    return path.suffix.lower() in CODE and path.is_file() and not path.is_symlink()
+
+
+def content_of(path: Path) -> bytes:
+    """What is in a file.
+
+    Raises:
+        Unusable: it cannot be read, is no file, or is too large.
+    """
     flags = os.O_RDONLY
     for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):
         flags |= getattr(os, name, 0)
+    most = LARGEST * (
+        16 if path.suffix.lower() == ".ipynb" else 1
+    )  # with pictures in it
     try:
         with open(os.open(path, flags), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise Unusable(f"{path.name} is no file")
-            content = file.read(LARGEST + 1)
+            content = file.read(most + 1)
     except OSError as error:
         raise Unusable(f"cannot read {path.name}: {error.strerror}") from error
-    if len(content) > LARGEST:
-        raise Unusable(f"{path.name} is larger than {LARGEST >> 20} MiB")
+    if len(content) > most:
+        raise Unusable(f"{path.name} is larger than {most >> 20} MiB")
     return content

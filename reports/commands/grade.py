@@ -40,6 +40,19 @@ class Options:
         Path | None,
         Option(metavar="FILE", help="Also write a row for each submission there."),
     ] = None
+    given: Annotated[
+        Path | None,
+        Option(
+            "--with",
+            metavar="FOLDER",
+            help="What the course hands out, which submissions may import. Without it "
+            "the lecture's own common/ is there for who brings none.",
+        ),
+    ] = None
+    one: Annotated[
+        bool,
+        Option("--one", help="The folder is one submission, whatever is in it."),
+    ] = False
     time_limit: Annotated[
         int, Option(min=1, max=86_400, metavar="SECONDS", help="For each submission.")
     ] = 30
@@ -80,7 +93,9 @@ def submissions(options: Options) -> tuple[list[Path], bool]:
 
     path, html, csv = options.path, options.html, options.csv
     try:
-        paths, is_class = grade.submissions(path), grade.is_class(path)
+        paths, is_class = grade.submissions(path, options.one), False
+        is_class = not options.one and grade.is_class(path)
+        grade.check_given(options.given)
     except grade.Unusable as error:
         raise Unusable(str(error)) from error
     if csv is not None:
@@ -98,6 +113,10 @@ def submissions(options: Options) -> tuple[list[Path], bool]:
             each
             for each in paths
             if not grades.is_ours(each)
+            and not (
+                options.given
+                and os.path.realpath(each) == os.path.realpath(options.given)
+            )
             and not (written and os.path.realpath(each) in written)
         ]
     return paths, is_class
@@ -115,7 +134,7 @@ def graded(options: Options, paths: Sequence[Path]) -> "list[GradedFile]":
     files = []
     with bar("Grading", len(paths)) as advance:
         jobs = min(options.jobs or os.cpu_count() or 1, most_processes())
-        for found in grade.grade_all(paths, jobs, limits):
+        for found in grade.grade_all(paths, jobs, limits, options.given):
             files.append(found)
             advance()
     return files

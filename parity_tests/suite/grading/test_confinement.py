@@ -1,4 +1,4 @@
-"""Submissions that mean harm: each is graded as failing, and nothing of it stays."""
+"""Submissions that mean harm: what each did is told, and nothing of it stays."""
 
 import json
 import os
@@ -154,6 +154,11 @@ def as_expected(name: str, result: GradedFile) -> bool:
         verdicts = [each.verdict for each in result.classes]
         return (result.status, problem, verdicts) == ("fail", "", ["FAIL"])
     parts = (ENDLESS | BROKE)[name]
+    if (
+        result.status == "pass"
+    ):  # what it did at its top level was left out, and is told
+        left_out = [w.sentence for w in result.warnings if w.kind == "top level"]
+        return any(all(part in said for part in parts) for said in left_out)
     return result.status == "fail" and all(part in problem for part in parts)
 
 
@@ -235,7 +240,9 @@ def test_files_of_others_are_shut(tmp_path: Path, folder: Path) -> None:
     )
 
     path.write_text(text.format(look))
-    assert (launch(path, tasks_of("Relu")).broke or "").startswith(NO_FILE)
+    (note,) = launch(path, tasks_of("Relu")).notes
+    assert note.raised
+    assert (note.kind, note.raised.message) == ("top level", NO_FILE)
 
 
 @linux

@@ -1,0 +1,166 @@
+"""What files define, by their text alone: nothing of it is run.
+
+A definition is a class or function at the top level of a file, be it under an `if` or a
+`try`, whose name is that of a subject of the course as people write it; or a lambda, or
+another name for something, that is given such a name.
+"""
+
+import ast
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from gradparity.parity_tests.grading import notebooks
+from gradparity.parity_tests.grading.copies import origin
+from gradparity.parity_tests.grading.course import SUBJECTS, Subject, subject_of
+
+# What is in a file that may define something of the course; the others are not parsed.
+MAY_DEFINE = re.compile(rb"^[ \t]*(?:class|def)[ \t]|^[ \t]*\w+[ \t]*=", re.MULTILINE)
+DEFINITION = re.compile(r"^(class|def)[ \t]+(\w+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A definition of a subject.
+
+    `called` is its name in the file. `layered` is whether it calls `forward` or
+    `backward` of anything, as a network of layers does and chapter 4's does not; `origin`
+    is where in the book it stands word for word, or None where it is somebody's own.
+    """
+
+    subject: Subject
+    called: str
+    file: Path
+    line: int
+    layered: bool = False
+    origin: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of a submission: its text as Python, which for a notebook is that of its
+    cells.
+    """
+
+    file: Path
+    text: str
+    notebook: notebooks.Notebook | None = None
+
+    @cached_property
+    def tree(self) -> ast.Module | None:
+        """The text, parsed; None where it is no Python."""
+        for text in (self.text, notebooks.without_magic(self.text)):
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    return ast.parse(text)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                continue
+        return None
+
+    @cached_property
+    def definitions(self) -> tuple[Definition, ...]:
+        """Its definitions of subjects, in the order of the text; where that is no Python,
+        what looks like some.
+        """
+        if self.tree is None:
+            return tuple(self._alike())
+        return tuple(self._defined(self.tree.body))
+
+    @cached_property
+    def imports(self) -> frozenset[str]:
+        """The parts of all names that it imports, wherever in its text."""
+        found: set[str] = set()
+        for node in ast.walk(self.tree) if self.tree else ():
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    found.update(alias.name.split("."))
+            elif isinstance(node, ast.ImportFrom):
+                found.update((node.module or "").split("."))
+                found.update(alias.name for alias in node.names)
+        return frozenset(found)
+
+    def place(self, line: int) -> tuple[int | None, int]:
+        """The cell, if it is a notebook, and the line in it."""
+        return notebooks.in_cell(self.notebook.cells if self.notebook else (), line)
+
+    def _alike(self) -> Iterator[Definition]:
+        for found in DEFINITION.finditer(self.text):
+            subject = subject_of(found[2], is_class=found[1] == "class")
+            if subject:
+                line = self.text.count("\n", 0, found.start()) + 1
+                yield Definition(subject, found[2], self.file, line)
+
+    def _defined(self, nodes: list[ast.stmt]) -> Iterator[Definition]:
+        for node in nodes:
+            match node:
+                case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                    is_class = isinstance(node, ast.ClassDef)
+                    if subject := subject_of(name, is_class=is_class):
+                        lines = [node.lineno, *(d.lineno for d in node.decorator_list)]
+                        text = ast.get_source_segment(self.text, node) or ""
+                        yield Definition(
+                            *(subject, name, self.file, min(lines)),
+                            layered=_is_layered(node),
+                            origin=origin(text),
+                        )
+                case ast.Assign(
+                    targets=[ast.Name(id=name)], value=ast.Lambda() | ast.Name()
+                ) if name in SUBJECTS:
+                    yield Definition(SUBJECTS[name], name, self.file, node.lineno)
+                case ast.If() | ast.Try() | ast.With():
+                    if not _is_main(node):
+                        for block in ("body", "orelse", "finalbody"):
+                            yield from self._defined(getattr(node, block, []))
+                        for handler in getattr(node, "handlers", []):
+                            yield from self._defined(handler.body)
+
+
+def as_text(path: Path) -> str:
+    """The path, with slashes, as text: a name may be any bytes."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+
+
+def _is_main(node: ast.stmt) -> bool:
+    """Whether it is `if __name__ == "__main__":`, which is not run."""
+    return isinstance(node, ast.If) and any(
+        isinstance(each, ast.Name) and each.id == "__name__"
+        for each in ast.walk(node.test)
+    )
+
+
+def _is_layered(node: ast.AST) -> bool:
+    return any(
+        isinstance(each, ast.Attribute) and each.attr in ("forward", "backward")
+        for each in ast.walk(node)
+    )
+
+
+def parsed(file: Path, content: bytes) -> Source:
+    """A file's content as a source.
+
+    Raises:
+        NoNotebook: it is called like a notebook, and is none.
+    """
+    if file.suffix.lower() == ".ipynb":
+        notebook = notebooks.read(content)
+        return Source(file, notebook.text, notebook)
+    if not MAY_DEFINE.search(content) and b"import" not in content:
+        return Source(file, "")
+    return Source(file, _decoded(content))
+
+
+def _decoded(content: bytes) -> str:
+    """As Python would read it; in the encoding that it declares, if it declares one."""
+    declared = re.match(rb"(?:[^\n]*\n)?[^\n]*coding[:=][ \t]*([-\w.]+)", content)
+    for encoding in (declared and declared[1].decode("ascii", "replace"), "utf-8-sig"):
+        try:
+            if encoding:
+                return content.decode(encoding).replace("\r\n", "\n")
+        except (LookupError, UnicodeDecodeError):
+            continue
+    return content.decode("utf-8", "replace").replace("\r\n", "\n")
