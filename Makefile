@@ -21,7 +21,7 @@ bench-layers: export OPENBLAS_THREAD_TIMEOUT ?= 20
 # alone, they are faster if they do not sleep.
 test test-deep test-browser: export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: report test docs test-deep test-browser test-stacks lint format bench bench-layers published elementary lock clean help
+.PHONY: report test docs test-deep test-browser test-stacks lint format bench bench-layers published elementary book lock clean help
 
 report: $(INSTALLED) ## run the suite and write gradparity-report/
 	$(BIN)/gradparity report
@@ -77,6 +77,11 @@ published: $(INSTALLED) ## renew reports/published/ from a run on the real MNIST
 FUNCTIONS ?=
 elementary: $(INSTALLED) ## measure exp, log and the like on this machine, for the rounding bounds (an hour; FUNCTIONS=tanh)
 	$(BIN)/python -m gradparity.parity_tests.measuring.elementary_errors $(FUNCTIONS)
+
+BOOK ?=
+BOOK2 ?=
+book: $(INSTALLED) ## renew the digests of the book's code, from clones of its repositories (BOOK=..., BOOK2=...)
+	$(BIN)/python -m gradparity.parity_tests.suite.grading.book_digests $(BOOK) $(BOOK2)
 
 # torch's CUDA libraries are left out: torch itself pins them, where its build needs any.
 # Where Python 3.11 cannot have what newer ones can, as of JAX and NumPy, there are two lines.

@@ -108,7 +108,8 @@ def test_the_wheel_holds_what_is_needed_and_no_more(wheel: Path) -> None:
         wanted = [f"gradparity/{folder}/{path.name}" for path in files]
         assert wanted
         assert {*wanted} <= held
-    assert "gradparity/parity_tests/measuring/elementary.json" in held
+    for file in ("measuring/elementary.json", "grading/book.json"):
+        assert f"gradparity/parity_tests/{file}" in held
     assert "gradparity/py.typed" in held
 
 
