@@ -63,6 +63,7 @@ def choose(sources: Iterable[Source]) -> tuple[list[Definition], list[Skipped]]:
             -chapter(each.file),
             each.called != each.subject.name,
             -size[root_of(each.file)],
+            each.file.suffix.lower() != ".py",
             len(each.file.parts),
         )
 

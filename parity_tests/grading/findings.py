@@ -256,7 +256,8 @@ def place(raised: Raised) -> str:
     """Where it came from, in brackets, if that is known."""
     if raised.file is None:
         return ""
-    return f" ({os.path.basename(raised.file)}, line {raised.line})"
+    cell = "" if raised.cell is None else f"cell {raised.cell}, "
+    return f" ({os.path.basename(raised.file)}, {cell}line {raised.line})"
 
 
 def ratios(value: np.ndarray, right: truths.Right, dtype: str) -> np.ndarray:

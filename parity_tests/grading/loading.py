@@ -69,7 +69,7 @@ class Submission:
         told: Callable[[BaseException], str | None] = lambda error: None,
     ) -> None:
         self.root, self.alone, self._told = root, alone, told
-        self._cells, self._lent = cells or {}, lent
+        self._cells, self.lent = cells or {}, lent
         self.notes: list[Note] = []
         self.files = sorted(
             root.rglob("*.py"), key=lambda path: (len(path.parts), path)
@@ -121,7 +121,7 @@ class Submission:
     def _note_what_was_lent(self) -> None:
         for module in [*sys.modules.values()]:
             file = getattr(module, "__file__", None)
-            for folder in self._lent if isinstance(file, str) else ():
+            for folder in self.lent if isinstance(file, str) else ():
                 place = Path(str(file))
                 if place.is_relative_to(folder) and place.stat().st_size:
                     self.note("lent", place.relative_to(folder).as_posix())
@@ -165,12 +165,15 @@ class Submission:
                 told = self._told(error)
                 place = self.place(error)
                 raised = Raised("", told, *place) if told else self.raised(error)
-                self.note("top level", self.file(name) or "", raised)
+                self.note("top level", self._called(name), raised)
             return
         alone = source_text.definitions_alone(data, name)
         exec(code if alone is None else alone, vars(module))
         if alone is not None:
-            self.note("top level", self.file(name) or "")
+            self.note("top level", self._called(name))
+
+    def _called(self, path: str) -> str:
+        return self.shown(self.file(path) or "", None, "")[0]
 
     def note(self, kind: str, what: str, raised: Raised | None = None) -> None:
         note = Note(kind, what, raised)
@@ -440,7 +443,7 @@ class _Elsewhere(MetaPathFinder):
         return found[0]
 
     def _handed_out(self, name: str) -> ModuleSpec | None:
-        for folder in self._submission._lent:
+        for folder in self._submission.lent:
             places = [folder / Path(*name.split("."))]
             if "." not in name:
                 places += [each / name for each in sorted(folder.iterdir())]
@@ -448,10 +451,10 @@ class _Elsewhere(MetaPathFinder):
                 for file in (place / "__init__.py", place.with_suffix(".py")):
                     if file.is_file():
                         return self._of_file(name, file)
-            if "." not in name and places[0].is_dir():
-                spec = ModuleSpec(name, None, is_package=True)
-                spec.submodule_search_locations = [str(places[0])]
-                return spec
+                if place.is_dir():
+                    spec = ModuleSpec(name, None, is_package=True)
+                    spec.submodule_search_locations = [str(place)]
+                    return spec
         return None
 
     def _of_file(self, name: str, file: Path) -> ModuleSpec | None:

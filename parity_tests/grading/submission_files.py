@@ -41,7 +41,8 @@ NO_WORK = re.compile(
     re.IGNORECASE,
 )
 CODE = (".py", ".ipynb")
-ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
+PACKED = (".gz", ".bz2", ".xz")
+ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar", *PACKED)
 WHY_NOT = dict.fromkeys(ARCHIVES, "is an archive: unpack it")
 LARGEST, DEEPEST = 1 << 20, 6
 # Of one submission: files that are looked at for definitions, entries of folders that are
@@ -430,8 +431,9 @@ def _may_be_code(path: Path) -> bool:
     """Whether there may be code in what is not looked at, rather than data and pictures."""
     if path.is_dir():
         return path.is_symlink() or not path.name.startswith(".")
-    kinds = {suffix.lower() for suffix in path.suffixes}
-    return bool(kinds & {*CODE, *WHY_NOT})
+    kinds = [suffix.lower() for suffix in path.suffixes]
+    packed = len(kinds) == 1 and kinds[0] in PACKED  # one file, as MNIST's are
+    return not packed and not {*kinds}.isdisjoint({*CODE, *WHY_NOT})
 
 
 def _is_code(path: Path) -> bool:

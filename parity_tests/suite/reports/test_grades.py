@@ -677,13 +677,15 @@ def command(
     def run(
         files: Sequence[GradedFile], *arguments: str, lacking: Sequence[str] = ()
     ) -> Any:
-        def grade_all(paths: Any, jobs: int, limits: Any) -> Iterator[GradedFile]:
+        def grade_all(
+            paths: Any, jobs: int, limits: Any, given: Any
+        ) -> Iterator[GradedFile]:
             asked.append((jobs, limits))
             yield from files
 
         asked: list[Any] = []
         paths = [Path(graded.path) for graded in files]
-        monkeypatch.setattr(grading, "submissions", lambda path: paths)
+        monkeypatch.setattr(grading, "submissions", lambda path, one: paths)
         monkeypatch.setattr(grading, "is_class", lambda path: path == Path("class"))
         monkeypatch.setattr(grading, "grade_all", grade_all)
         monkeypatch.setattr(launching, "lacking_here", lambda: lacking)
@@ -918,7 +920,8 @@ def test_a_class_is_graded_for_real(tmp_path: Path) -> None:
 def test_what_is_written_into_the_class_is_no_submission(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "right.py").write_text(RELU.format(""))
+    for name in ("right", "also_right"):
+        (tmp_path / f"{name}.py").write_text(RELU.format(""))
     monkeypatch.chdir(tmp_path)
     call = ["grade", ".", "--html", "pages", "--csv", "all.csv", "--json"]
     monkeypatch.setattr(sys, "argv", ["gradparity", *call])
@@ -926,7 +929,7 @@ def test_what_is_written_into_the_class_is_no_submission(
         with pytest.raises(SystemExit) as ended:
             application.main()
         assert ended.value.code == 0
-        assert len(json.loads(capsys.readouterr().out)["files"]) == 1
+        assert len(json.loads(capsys.readouterr().out)["files"]) == 2
 
 
 def test_a_file_is_graded_for_real(tmp_path: Path) -> None:
