@@ -1,15 +1,15 @@
-"""What `gradparity grade` says: tables, sentences, CSV.
+"""What `gradparity grade` says of one submission: tables and sentences.
 
 Names, messages and lines of code in a grading are somebody else's, and so everything goes
-through `visible`, which also cuts it, whatever it is that shows it. That is also why this
-has a console of its own: it must not turn `:skull:` in a file's name into a picture.
+through `visible`, whatever it is that shows it. That is also why this has a console of its
+own: it must not turn `:skull:` in a file's name into a picture. Names are shown whole;
+what a message quotes is cut.
 """
 
-import csv
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from io import StringIO, TextIOWrapper
-from itertools import islice
+from io import TextIOWrapper
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -21,35 +21,25 @@ from gradparity.parity_tests.grading.records import (
     Graded,
     GradedClass,
     GradedFile,
+    Skipped,
     Warned,
 )
 from gradparity.parity_tests.measuring.wording import listed
-from gradparity.reports import console, writing
+from gradparity.reports import console
 from gradparity.reports.tables.table import Table
 from gradparity.reports.visible import LONG, visible
 
 output = console.for_results(emoji=False)
 
-SHORT = 40  # characters: a name or a cell
-# What makes a cell a formula, in whatever width it is typed.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-COLUMNS = (
-    *("who", "status", "passed", "wrong"),
-    *("mistakes", "warnings", "problem", "passed over"),
-)
-HEAD = f'"{COLUMNS[0]}","{COLUMNS[1]}",'  # how a table begins
+SHORT = 40  # characters: a cell
+MOST = 3  # files in a cell
 GENERATOR = '<meta name="generator" content="gradparity grade">'  # in each page
-PAGES = "grades.json"  # what makes a directory a graded class
-STATUS = {
-    **{"pass": "pass", "fail": "FAIL", "unloadable": "not loaded"},
-    **{"skipped": "passed over", "ungraded": "not graded"},
-}
+FIRST = ("index.html", "scores.json")  # of what is written into a folder
 NO_VERDICT = {
     "unloadable": "it cannot be loaded",
     "skipped": "it is passed over",
     "ungraded": "it could not be graded",
 }
-COMMONEST = 5
 FOLLOWS = "follows-from-its-parts"  # of other mistakes, and none of its own
 RATIO = (
     "ratio: the worst difference from the truth, divided by the most that rounding can do "
@@ -58,12 +48,6 @@ RATIO = (
 
 
 # --- What somebody else has written ---------------------------------------------------
-
-
-def csv_cell(text: str) -> str:
-    """The text as no spreadsheet takes it for a formula."""
-    shown = visible(text)
-    return "'" + shown if text.startswith(FORMULA) else shown
 
 
 def plain(record: Any) -> Any:
@@ -81,12 +65,56 @@ def plain(record: Any) -> Any:
     return record
 
 
+# --- What it is called, and where it is ------------------------------------------------
+
+
+def who(graded: GradedFile, longest: int = LONG) -> str:
+    """The name of the file or folder."""
+    return visible(PurePath(graded.path).name or graded.path, longest)
+
+
+def slug(number: int, graded: GradedFile) -> str:
+    """A name that every system takes, and that no other submission has."""
+    name = re.sub(r"[^A-Za-z0-9]+", "-", Path(graded.path).stem).strip("-")[:40]
+    return f"{number:03}{'-' if name else ''}{name}"
+
+
+def spot(file: str | None, line: int | None = None, cell: int | None = None) -> str:
+    """Where something stands: `layers.py, line 12`, or `hw.ipynb, cell 3, line 2`."""
+    parts = [
+        visible(file) if file else "",
+        "" if cell is None else f"cell {cell}",
+        "" if line is None else f"line {line}",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def called_and_defined(one: GradedClass) -> str:
+    """What it is called there, if that is another name, and where it is defined: `ReLU in
+    layers.py, line 12`. Empty where there is nothing to tell.
+    """
+    other = one.called if one.called != one.name else None
+    where = one.source and spot(one.source.file, one.source.line, one.source.cell)
+    if other and where:
+        return f"{visible(other)} in {where}"
+    return visible(other) if other else where or ""
+
+
+def titled(one: GradedClass) -> str:
+    """Its name, and beside it what it is called and where it is defined."""
+    beside = called_and_defined(one)
+    return visible(one.name) + (f" ({beside})" if beside else "")
+
+
 # --- One submission -------------------------------------------------------------------
 
 
-def who(graded: GradedFile, longest: int = SHORT) -> str:
-    """The name of the file or folder."""
-    return visible(PurePath(graded.path).name or graded.path, longest)
+def held_to(graded: GradedFile, expected: Collection[str]) -> GradedFile:
+    """The same, failed where something is absent that whoever grades expects."""
+    absent = [name for name in expected if name in graded.missing]
+    if not absent or graded.status in NO_VERDICT:
+        return graded
+    return graded.model_copy(update={"status": "fail", "absent": absent})
 
 
 def class_table(graded: GradedClass) -> Table:
@@ -94,17 +122,19 @@ def class_table(graded: GradedClass) -> Table:
     headers = ["quantity", "cases", "wrong", "verdict", "ratio", "worst place"]
     rows = [
         [
-            visible(row.quantity, SHORT),
-            *(str(row.cases), str(row.wrong), row.verdict),
+            visible(row.quantity),
+            str(row.cases),
+            "" if row.verdict == "not run" else str(row.wrong),
+            row.verdict,
             "" if row.bound_ratio is None else f"{row.bound_ratio:.2g}",
-            place(row),
+            worst_place(row),
         ]
         for row in graded.quantities
     ]
-    return Table(visible(graded.name, SHORT), headers, rows)
+    return Table(titled(graded), headers, rows)
 
 
-def place(row: Graded) -> str:
+def worst_place(row: Graded) -> str:
     """Where it is worst; and, where it is wrong, what is there and what should be."""
     said = " in ".join(visible(part, SHORT) for part in (row.case, row.dtype) if part)
     if row.worst and row.worst.index:
@@ -112,7 +142,7 @@ def place(row: Graded) -> str:
     if row.worst and row.verdict == "FAIL":
         value, truth = apart(row.worst.value, row.worst.truth)
         said += f": {value} instead of {truth}"
-    return "; ".join(filter(None, (said, visible(row.note or "", LONG))))
+    return "; ".join(filter(None, (said, visible(row.note or ""))))
 
 
 def apart(value: float, truth: float) -> tuple[str, str]:
@@ -129,9 +159,14 @@ def failed(graded: GradedFile) -> list[GradedClass]:
 
 
 def what_is_wrong(graded: GradedFile) -> list[str]:
-    """The rule that it broke, and what is wrong with its classes."""
-    broke = [ended(f"It {graded.problem}")] if graded.problem else []
-    return broke + [diagnosed(row) for row in graded.diagnosis]
+    """The rule that it broke, what is absent, and what is wrong with its classes."""
+    broke = [ended(f"It {problem(graded)}")] if graded.problem else []
+    absent = [f"Expected, and not in the submission: {listed(graded.absent)}."]
+    return [
+        *broke,
+        *(absent if graded.absent else []),
+        *(diagnosed(row) for row in graded.diagnosis),
+    ]
 
 
 def diagnosed(row: Diagnosis) -> str:
@@ -139,7 +174,7 @@ def diagnosed(row: Diagnosis) -> str:
         f"{heading(row)}: {ended(row.sentence)}",
         ended(relation(row)),
         ended(row.reread and f"Reread: {row.reread}"),
-        f"({visible(row.mistake, SHORT)})" if row.known and row.mistake else "",
+        f"({visible(row.mistake)})" if row.known and row.mistake else "",
     ]
     return " ".join(filter(None, parts))
 
@@ -152,27 +187,102 @@ def relation(row: Diagnosis) -> str:
 
 def heading(row: Diagnosis) -> str:
     """The class, and which of its quantities are meant."""
-    quantities = listed([visible(name, SHORT) for name in row.quantities])
-    return " ".join(filter(None, (visible(row.class_, SHORT), quantities)))
+    quantities = listed(visible(name) for name in row.quantities)
+    return " ".join(filter(None, (visible(row.class_), quantities)))
+
+
+def own(graded: GradedFile) -> list[Warned]:
+    """What is worth knowing of the submission and does not hold of the book's own code."""
+    return [row for row in graded.warnings if not row.of_the_book]
+
+
+def of_the_book(graded: GradedFile) -> list[Warned]:
+    return [row for row in graded.warnings if row.of_the_book]
 
 
 def worth_knowing(row: Warned) -> str:
-    said, name = visible(row.sentence), visible(row.class_ or "", SHORT)
+    said, name = visible(row.sentence), visible(row.class_ or "")
     return said if f"`{name}`" in said or not name else f"{name}: {said}"
 
 
+def remarks(graded: GradedFile) -> list[str]:
+    """Sentences; those that hold of the book's own code are one."""
+    said = [worth_knowing(row) for row in own(graded)]
+    return [*said, folded] if (folded := as_the_book(graded)) else said
+
+
+def as_the_book(graded: GradedFile) -> str:
+    """How many remarks hold of the book's own code, too, and on what; empty if none."""
+    rows = of_the_book(graded)
+    about = dict.fromkeys(f"`{visible(r.class_)}`" for r in rows if r.class_)
+    if not rows:
+        return ""
+    count = "1 more remark" if len(rows) == 1 else f"{len(rows)} more remarks"
+    names = listed(about) or "the whole of it"
+    return f"True of the book's own code as well: {count}, on {names}."
+
+
 def not_offered(graded: GradedFile) -> str:
-    """A sentence; empty where everything is offered."""
-    names = listed([visible(name, SHORT) for name in graded.missing])
-    return f"Not offered, and so not graded: {names}." if names else ""
+    """A sentence; empty where everything is offered or expected."""
+    names = [visible(name) for name in graded.missing if name not in graded.absent]
+    return f"Not offered, and so not graded: {listed(names)}." if names else ""
 
 
-def passed_over(graded: GradedFile) -> list[str]:
-    """Which of its files may hold code and were not looked at, each with why."""
-    return [
-        f"{visible(name, SHORT)} {visible(why)}"
-        for name, why in graded.passed_over.items()
+def looked_at(graded: GradedFile) -> str:
+    """Which files the definitions stand in; empty where that is the file itself."""
+    names = [visible(name) for name in graded.looked_at]
+    return "" if names in ([], [who(graded)]) else f"Looked at: {listed(names)}."
+
+
+# --- What was found and not graded ------------------------------------------------------
+
+
+def left_out(graded: GradedFile) -> list[Skipped]:
+    """All that was found and is not graded, what could not be loaded first."""
+    rows = graded.skipped or [
+        Skipped(path=path, why=why, kind="passed over")
+        for path, why in graded.passed_over.items()
     ]
+    return sorted(rows, key=lambda row: row.kind != "not loaded")
+
+
+def why_left_out(row: Skipped) -> str:
+    """Where it is, what it defines, and why it is not graded."""
+    names = listed(visible(name) for name in row.names)
+    beside = f" ({names})" if names else ""
+    return f"{spot(row.path, row.line, row.cell)}{beside} {visible(row.why)}"
+
+
+def how_many_left_out(graded: GradedFile) -> int:
+    """Classes and functions, and files of which nobody knows what they define."""
+    return sum(len(row.names) or 1 for row in left_out(graded))
+
+
+def counted(graded: GradedFile) -> list[str]:
+    """What was found and not graded, in clauses; nothing of it is left out in silence."""
+    rows = left_out(graded)
+    names = sum(len(row.names) for row in rows)
+    over = sum(not row.names and row.kind == "passed over" for row in rows)
+    not_loaded = len({r.path for r in rows if not r.names and r.kind == "not loaded"})
+    clauses = []
+    if names:
+        clauses.append(
+            f"{names} more {'was' if names == 1 else 'were'} found and not graded"
+        )
+    if not_loaded:
+        clauses.append(f"{some_files(not_loaded)} could not be loaded")
+    if over:
+        clauses.append(
+            f"{some_files(over)} {'was' if over == 1 else 'were'} passed over"
+        )
+    return clauses
+
+
+def some_files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
+# --- The verdict ------------------------------------------------------------------------
 
 
 def cannot_be_loaded(graded: GradedFile, name: str = "") -> str:
@@ -188,27 +298,36 @@ def cannot_be_loaded(graded: GradedFile, name: str = "") -> str:
 
 def problem(graded: GradedFile) -> str:
     """The problem, and where it is in the submission; empty if there is none."""
-    place = []
-    if graded.file and PurePath(graded.file).name != PurePath(graded.path).name:
-        place.append(visible(PurePath(graded.file).name, SHORT))
-    if graded.line is not None:
-        place.append(f"line {graded.line}")
-    where = ", ".join(place)
+    file = PurePath(graded.file).name if graded.file else None
+    other = file if file != PurePath(graded.path).name or graded.cell else None
+    where = spot(other, graded.line, graded.cell)
     if graded.source and graded.source.strip():
         where += (": " if where else "") + visible(graded.source.strip(), 2 * SHORT)
     return visible(graded.problem or "") + (f" ({where})" if where else "")
 
 
 def headline(graded: GradedFile) -> str:
-    """The verdict, without a name and a full stop."""
+    """The verdict, without a name and a full stop; and what it is not on."""
     if graded.status in NO_VERDICT:
         return NO_VERDICT[graded.status]
+    return "; ".join([verdict(graded), *counted(graded)])
+
+
+def verdict(graded: GradedFile) -> str:
+    """Of what was graded, without a name and a full stop."""
     total, wrong = len(graded.classes), len(failed(graded))
     if wrong:
         return f"{wrong} of {classes(total)} {'is' if wrong == 1 else 'are'} wrong"
-    if graded.status == "fail":
+    if graded.problem or not total:
         return "it is not passed"
-    return f"all {classes(total)} are right" if total > 1 else "it is right"
+    if graded.absent:
+        return f"{len(graded.absent)} of what was expected is not there"
+    some = left_out(graded)
+    if total == 1:
+        return "what was graded of it is right" if some else "it is right"
+    if some:
+        return f"all {classes(total)} that were graded are right"
+    return f"all {classes(total)} are right"
 
 
 def classes(count: int) -> str:
@@ -219,10 +338,13 @@ def closing(graded: GradedFile) -> str:
     """The whole grading in a sentence."""
     if graded.status in NO_VERDICT:
         return cannot_be_loaded(graded, who(graded)) + "."
-    names = listed([visible(one.name, SHORT) for one in failed(graded)])
-    if graded.status == "fail" and not names:
-        return ended(f"{who(graded)} is not passed: it {problem(graded)}")
-    return f"{who(graded)}: {headline(graded)}{f': {names}' if names else ''}."
+    names = [visible(one.name) for one in failed(graded)]
+    told = f": {listed(names)}" if names else ""
+    if graded.problem and not names:
+        said = f"{who(graded)} is not passed: it {problem(graded)}"
+    else:
+        said = f"{who(graded)}: {verdict(graded)}{told}"
+    return ended("; ".join([said, *counted(graded)]))
 
 
 def show(graded: GradedFile) -> None:
@@ -233,128 +355,12 @@ def show(graded: GradedFile) -> None:
         say(RATIO, "")
     for title, sentences in (
         ("What is wrong", what_is_wrong(graded)),
-        ("Worth knowing", [worth_knowing(row) for row in graded.warnings]),
-        ("Passed over", [ended(each) for each in passed_over(graded)]),
+        ("Worth knowing", remarks(graded)),
+        ("Found and not graded", [ended(why_left_out(r)) for r in left_out(graded)]),
     ):
         if sentences:
             say(title, *map(bullet, sentences), "")
-    say(*filter(None, (not_offered(graded), closing(graded))))
-
-
-# --- A folder of submissions ----------------------------------------------------------
-
-
-def summary_table(files: Iterable[GradedFile]) -> Table:
-    """A row for each submission."""
-    headers = ["who", "verdict", "right", "what is wrong", "warnings"]
-    rows = [
-        [
-            who(graded),
-            STATUS[graded.status],
-            passed(graded).replace(" of ", "/"),
-            in_short(graded),
-            str(len(graded.warnings) or ""),
-        ]
-        for graded in files
-    ]
-    return Table("Submissions", headers, rows)
-
-
-def passed(graded: GradedFile) -> str:
-    """How many of its classes and functions are right: `9 of 11`."""
-    total = len(graded.classes)
-    return f"{total - len(failed(graded))} of {total}" if total else ""
-
-
-def in_short(graded: GradedFile) -> str:
-    """The wrong classes with the mistakes that are in them; or why there are none."""
-    said = [shortly(graded)] if graded.problem else []
-    for one in failed(graded):
-        name = visible(one.name, SHORT)
-        found = mistakes(row for row in graded.diagnosis if row.class_ == one.name)
-        said.append(f"{name}: {', '.join(found)}" if found else name)
-    if over := passed_over(graded):
-        more = f" and {len(over) - 1} more" if len(over) > 1 else ""
-        said.append(f"passed over: {over[0]}{more}")
-    return "; ".join(said)
-
-
-def shortly(graded: GradedFile) -> str:
-    place = "" if graded.line is None else f" (line {graded.line})"
-    return visible(graded.problem or "", 4 * SHORT) + place
-
-
-def mistakes(rows: Iterable[Diagnosis]) -> list[str]:
-    """Their names, each once."""
-    return list(dict.fromkeys(visible(r.mistake, SHORT) for r in rows if r.mistake))
-
-
-def commonest(files: Sequence[GradedFile]) -> list[str]:
-    """The mistakes that most have made: in how many submissions, which, and what it is."""
-    made: dict[tuple[str, str], dict[int, Diagnosis]] = {}
-    for index, graded in enumerate(files):
-        for row in graded.diagnosis:
-            if row.mistake and row.mistake != FOLLOWS:
-                made.setdefault((row.class_, row.mistake), {})[index] = row
-    ranked = sorted(made.items(), key=lambda item: -len(item[1]))
-    said = []
-    for (name, mistake), rows in islice(ranked, COMMONEST):
-        what = f"{visible(name, SHORT)}, {visible(mistake, SHORT)}"
-        first, *others = dict.fromkeys(row.sentence for row in rows.values())
-        sentence = f"{'For instance: ' if others else ''}{visible(first)}"
-        said.append(f"{len(rows)} of {len(files)}: {what}. {sentence}")
-    return said
-
-
-def class_sentence(files: Sequence[GradedFile]) -> str:
-    """How many are right, how many are wrong, how many could not be loaded; and where
-    some were passed over, how many are graded.
-    """
-    counts = [
-        f"{count} {words[count != 1]}"
-        for status, words in (
-            ("pass", ("is right", "are right")),
-            ("fail", ("is wrong", "are wrong")),
-            ("unloadable", ("cannot be loaded", "cannot be loaded")),
-            ("skipped", ("was passed over", "were passed over")),
-            ("ungraded", ("could not be graded", "could not be graded")),
-        )
-        if (count := sum(graded.status == status for graded in files))
-    ]
-    noun = "submission" if len(files) == 1 else "submissions"
-    done = sum(graded.status not in ("skipped", "ungraded") for graded in files)
-    graded_ones = f" {done} of {len(files)} graded." if done < len(files) else ""
-    return f"Of {len(files)} {noun} {listed(counts)}.{graded_ones}"
-
-
-def show_all(files: Sequence[GradedFile]) -> None:
-    """The summary of a folder of submissions."""
-    print_table(summary_table(files))
-    if found := commonest(files):
-        say("The commonest mistakes", *map(bullet, found), "")
-    say(class_sentence(files))
-
-
-def csv_text(files: Iterable[GradedFile]) -> str:
-    """A row for each submission, for a spreadsheet."""
-    text = StringIO()
-    # All in quotes, so that nothing in a cell can begin another one, even for a
-    # spreadsheet that separates cells by something else than commas.
-    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
-    writer.writerow(COLUMNS)
-    for graded in files:
-        cells = (
-            who(graded, LONG),
-            graded.status,
-            passed(graded),
-            ", ".join(one.name for one in failed(graded)),
-            ", ".join(mistakes(graded.diagnosis)),
-            str(len(graded.warnings)),
-            problem(graded),
-            "; ".join(passed_over(graded)),
-        )
-        writer.writerow(map(csv_cell, cells))
-    return text.getvalue()
+    say(*filter(None, (looked_at(graded), not_offered(graded), closing(graded))))
 
 
 def exit_status(files: Sequence[GradedFile], is_class: bool) -> int:
@@ -382,10 +388,10 @@ def bullet(sentence: str) -> str:
 
 
 def show_places(paths: Iterable[Path]) -> None:
-    """Where something was written; a folder's first page."""
+    """Where something was written; of a folder what is to be looked at first."""
     for path in paths:
-        place = path / "index.html" if path.is_dir() else path
-        console.say(str(place), output, is_path=True)
+        first = (path / name for name in FIRST if (path / name).is_file())
+        console.say(str(next(first, path)), output, is_path=True)
 
 
 def print_table(table: Table) -> None:
@@ -404,29 +410,6 @@ def allow_any_text() -> None:
     """
     if isinstance(output.file, TextIOWrapper):
         output.file.reconfigure(errors="backslashreplace")
-
-
-def is_ours(path: Path) -> bool:
-    """Whether an earlier call has written it: a table, a page, or pages of a class."""
-    try:
-        if path.is_dir():
-            return (path / PAGES).is_file()
-        mark = {".csv": HEAD, ".html": GENERATOR}.get(path.suffix)
-        return mark is not None and path.is_file() and writing.is_ours(path, mark)
-    except (OSError, ValueError):  # the name may be none
-        return False
-
-
-def check_csv(path: Path) -> None:
-    """Raise `UnusableTarget` if the CSV cannot be written there."""
-    writing.check_file("--csv", path, HEAD, "class summary")
-
-
-def write_csv(path: Path, files: Iterable[GradedFile]) -> None:
-    """Raises `UnusableTarget` if it cannot be written."""
-    text = csv_text(files)
-    # A spreadsheet takes a file for UTF-8 only if it begins with a mark.
-    writing.write_file(path, text, "utf-8" if text.isascii() else "utf-8-sig")
 
 
 def ended(text: str | None) -> str:

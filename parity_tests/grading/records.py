@@ -66,13 +66,16 @@ class Diagnosis(Record):
 
 
 class Warned(Record):
-    """Right in value, but risky; of the whole submission where there is no class."""
+    """Right in value, but risky; of the whole submission where there is no class. It may
+    hold of the book's own code, too.
+    """
 
     model_config = ConfigDict(populate_by_name=True)
 
     class_: str | None = Field(alias="class")
     kind: str
     sentence: str
+    of_the_book: bool = False
 
 
 class Skipped(Record):
@@ -93,7 +96,8 @@ class GradedFile(Record):
     """A submission. `problem` is why it could not be loaded, which rule it broke, why it
     was passed over (`skipped`), or why it could not be graded (`ungraded`), which is
     nothing that it did. `looked_at` are the files whose definitions are graded; `skipped`
-    is all that was found and is not, and `passed_over` the same by file.
+    is all that was found and is not, and `passed_over` the same by file. `absent` is what
+    whoever grades expects of it, and what it does not offer.
     """
 
     path: str
@@ -106,6 +110,7 @@ class GradedFile(Record):
     line: int | None = None
     source: str | None = None
     missing: list[str] = Field(default_factory=list)
+    absent: list[str] = Field(default_factory=list)
     passed_over: dict[str, str] = Field(default_factory=dict)
     looked_at: list[str] = Field(default_factory=list)
     skipped: list[Skipped] = Field(default_factory=list)

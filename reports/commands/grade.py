@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Argument, Option
 
-from gradparity.reports.commands.choices import Unusable, require_report
+from gradparity.reports.commands.choices import Unusable, choose, require_report
 from gradparity.reports.commands.options import AsJson, takes
 
 if TYPE_CHECKING:
@@ -53,6 +53,22 @@ class Options:
         bool,
         Option("--one", help="The folder is one submission, whatever is in it."),
     ] = False
+    results: Annotated[
+        Path | None,
+        Option(
+            metavar="PATH",
+            help="Also write results.json for Gradescope there; for a class a directory "
+            "with one for each.",
+        ),
+    ] = None
+    expect: Annotated[
+        str | None,
+        Option(
+            metavar="NAMES",
+            help="Classes and functions that are to be there, with commas: what is "
+            "absent is a failure, and points are given for these.",
+        ),
+    ] = None
     time_limit: Annotated[
         int, Option(min=1, max=86_400, metavar="SECONDS", help="For each submission.")
     ] = 30
@@ -74,8 +90,9 @@ def grade(options: Options) -> None:
     """
     from gradparity.reports import grades
 
+    expected = names_expected(options)
     paths, is_class = submissions(options)
-    files = graded(options, paths)
+    files = [grades.held_to(each, expected) for each in graded(options, paths)]
     status = grades.exit_status(files, is_class)
     show(options, files, is_class)
     write(options, files, is_class)
@@ -84,12 +101,22 @@ def grade(options: Options) -> None:
     raise typer.Exit(status)
 
 
+def names_expected(options: Options) -> list[str]:
+    """What is to be there. Raises `Unusable` if it is none of what is graded."""
+    from gradparity.parity_tests.grading.course import SUBJECTS
+
+    if options.expect is None:
+        return []
+    names = [name.strip() for name in options.expect.split(",")]
+    return choose("class or function", names, SUBJECTS)
+
+
 def submissions(options: Options) -> tuple[list[Path], bool]:
     """The submissions, and whether they are a class. Raises `Unusable` where there are
     none, and `UnusableTarget` where something cannot be written that is asked for.
     """
     from gradparity.parity_tests.grading import grade
-    from gradparity.reports import grades
+    from gradparity.reports import grade_book
 
     path, html, csv = options.path, options.html, options.csv
     try:
@@ -99,24 +126,26 @@ def submissions(options: Options) -> tuple[list[Path], bool]:
     except grade.Unusable as error:
         raise Unusable(str(error)) from error
     if csv is not None:
-        grades.check_csv(csv)
-        if html is not None and os.path.realpath(html) == os.path.realpath(csv):
-            raise Unusable(f"--html and --csv cannot both be {html}")
+        grade_book.check_csv(csv)
+    if options.results is not None:
+        grade_book.check_results(options.results, is_class)
+    asked = [("--html", html), ("--csv", csv), ("--results", options.results)]
+    targets = [(option, place) for option, place in asked if place is not None]
+    if refusal := grade_book.same_places(targets):
+        raise Unusable(refusal)
     if html is not None:
         require_report("--html")
         from gradparity.reports.pages import grading_html
 
         grading_html.check_target(html, is_class)
-    if is_class:  # what an earlier call has written into its folder is nobody's work
-        written = [os.path.realpath(each) for each in (html, csv) if each is not None]
+    if is_class:  # what is written into its folder or handed out is nobody's work
+        written = [os.path.realpath(place) for _, place in targets]
+        if options.given is not None:
+            written.append(os.path.realpath(options.given))
         paths = [
             each
             for each in paths
-            if not grades.is_ours(each)
-            and not (
-                options.given
-                and os.path.realpath(each) == os.path.realpath(options.given)
-            )
+            if not grade_book.is_ours(each)
             and not (written and os.path.realpath(each) in written)
         ]
     return paths, is_class
@@ -141,15 +170,20 @@ def graded(options: Options, paths: Sequence[Path]) -> "list[GradedFile]":
 
 
 def write(options: Options, files: "Sequence[GradedFile]", is_class: bool) -> None:
-    """Write the pages and the table that were asked for, and print where they are.
+    """Write the pages, the table and the results that were asked for, and print where.
 
     Raises `UnusableTarget` where one cannot be written.
     """
-    from gradparity.reports import grades, writing
+    from gradparity.reports import grade_book, grades, writing
 
     asked: list[tuple[Path, Callable[[], None]]] = []
+    expected = names_expected(options)
     if options.csv is not None:
-        asked.append((options.csv, partial(grades.write_csv, options.csv, files)))
+        table = partial(grade_book.write_csv, options.csv, files, expected)
+        asked.append((options.csv, table))
+    if options.results is not None:
+        all_of_it = options.results, files, is_class, expected
+        asked.append((options.results, partial(grade_book.write_results, *all_of_it)))
     if options.html is not None:
         from gradparity.reports.pages import grading_html
 
@@ -172,13 +206,13 @@ def write(options: Options, files: "Sequence[GradedFile]", is_class: bool) -> No
 def show(options: Options, files: "list[GradedFile]", is_class: bool) -> None:
     """Print the gradings; nothing of a single submission that cannot be loaded."""
     from gradparity.parity_tests.grading import launching
-    from gradparity.reports import grades
+    from gradparity.reports import grades, grades_class
     from gradparity.reports.console import print_json
 
     if options.as_json:
         print_json(files=grades.plain(files), lacking=launching.lacking_here())
         return
     if is_class:
-        grades.show_all(files)
+        grades_class.show_all(files)
     elif grades.exit_status(files, is_class) != 2:
         grades.show(files[0])

@@ -22,49 +22,72 @@ from pydantic_core import to_json
 
 from gradparity.parity_tests.grading import launching
 from gradparity.parity_tests.grading.records import GradedFile
-from gradparity.reports import grades, writing
+from gradparity.reports import grade_book, grades, grades_class, writing
 from gradparity.reports.pages.report_html import shown, sort_key
 from gradparity.reports.pages.templating import environment
 from gradparity.reports.visible import LONG, visible
 
 INDEX = "index.html"
 SYMBOLS = {
-    **{"pass": "✓", "fail": "✗", "FAIL": "✗", "unloadable": "✗"},
-    **{"skipped": "∅", "ungraded": "∅", "missing": "∅"},
+    **{"pass": "✓", "fail": "✗", "FAIL": "✗", "unloadable": "✗", "incomplete": "✗"},
+    **{"stopped": "■", "skipped": "∅", "ungraded": "∅", "missing": "∅"},
+    **{"not run": "○", "not graded": "∅"},
 }
 WORDS = {
-    **{"pass": "right", "fail": "wrong", "unloadable": "cannot be loaded"},
+    **{"pass": "right", "fail": "wrong", "incomplete": "incomplete"},
+    **{"stopped": "not finished", "unloadable": "cannot be loaded"},
     **{"skipped": "passed over", "ungraded": "could not be graded"},
 }
+COLOURS = {
+    **{"pass": "v1", "fail": "v4", "FAIL": "v4", "incomplete": "v4"},
+    **{"stopped": "v3", "unloadable": "v4", "skipped": "v4", "ungraded": "v0"},
+    **{"missing": "v0", "not run": "v0", "not graded": "v3"},
+}
+ALWAYS = ("pass", "fail", "unloadable")  # counted, if there are none, too
 
 
 def render(graded: GradedFile) -> str:
     """A submission's page, as the text of an HTML file."""
-    wrong, verdict = grades.failed(graded), grades.headline(graded)
+    wrong = grades.failed(graded)
+    left_out = grades.left_out(graded)
     counts = [
         ("right", len(graded.classes) - len(wrong), "pass"),
         ("wrong", len(wrong), "FAIL"),
-        ("worth knowing", len(graded.warnings), None),
-        ("not offered", len(graded.missing), "missing"),
+        ("worth knowing", len(grades.own(graded)), None),
+        ("found and not graded", grades.how_many_left_out(graded), "not graded"),
+        ("not offered", len({*graded.missing} - {*graded.absent}), "missing"),
     ]
     template = templates().get_template("grade.html.j2")
-    return template.render(graded=graded, counts=counts, verdict=verdict, **common())
+    return template.render(
+        graded=graded,
+        counts=[each for each in counts if each[1] or each[2] in (*ALWAYS, "FAIL")],
+        verdict=grades.headline(graded),
+        became=grades_class.became(graded),
+        left_out=left_out,
+        own=grades.own(graded),
+        of_the_book=grades.of_the_book(graded),
+        **common(),
+    )
 
 
 def render_index(
     files: Sequence[GradedFile], addresses: Sequence[str], name: str
 ) -> str:
     """The first page of a class; `addresses` are those of its submissions' pages."""
+    found = [grades_class.became(graded) for graded in files]
     counts = [
-        (word, sum(graded.status == status for graded in files), status)
-        for status, word in WORDS.items()
+        (word, found.count(kind), kind)
+        for kind, word in WORDS.items()
+        if kind in found or kind in ALWAYS
     ]
     template = templates().get_template("grade_index.html.j2")
     return template.render(
-        rows=list(zip(files, addresses, strict=True)),
+        rows=list(zip(files, found, addresses, strict=True)),
         name=name,
-        sentence=grades.class_sentence(files),
-        commonest=grades.commonest(files),
+        sentence=grades_class.class_sentence(files),
+        commonest=grades_class.commonest(files),
+        without_verdict=grades_class.without_verdict(files),
+        subjects=grades_class.subject_table(files),
         counts=counts,
         WORDS=WORDS,
         **common(),
@@ -78,6 +101,7 @@ def common() -> dict[str, object]:
         "versions": versions(),
         "ratio": grades.RATIO.partition(": ")[2],
         "SYMBOLS": SYMBOLS,
+        "COLOURS": COLOURS,
         "lacking": launching.lacking_here(),
     }
 
@@ -105,11 +129,14 @@ def templates() -> Environment:
         "apart": lambda worst: grades.apart(worst.value, worst.truth),
         "relation": grades.relation,
         "worth_knowing": grades.worth_knowing,
-        "passed": grades.passed,
-        "wrong": lambda graded: [one.name for one in grades.failed(graded)],
-        "in_short": grades.in_short,
-        "passed_over": grades.passed_over,
-        "file_name": file_name,
+        "own": grades.own,
+        "failed": grades.failed,
+        "beside": grades.called_and_defined,
+        "why_left_out": grades.why_left_out,
+        "passed": grades_class.passed,
+        "in_short": grades_class.in_short,
+        "count_left_out": grades.how_many_left_out,
+        "where": where,
     }
     return found
 
@@ -123,9 +150,10 @@ def said(sentence: str, longest: int = LONG) -> Markup:
     )
 
 
-def file_name(graded: GradedFile) -> str:
-    """Which of its files the problem is in."""
-    return visible(Path(graded.file or graded.path).name, grades.SHORT)
+def where(graded: GradedFile) -> str:
+    """Which line of which of its files the problem is in."""
+    file = Path(graded.file or graded.path).name
+    return grades.spot(file, graded.line, graded.cell)
 
 
 # --- Where pages go -------------------------------------------------------------------
@@ -136,7 +164,7 @@ def check_target(path: Path, is_class: bool) -> None:
     if not is_class:
         writing.check_file("--html", path, grades.GENERATOR, "page of a grading")
         return
-    writing.check_target(path, grades.PAGES, "class summary", option="--html")
+    writing.check_target(path, grade_book.PAGES, "class summary", option="--html")
 
 
 def write(path: Path, files: Sequence[GradedFile], class_name: str | None) -> None:
@@ -154,7 +182,7 @@ def write(path: Path, files: Sequence[GradedFile], class_name: str | None) -> No
     writing.write_folder(
         Path(os.path.realpath(path)),
         {
-            grades.PAGES: record.decode() + "\n",
+            grade_book.PAGES: record.decode() + "\n",
             INDEX: render_index(files, addresses, class_name),
             **dict(zip(addresses, map(render, files), strict=True)),
         },
@@ -162,6 +190,5 @@ def write(path: Path, files: Sequence[GradedFile], class_name: str | None) -> No
 
 
 def address(number: int, graded: GradedFile) -> str:
-    """A file's name that every system takes, and that no other submission has."""
-    name = re.sub(r"[^A-Za-z0-9]+", "-", Path(graded.path).stem).strip("-")[:40]
-    return f"{number:03}{'-' if name else ''}{name}.html"
+    """The name of its page in the folder of a class."""
+    return f"{grades.slug(number, graded)}.html"

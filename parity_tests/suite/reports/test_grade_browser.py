@@ -17,6 +17,7 @@ from gradparity.parity_tests.suite.reports.test_grades import (
     ALL_HOSTILE,
     failing,
     hostile,
+    partly,
     passing,
     unloadable,
 )
@@ -47,9 +48,15 @@ CLASS = [
     passing("class/ueda.py"),
     failing("class/aoki"),
     unloadable("class/mori.py"),
+    partly(f"class/{'a-long-name-' * 9}"),
     *ALL_HOSTILE,
 ]
-PAGES = {"everything": everything(), "right": passing(), "broken": unloadable()}
+PAGES = {
+    "everything": everything(),
+    "right": passing(),
+    "broken": unloadable(),
+    "partly": partly(),
+}
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +85,7 @@ def visit(browser: Browser, folder: Path) -> Iterator[browsing.Open]:
         ("class/index", *SEEN_AS[0]),
         ("class/index", *SEEN_AS[3]),
         ("broken", *SEEN_AS[1]),
+        ("partly", *SEEN_AS[1]),
         # These hold nothing that the others do not.
         *(
             pytest.param(name, *seen_as, marks=pytest.mark.deep)
@@ -104,6 +112,8 @@ def test_the_verdict_is_seen_first_and_in_words(visit: browsing.Open) -> None:
         "everything": "✗ 4 of 7 classes and functions are wrong",
         "right": "✓ All 2 classes and functions are right",
         "broken": "✗ It cannot be loaded",
+        "partly": "✓ All 2 classes and functions that were graded are right; 3 more were "
+        "found and not graded; 1 file was passed over",
     }.items():
         line = visit(name, browsing.PHONE).locator(".verdict-line")
         assert line.inner_text() == said
@@ -132,6 +142,31 @@ def test_what_is_wrong_says_what_to_reread(visit: browsing.Open) -> None:
         *("dx", "SoftmaxWithLoss.backward", "batch_size")
     ]
     assert "slide 46, SoftmaxWithLoss" in first.locator(".reread").inner_text()
+
+
+def test_where_things_are_and_what_is_not_graded_is_said(visit: browsing.Open) -> None:
+    page = visit("partly", browsing.PHONE)
+    relu = page.get_by_role("region", name="Relu pass")
+    assert relu.locator(".beside").inner_text() == "ReLU in hw.ipynb, cell 3, line 2"
+    assert relu.locator("tbody .verdict").all_inner_texts() == ["✓ pass", "○ not run"]
+    left_out = page.get_by_role("region", name="Found and not graded")
+    assert left_out.locator("li").count() == len(partly().skipped)
+    assert page.locator(".looked-at code").all_inner_texts() == partly().looked_at
+    folded = page.locator(".of-the-book li")
+    assert not folded.first.is_visible()
+    page.locator(".of-the-book summary").click()
+    assert folded.first.is_visible()
+
+
+@pytest.mark.parametrize("name", ["partly", "class/index"])
+def test_on_a_phone_every_row_is_a_card(visit: browsing.Open, name: str) -> None:
+    page = visit(name, browsing.PHONE)
+    for table in page.locator(".wide").all():
+        assert table.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+    cell = page.locator("tbody td[data-label]:not(:has(.verdict))").first
+    assert cell.evaluate("e => getComputedStyle(e, '::before').content") == (
+        f'"{cell.get_attribute("data-label")}"'
+    )
 
 
 def test_on_paper_it_is_black_and_all_there(visit: browsing.Open) -> None:
@@ -170,11 +205,11 @@ def test_the_class_sorts(visit: browsing.Open, size: tuple[int, int]) -> None:
     assert column(page, 1) == sorted(names, reverse=True)
     sort(1).click()
     said = column(page, 2)
-    assert (said[0], said[-1]) == ("✓ right", "✗ cannot be loaded")
-    assert set(said[1:-1]) == {"✗ wrong"}
-    sort(4).click()
-    sort(4).click()
-    assert column(page, 5)[:2] == ["2", "1"]
+    assert (said[:2], said[-1]) == (["✓ right"] * 2, "✗ cannot be loaded")
+    assert set(said[2:-1]) == {"✗ wrong"}
+    sort(6).click()
+    sort(6).click()
+    assert [text.strip() for text in column(page, 7)[:2]] == ["2", "1"]
 
 
 def test_the_class_is_filtered_and_leads_to_its_pages(

@@ -30,11 +30,13 @@ from gradparity.parity_tests.grading.records import (
     Graded,
     GradedClass,
     GradedFile,
+    Place,
+    Skipped,
     Warned,
 )
 from gradparity.parity_tests.measuring.records import Worst
 from gradparity.parity_tests.suite.reports.test_cli import gradparity
-from gradparity.reports import grades
+from gradparity.reports import grade_book, grades, grades_class
 from gradparity.reports.commands import application
 from gradparity.reports.pages import grading_html
 from gradparity.reports.visible import is_seen, visible
@@ -171,6 +173,58 @@ def failing(path: str = "class/wrong.py") -> GradedFile:
     )
 
 
+def partly(path: str = "class/partly") -> GradedFile:
+    """A submission of which not everything is graded, in a notebook and a file, with names
+    of its own, one that never ran, and remarks that hold of the book's code, too.
+    """
+    never = Graded(
+        quantity="dx", cases=8, wrong=0, verdict="not run", note="has `backword`"
+    )
+    relu = graded_class("Relu", *right("out"), never)
+    affine = graded_class("Affine", *right("out", "dx", "dW", "db"))
+    notebook = Place(file="hw.ipynb", line=2, cell=3)
+    of_the_book = [
+        warned(f"`Affine` does {what}.", "Affine").model_copy(
+            update={"of_the_book": True}
+        )
+        for what in ("one thing", "another")
+    ]
+    return GradedFile(
+        path=path,
+        status="pass",
+        classes=[
+            relu.model_copy(update={"called": "ReLU", "source": notebook}),
+            affine.model_copy(
+                update={
+                    "called": "Affine",
+                    "source": Place(file="common/layers.py", line=30),
+                }
+            ),
+        ],
+        warnings=of_the_book,
+        missing=["MulLayer", "TwoLayerNet"],
+        looked_at=["common/layers.py", "hw.ipynb"],
+        skipped=[
+            Skipped(path="report.zip", why="is an archive", kind="passed over"),
+            Skipped(
+                path="ch04/two_layer_net.py",
+                names=["TwoLayerNet"],
+                line=8,
+                why="is chapter 4's",
+                kind="passed over",
+            ),
+            Skipped(
+                path="old.ipynb",
+                cell=2,
+                line=4,
+                names=["Relu", "Sigmoid"],
+                why="cannot be loaded: NameError: x",
+                kind="not loaded",
+            ),
+        ],
+    )
+
+
 def unloadable(path: str = "class/broken.py", file: str = "broken.py") -> GradedFile:
     return GradedFile(
         path=path,
@@ -243,10 +297,10 @@ def test_what_is_long_is_cut_but_no_code_is(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "＝", "＠"])
 def test_no_cell_is_a_formula(first: str) -> None:
-    cell = grades.csv_cell(first + "cmd|' /C calc'!A0")
+    cell = grade_book.csv_cell(first + "cmd|' /C calc'!A0")
     assert cell[0] == "'"
     assert harmless(cell)
-    assert grades.csv_cell("a" + first) == "a" + visible(first)
+    assert grade_book.csv_cell("a" + first) == "a" + visible(first)
 
 
 # --- Tables and sentences -------------------------------------------------------------
@@ -381,14 +435,14 @@ def test_what_follows_from_other_mistakes_is_none_of_its_own() -> None:
         "It ran longer than 30 s in Affine.",
         "TwoLayerNet dx: It is built from `Relu`, which is wrong.",
     ]
-    assert grades.commonest([graded]) == []
-    assert grades.in_short(graded) == (
+    assert grades_class.commonest([graded]) == []
+    assert grades_class.in_short(graded) == (
         "ran longer than 30 s in Affine; TwoLayerNet: follows-from-its-parts"
     )
 
 
 def test_a_class_has_a_summary() -> None:
-    table = grades.summary_table(CLASS)
+    table = grades_class.summary_table(CLASS)
     mistakes = (
         "Affine: transposed; SoftmaxWithLoss: mean-forgotten-in-backward; TwoLayerNet"
     )
@@ -398,28 +452,31 @@ def test_a_class_has_a_summary() -> None:
         ["tanaka.py", "not loaded", "", f"{unloadable().problem} (line 12)", ""],
         ["ueda", "FAIL", "3/6", mistakes, "2"],
     ]
-    assert grades.commonest(CLASS) == [
-        f"2 of 4: SoftmaxWithLoss, mean-forgotten-in-backward. {SENTENCE}",
-        "2 of 4: Affine, transposed. Your `dW` is the transpose of the right one",
+    assert grades_class.commonest(CLASS) == [
+        f"2 of 4: {SENTENCE} (SoftmaxWithLoss dx: mean-forgotten-in-backward)",
+        "2 of 4: Your `dW` is the transpose of the right one. (Affine dW: transposed)",
     ]
-    assert grades.class_sentence(CLASS) == (
+    assert grades_class.class_sentence(CLASS) == (
         "Of 4 submissions 1 is right, 2 are wrong and 1 cannot be loaded."
     )
 
 
-def test_only_the_commonest_mistakes_are_told() -> None:
+def test_the_commonest_mistakes_are_told_and_the_others_counted() -> None:
+    count = grades_class.COMMONEST + 3
     files = [
         GradedFile(
             path=f"{k}.py",
             status="fail",
             diagnosis=[diagnosis(mistake=f"mistake-{m}") for m in range(k)] * 2,
         )
-        for k in range(9)
+        for k in range(count)
     ]
-    said = grades.commonest(files)
-    assert [sentence.partition(".")[0] for sentence in said] == [
-        f"{8 - m} of 9: SoftmaxWithLoss, mistake-{m}" for m in range(grades.COMMONEST)
+    *said, others = grades_class.commonest(files)
+    assert [(text.partition(":")[0], text.rpartition(": ")[2]) for text in said] == [
+        (f"{count - 1 - m} of {count}", f"mistake-{m})")
+        for m in range(grades_class.COMMONEST)
     ]
+    assert others == f"2 other mistakes: of each at most 2 of {count}."
 
 
 def skipped(path: str = "class/aoki.ipynb") -> GradedFile:
@@ -436,18 +493,23 @@ def test_what_is_passed_over_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = [passing(), skipped(), OVER]
-    assert grades.class_sentence(files) == (
+    assert grades_class.class_sentence(files) == (
         "Of 3 submissions 2 are right and 1 was passed over. 2 of 3 graded."
     )
-    _, row, other = grades.summary_table(files).rows
+    _, row, other = grades_class.summary_table(files).rows
     assert row == ["aoki.ipynb", "passed over", "", str(skipped().problem), ""]
-    assert other[3] == "passed over: a.ipynb is a notebook and 1 more"
-    _, one, another = csv.DictReader(StringIO(grades.csv_text(files)))
+    assert grades_class.summary_table(files).headers[4] == "not graded"
+    assert other[4] == "2"
+    assert grades_class.found_and_not_graded(files) == [
+        "mori: a.ipynb is a notebook; b.zip is an archive."
+    ]
+    _, one, another = csv.DictReader(StringIO(grade_book.csv_text(files)))
     assert (one["status"], one["problem"]) == ("skipped", skipped().problem)
     assert another["passed over"] == "a.ipynb is a notebook; b.zip is an archive"
     grades.show(OVER)
     said = capsys.readouterr().out
-    assert "Passed over\n- a.ipynb is a notebook.\n- b.zip is an archive.\n" in said
+    assert "\n- a.ipynb is a notebook.\n- b.zip is an archive.\n" in said
+    assert "are right; 2 files were passed over." in said
     grading_html.write(tmp_path / "a", files, "class")
     pages = [p.read_text("utf-8") for p in sorted((tmp_path / "a").glob("*.html"))]
     texts = [" ".join(Elements(page).text.split()) for page in pages]
@@ -476,7 +538,7 @@ def test_exit_status(files: list[GradedFile], is_class: bool, status: int) -> No
 
 
 def test_csv_has_a_row_for_each() -> None:
-    rows = list(csv.DictReader(StringIO(grades.csv_text(CLASS))))
+    rows = list(csv.DictReader(StringIO(grade_book.csv_text(CLASS))))
     assert [row["who"] for row in rows] == [
         *("aoki.py", "suzuki.py", "tanaka.py", "ueda")
     ]
@@ -490,10 +552,105 @@ def test_csv_has_a_row_for_each() -> None:
         "warnings": "2",
         "problem": "",
         "passed over": "",
+        "points": "3",
+        "of": "6",
+        "not graded": "",
+        "looked at": "",
+        "sigmoid": "pass",
+        "AddLayer": "pass",
+        "Relu": "pass",
+        "Affine": "FAIL",
+        "SoftmaxWithLoss": "FAIL",
+        "TwoLayerNet": "FAIL",
     }
     assert rows[2]["problem"] == (
         "SyntaxError: '(' was never closed (broken.py, line 12: return np.dot(x, W)"
     )
+
+
+# --- Where things are, and what is not graded -----------------------------------------
+
+
+def test_a_title_says_what_it_is_called_and_where_it_is() -> None:
+    titles = [grades.class_table(one).title for one in partly().classes]
+    assert titles == [
+        "Relu (ReLU in hw.ipynb, cell 3, line 2)",
+        "Affine (common/layers.py, line 30)",
+    ]
+    assert grades.class_table(passing().classes[0]).title == "AddLayer"
+    long = "a-name-that-is-long-" * 10
+    assert grades.class_table(graded_class(long)).title == long
+
+
+def test_what_never_ran_is_neither_right_nor_wrong() -> None:
+    row = grades.class_table(partly().classes[0]).rows[1]
+    assert row == ["dx", "8", "", "not run", "", "has `backword`"]
+    page = grading_html.render(partly())
+    assert "○</span> not run</span>" in page
+    assert "0 of 8" in Elements(page).text.partition("dx")[0]
+    assert "0 of 8" not in Elements(page).text.partition("dx")[2].partition("Affine")[0]
+
+
+def test_all_that_was_found_and_not_graded_is_told_and_counted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    grades.show(partly())
+    said = capsys.readouterr().out
+    assert said.endswith(
+        "Found and not graded\n"
+        "- old.ipynb, cell 2, line 4 (Relu and Sigmoid) cannot be loaded: NameError: x.\n"
+        "- report.zip is an archive.\n"
+        "- ch04/two_layer_net.py, line 8 (TwoLayerNet) is chapter 4's.\n"
+        "\n"
+        "Looked at: common/layers.py and hw.ipynb.\n"
+        "Not offered, and so not graded: MulLayer and TwoLayerNet.\n"
+        "partly: all 2 classes and functions that were graded are right; 3 more were found "
+        "and not graded; 1 file was passed over.\n"
+    )
+    words = " ".join(Elements(grading_html.render(partly())).text.split())
+    for sentence in (
+        "that were graded are right; 3 more were found and not graded",
+        "old.ipynb, cell 2, line 4 (Relu and Sigmoid) cannot be loaded: NameError: x.",
+        "report.zip is an archive.",
+        "ReLU in hw.ipynb, cell 3, line 2",
+        "Looked at: common/layers.py, hw.ipynb.",
+    ):
+        assert sentence in words
+    one = partly().model_copy(update={"classes": partly().classes[:1]})
+    assert grades.verdict(one) == "what was graded of it is right"
+
+
+def test_remarks_that_hold_of_the_book_are_one_line() -> None:
+    assert grades.remarks(partly()) == [
+        "True of the book's own code as well: 2 more remarks, on `Affine`."
+    ]
+    page = grading_html.render(partly())
+    assert page.index("<details") < page.index("does another") < page.index("</details")
+    assert grades_class.summary_table([partly()]).headers[-1] == "looked at"
+
+
+def test_a_place_in_a_notebook_has_its_cell() -> None:
+    broken = unloadable("hw.ipynb", "hw.ipynb").model_copy(update={"cell": 3})
+    place = "hw.ipynb, cell 3, line 12"
+    assert f"({place}: return" in grades.cannot_be_loaded(broken)
+    assert place in grading_html.render(broken)
+    assert grades_class.in_short(broken).endswith("(cell 3, line 12)")
+
+
+def test_what_is_expected_and_absent_fails() -> None:
+    held = grades.held_to(partly(), ["Relu", "MulLayer"])
+    assert (held.status, held.absent) == ("fail", ["MulLayer"])
+    assert grades.held_to(partly(), ["Relu"]) == partly()
+    assert grades.held_to(unloadable(), ["Relu"]) == unloadable()
+    assert grades.verdict(held) == "1 of what was expected is not there"
+    assert grades.what_is_wrong(held) == [
+        "Expected, and not in the submission: MulLayer."
+    ]
+    assert grades.not_offered(held) == "Not offered, and so not graded: TwoLayerNet."
+    assert grades_class.class_sentence([held, partly()]) == (
+        "Of 2 submissions 1 is right and 1 lacks what was expected."
+    )
+    assert "Expected, and not in the submission." in grading_html.render(held)
 
 
 # --- Nothing of it acts on what shows it ----------------------------------------------
@@ -514,7 +671,7 @@ def without_styles(text: str) -> list[Text]:
 
 
 def test_a_terminal_shows_names_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = on_terminal(monkeypatch, lambda: grades.show_all(ALL_HOSTILE))
+    said = on_terminal(monkeypatch, lambda: grades_class.show_all(ALL_HOSTILE))
     lines = without_styles(said)
     assert all(line.cell_len <= 80 for line in lines)
     plain = "\n".join(line.plain for line in lines)
@@ -523,7 +680,7 @@ def test_a_terminal_shows_names_as_they_are(monkeypatch: pytest.MonkeyPatch) -> 
         assert name in plain
     # The only instructions to the terminal are ours: bold, red, italic, and their end.
     assert {*re.findall(r"\x1b\[?[^m]*m?", said)} == {
-        *("\x1b[1m", "\x1b[3m", "\x1b[1;31m", "\x1b[0m")
+        *("\x1b[1m", "\x1b[3m", "\x1b[0m")
     }
 
 
@@ -541,7 +698,7 @@ def test_a_terminal_shows_a_submission(
 
 
 def test_a_pipe_gets_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
-    grades.show_all(ALL_HOSTILE)
+    grades_class.show_all(ALL_HOSTILE)
     grades.show(ALL_HOSTILE[2])
     said = capsys.readouterr().out
     assert harmless(said.replace("\n", ""))
@@ -554,16 +711,16 @@ def test_a_pipe_that_knows_few_characters_gets_their_codes(
 ) -> None:
     pipe = TextIOWrapper(BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", pipe)
-    grades.show_all([passing("田中.py")])
+    grades_class.show_all([passing("田中.py")])
     pipe.flush()
     assert rb"\u7530\u4e2d.py" in pipe.buffer.getvalue()
 
 
 def test_csv_holds_nothing_that_acts() -> None:
-    rows = list(csv.reader(StringIO(grades.csv_text(ALL_HOSTILE))))
+    rows = list(csv.reader(StringIO(grade_book.csv_text(ALL_HOSTILE))))
     assert len(rows) == 1 + len(HOSTILE)
     for row in rows:
-        assert len(row) == len(grades.COLUMNS)
+        assert len(row) == len(grade_book.COLUMNS) + 1  # of all the same class
         for cell in row:
             assert harmless(cell)
             assert not cell.startswith(("=", "+", "-", "@"))
@@ -727,7 +884,7 @@ def test_what_cannot_be_loaded_gets_one_sentence(command: Callable[..., Any]) ->
 def test_a_class_is_graded(command: Callable[..., Any]) -> None:
     done = command(CLASS, "class")
     assert (done.status, done.err) == (1, "")
-    assert "The commonest mistakes\n- 2 of 4: SoftmaxWithLoss" in done.out
+    assert done.out.startswith("What to talk about in class\n- 2 of 4: Your `dx` is")
     assert done.out.endswith("1 cannot be loaded.\n")
 
 
