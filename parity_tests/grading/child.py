@@ -154,6 +154,7 @@ def _prepared(
         root,
         settings["cells"],
         [Path(each) for each in settings["lent"]],
+        start=Path(settings["start"]),
         alone=settings["alone"],
         told=lambda error: broken(error, limits),
     )

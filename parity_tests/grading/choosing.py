@@ -1,6 +1,7 @@
 """Which of several definitions of one subject is graded, and which files it needs.
 
-The student's own goes before a copy of the book's; a network of layers before chapter 4's;
+What is made of another framework's classes goes last; the student's own before a copy of
+the book's; a network of layers before chapter 4's;
 what other files import before what none does; what is in `common/` before what is in a
 chapter, and the later chapter before the earlier; and what is in the folder with most
 subjects before what is in another one. All others are told, each with the reason.
@@ -40,8 +41,8 @@ def chapter(file: Path) -> int:
 
 def root_of(file: Path) -> Path:
     """The folder in which the imports of a file begin: the one above its shelf."""
-    for depth, part in enumerate(file.parts[:-1]):
-        if SHELVES.fullmatch(part):
+    for depth in reversed(range(len(file.parts) - 1)):
+        if SHELVES.fullmatch(file.parts[depth]):
             return Path(*file.parts[:depth])
     return Path()
 
@@ -56,6 +57,7 @@ def choose(sources: Iterable[Source]) -> tuple[list[Definition], list[Skipped]]:
     def key(each: Definition) -> tuple[int, ...]:
         """What decides, the first number first, and the smallest is best."""
         return (
+            each.foreign,
             each.origin is not None,
             each.subject.kind == "network" and not each.layered,
             bool(ASIDE.search(each.file.stem)),
@@ -96,12 +98,15 @@ def _skipped(each: Definition, best: Definition, last: Definition) -> Skipped:
         why = f"defines {each.called} again in line {last.line}, which is what counts"
     else:
         place = as_text(best.file)
-        if root_of(best.file) != root_of(each.file):
-            why = f"defines {each.called}, as does {place}, which is graded"
-        elif each.origin is not None and best.origin is None:
+        if each.origin is not None and best.origin is None:
             why = (
                 f"defines {each.called} as the book does, word for word: that of {place} "
                 "is graded"
+            )
+        elif each.foreign and not best.foreign:
+            why = (
+                f"defines {each.called} beside classes of another framework: that of "
+                f"{place} is graded"
             )
         elif best.layered and not each.layered and each.subject.kind == "network":
             why = (

@@ -115,7 +115,10 @@ def subject_of(name: str, *, is_class: bool) -> Subject | None:
 
     A class is a layer, a network or the like, whatever letters its name is in, and a
     function is a function: `class sigmoid` is the layer, and `def Sigmoid` the function.
+    What begins with an underscore is for its author alone.
     """
+    if name.startswith("_"):
+        return None
     small = folded(name)
     for subject in SUBJECTS.values():
         if is_class is not (subject.kind == "function") and small in (

@@ -20,6 +20,9 @@ from gradparity.parity_tests.grading.course import SUBJECTS, Subject, subject_of
 
 # What is in a file that may define something of the course; the others are not parsed.
 MAY_DEFINE = re.compile(rb"^[ \t]*(?:class|def)[ \t]|^[ \t]*\w+[ \t]*=", re.MULTILINE)
+# What classes of other frameworks are derived from: of a module, or by themselves.
+OF_FRAMEWORKS = ("Module", "Layer", "Model", "Function")
+FRAMEWORKS = ("Module", "Model", "Function")
 DEFINITION = re.compile(r"^(class|def)[ \t]+(\w+)", re.MULTILINE)
 
 
@@ -37,6 +40,7 @@ class Definition:
     file: Path
     line: int
     layered: bool = False
+    foreign: bool = False
     origin: str | None = None
 
 
@@ -70,6 +74,16 @@ class Source:
         if self.tree is None:
             return tuple(self._alike())
         return tuple(self._defined(self.tree.body))
+
+    @cached_property
+    def _is_foreign(self) -> bool:
+        nodes = ast.walk(self.tree) if self.tree else ()
+        bases = [b for n in nodes if isinstance(n, ast.ClassDef) for b in n.bases]
+        return any(
+            (isinstance(base, ast.Attribute) and base.attr in OF_FRAMEWORKS)
+            or (isinstance(base, ast.Name) and base.id in FRAMEWORKS)
+            for base in bases
+        )
 
     @cached_property
     def imports(self) -> frozenset[str]:
@@ -106,6 +120,7 @@ class Source:
                         yield Definition(
                             *(subject, name, self.file, min(lines)),
                             layered=_is_layered(node),
+                            foreign=self._is_foreign,
                             origin=origin(text),
                         )
                 case ast.Assign(

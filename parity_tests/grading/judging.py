@@ -97,7 +97,7 @@ def not_loaded(ran: Ran, submission: Submission) -> Iterator[Skipped]:
     names: dict[str, list[str]] = {}
     for part in submission.parts:
         for definition in part.chosen:
-            inside = as_module(definition.file.relative_to(part.root)).as_posix()
+            inside = as_module(definition.file).as_posix()
             names.setdefault(inside, []).append(definition.subject.name)
     for note in ran.notes:
         if note.kind == "not loaded" and (raised := note.raised):

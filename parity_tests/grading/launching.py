@@ -122,20 +122,17 @@ def run(
     """
     limits = limits or Limits()
     with _folder() as folder:
-        place = found.folder / part.root
-        name = place.resolve().name if found.is_folder else ""
+        name = found.folder.resolve().name if found.is_folder else ""
         root = folder / "copy" / (name or "submission")  # it may import itself by name
         sources = found.copy(part, root)
-        working = root / f"working-{token_hex(4)}"
+        working = root / part.root / f"working-{token_hex(4)}"
         working.mkdir()
-        inside = {
-            file: as_module(file.relative_to(part.root)).as_posix()
-            for file in part.files
-        }
+        inside = {file: as_module(file).as_posix() for file in part.files}
         (folder / "tasks").write_bytes(_content(tuple(tasks)))
         settings = {
             "path": search_path(),
             "root": str(root),
+            "start": str(root / part.root),
             "working": str(working),
             "tasks": str(folder / "tasks"),
             "files": [inside[file] for file in part.files if file in part.first],

@@ -55,6 +55,7 @@ class Submission:
         cells: of the files that were made of notebooks, the notebook's name and the first
             line of each cell.
         lent: folders of what others have handed out, to be imported from.
+        start: the folder in it in which imports begin; they may in those above it, too.
         alone: whether nothing is run but imports, definitions and constants.
         told: makes of an exception the sentence of the rule that it broke, if it did.
     """
@@ -65,12 +66,15 @@ class Submission:
         cells: Cells | None = None,
         lent: Sequence[Path] = (),
         *,
+        start: Path | None = None,
         alone: bool = False,
         told: Callable[[BaseException], str | None] = lambda error: None,
     ) -> None:
         self.root, self.alone, self._told = root, alone, told
         self._cells, self.lent = cells or {}, lent
+        self.start = start or root
         self.notes: list[Note] = []
+        self._loaded: dict[str, str] = {}  # files, and the names of their modules
         self.files = sorted(
             root.rglob("*.py"), key=lambda path: (len(path.parts), path)
         )
@@ -79,7 +83,7 @@ class Submission:
         places = [file.relative_to(root).with_suffix("").parts for file in self.files]
         names = {part for parts in places for part in (parts[0], parts[-1])}
         if self._package:
-            names = {self._package}
+            names.add(self._package)
         self._taken = {name for name in names if _is_taken(name)}
         if self._package in ROOMS:
             self._package = f"{OURS}.{self._package}"
@@ -146,6 +150,7 @@ class Submission:
         top level, what is left without that.
         """
         name = str(module.__file__)
+        self._loaded.setdefault(name, module.__name__)
         kept = dict(vars(module))
         if not self.alone:
             try:
@@ -182,7 +187,11 @@ class Submission:
 
     def module(self, file: Path) -> ModuleType:
         """The one module of a file; it need not have the name of one."""
-        parts = file.relative_to(self.root).with_suffix("").parts
+        if (known := self._loaded.get(str(file))) in sys.modules:
+            return sys.modules[str(known)]
+        inside = file.is_relative_to(self.start) and not self._package
+        start = self.start if inside else self.root
+        parts = file.relative_to(start).with_suffix("").parts
         if parts[-1] == "__init__":  # the module of a package is the package
             parts = parts[:-1]
         if not any("." in part for part in parts):
@@ -201,6 +210,10 @@ class Submission:
             sys.modules[name] = module_from_spec(spec)
             spec.loader.exec_module(sys.modules[name])
         return sys.modules[name]
+
+    def loaded(self, file: object) -> ModuleType | None:
+        """The module of a file, if it is loaded."""
+        return sys.modules.get(self._loaded.get(str(file), ""))
 
     def file(self, path: object) -> str | None:
         """The file as it is called in the submission, if it is one of it."""
@@ -258,6 +271,9 @@ class Submission:
         sys.meta_path.append(_Elsewhere(self))
         if not self._package.startswith(f"{APART}."):
             sys.path.insert(0, folder)
+        above = [self.start, *self.start.parents]
+        inside = [each for each in above if each.is_relative_to(self.root)]
+        sys.path[:0] = [str(each) for each in inside if str(each) not in sys.path]
         if self._taken:
             builtins.__import__ = self._their_own(builtins.__import__)
         builtins.get_ipython = Nothing()  # type: ignore[attr-defined]
@@ -352,10 +368,16 @@ class _Finder(FileFinder):
     ) -> None:
         loader = lambda name, path: _Source(name, path, submission)  # noqa: E731
         super().__init__(path, (loader, [".py"]))  # type: ignore[arg-type]
-        self._taken = taken
+        self._taken, self._submission = taken, submission
 
     def find_spec(self, name: str, target: ModuleType | None = None) -> Any:
-        return None if name in self._taken else super().find_spec(name, target)
+        spec = None if name in self._taken else super().find_spec(name, target)
+        loaded = self._submission.loaded(spec.origin) if spec else None
+        if loaded is not None and loaded is not sys.modules.get(name):
+            return spec_from_loader(
+                name, _Same(self._submission, Path(str(spec.origin)))
+            )
+        return spec
 
 
 class _Source(SourceFileLoader):
@@ -422,14 +444,15 @@ class _Elsewhere(MetaPathFinder):
         elif self._may_be_missing(name, asking):
             fill = missing(name)
             self._missing.add(name)
-            submission.note("absent", name)
+            if "." not in name:
+                submission.note("absent", name)
         else:
             return None
         return spec_from_loader(name, _StandIn(fill), is_package=True)
 
     def _elsewhere(self, name: str, asking: tuple[str, int] | None) -> Path | None:
-        last = name.rpartition(".")[2]
-        found = [file for file in self._submission.files if file.stem == last]
+        last, submission = name.rpartition(".")[2], self._submission
+        found = [file for file in submission.files if file.stem == last]
         # A package of this name, and not a file, is meant by `import common.layers`.
         if not found or (
             name == last
@@ -438,8 +461,13 @@ class _Elsewhere(MetaPathFinder):
         ):
             return None
         if asking is not None:
-            here = (self._submission.root / asking[0]).parent
-            found.sort(key=lambda file: (file.parent != here, len(file.parts), file))
+            here, start = (submission.root / asking[0]).parent, submission.start
+            found.sort(
+                key=lambda file: (
+                    *(file.parent != here, not file.is_relative_to(start)),
+                    *(len(file.parts), file),
+                )
+            )
         return found[0]
 
     def _handed_out(self, name: str) -> ModuleSpec | None:

@@ -44,7 +44,7 @@ CODE = (".py", ".ipynb")
 PACKED = (".gz", ".bz2", ".xz")
 ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar", *PACKED)
 WHY_NOT = dict.fromkeys(ARCHIVES, "is an archive: unpack it")
-LARGEST, DEEPEST = 1 << 20, 6
+LARGEST, DEEPEST = 1 << 20, 20
 # Of one submission: files that are looked at for definitions, entries of folders that are
 # looked through for them, files and bytes that are copied.
 MOST_FILES, MOST_ENTRIES, MOST_COPIED, MOST_BYTES = 2000, 20_000, 200, 16 << 20
@@ -69,9 +69,10 @@ class PassedOver(Unusable):
 class Part:
     """What is run by one process: definitions, and the files that they need.
 
-    `root` is the folder in which their imports begin, within that of the submission; the
-    files go by their places in the submission's folder, and `first` are those that are
-    loaded where no text defines anything: it may be made when they run.
+    `root` is the folder in which their imports begin, within that of the submission, and so
+    do they in those above it. Files go by their places in the submission's folder, and
+    `first` are those that are loaded where no text defines anything: it may be made when
+    they run.
     """
 
     root: Path
@@ -106,7 +107,7 @@ class Found:
         to.mkdir(parents=True)
         written: dict[str, Source] = {}
         for file in part.files:
-            inside = as_module(file.relative_to(part.root))
+            inside = as_module(file)
             copy = to / inside
             copy.parent.mkdir(parents=True, exist_ok=True)
             source = self.sources.get(file)
@@ -148,9 +149,9 @@ def _of_folder(path: Path) -> Found:
     chosen, passed_over = choose(looked.sources.values())
     parts = []
     for root, of_it in in_parts(chosen):
-        below = [f for f in looked.files if f.is_relative_to(root)]
-        first = needed([d.file for d in of_it], looked.sources, below)
-        files = [*dict.fromkeys([*first, *below])]
+        near = sorted(looked.files, key=lambda f: not f.is_relative_to(root))
+        first = needed([d.file for d in of_it], looked.sources, near)
+        files = [*dict.fromkeys([*first, *near])]
         copied = _at_most(path, files, len(first))
         parts.append(Part(root, tuple(of_it), copied, copied[:1]))
     if not chosen:

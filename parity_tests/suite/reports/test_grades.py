@@ -1100,7 +1100,7 @@ def test_a_file_is_graded_for_real(tmp_path: Path) -> None:
     (tmp_path / "right.py").write_text(RELU.format(""))
     done = gradparity(tmp_path, "grade", "right.py")
     assert (done.returncode, said_of_it(done)) == (0, [])
-    assert done.stdout.startswith("Relu\n")
+    assert done.stdout.startswith("Relu (right.py, line 2)\n")
     assert done.stdout.endswith("right.py: it is right.\n")
 
 
