@@ -9,9 +9,10 @@ subjects before what is in another one. All others are told, each with the reaso
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
-from gradparity.parity_tests.grading.course import SUBJECTS
+from gradparity.parity_tests.grading.course import SUBJECTS, folded
 from gradparity.parity_tests.grading.definitions import Definition, Source, as_text
 from gradparity.parity_tests.grading.records import Skipped
 
@@ -52,12 +53,14 @@ def choose(sources: Iterable[Source]) -> tuple[list[Definition], list[Skipped]]:
     sources = [*sources]
     found = [each for source in sources for each in source.definitions]
     size = _sizes(found)
+    main = max(size, key=lambda root: size[root], default=Path())
     imported = {name for source in sources for name in source.imports}
 
     def key(each: Definition) -> tuple[int, ...]:
         """What decides, the first number first, and the smallest is best."""
         return (
             each.foreign,
+            root_of(each.file) != main and folded(each.called) in each.subject.also,
             each.origin is not None,
             each.subject.kind == "network" and not each.layered,
             bool(ASIDE.search(each.file.stem)),
@@ -165,6 +168,6 @@ def in_parts(chosen: Iterable[Definition]) -> Iterator[tuple[Path, list[Definiti
         parts.setdefault(root_of(each.file), []).append(each)
     roots = [root for root in parts if root != Path()]
     if len(roots) < 2:
-        yield Path(), [each for of_it in parts.values() for each in of_it]
+        yield roots[0] if roots else Path(), [*chain(*parts.values())]
     else:
         yield from parts.items()

@@ -372,12 +372,12 @@ class _Finder(FileFinder):
 
     def find_spec(self, name: str, target: ModuleType | None = None) -> Any:
         spec = None if name in self._taken else super().find_spec(name, target)
-        loaded = self._submission.loaded(spec.origin) if spec else None
-        if loaded is not None and loaded is not sys.modules.get(name):
-            return spec_from_loader(
-                name, _Same(self._submission, Path(str(spec.origin)))
-            )
-        return spec
+        if spec is None:
+            return None
+        loaded = self._submission.loaded(spec.origin)
+        if loaded is None or loaded is sys.modules.get(name):
+            return spec
+        return spec_from_loader(name, _Same(self._submission, Path(str(spec.origin))))
 
 
 class _Source(SourceFileLoader):
