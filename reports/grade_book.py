@@ -82,8 +82,9 @@ def points(graded: GradedFile, expected: Sequence[str] = ()) -> tuple[int, int]:
     """How many it has, and of how many: one for each class and function, of those that
     are expected, or of all that it offers where nothing is.
 
-    Whoever offers more than it came to because it ran too long or broke a rule loses a
-    point for that; and so does what cannot be graded at all.
+    Where nothing is expected, what it has in a file that cannot be loaded counts as wrong;
+    and whoever ran too long or broke a rule, or cannot be graded at all, has one to lose
+    for that.
     """
     tests = [test for test in scored(graded, expected) if "max_score" in test]
     return sum(t["score"] for t in tests), sum(t["max_score"] for t in tests)
@@ -94,28 +95,29 @@ def scored(graded: GradedFile, expected: Sequence[str] = ()) -> list[Results]:
     the whole. What is not expected has no score where something is.
     """
     offered = {one.name: one for one in graded.classes}
+    broken = [n for r in graded.skipped if r.kind == "not loaded" for n in r.names]
     tests = []
     if graded.problem:
         worth = {} if expected else {"score": 0, "max_score": 1}
-        told = grades.ended(f"It {grades.problem(graded)}")
-        if graded.status == "unloadable":
-            told = grades.ended(grades.problem(graded))
-        tests.append(a_test("The whole submission", "failed", told, worth))
-    for name in dict.fromkeys([*expected, *offered]):
-        passed = name in offered and offered[name].verdict == "pass"
+        told = grades.ended(grades.problem(graded))
+        if graded.status != "unloadable":
+            told = f"It {told}"
+        tests.append(a_test("The whole submission", False, told, worth))
+    for name in dict.fromkeys([*expected, *offered, *broken]):
+        one = offered.get(name)
+        passed = one is not None and one.verdict == "pass"
         counts = name in expected or not expected
         worth = {"score": int(passed), "max_score": 1} if counts else {}
-        shown = grades.titled(offered[name]) if name in offered else visible(name)
-        told = about(graded, offered[name]) if name in offered else absent(graded, name)
-        tests.append(a_test(shown, "passed" if passed else "failed", told, worth))
+        told = about(graded, one) if one else absent(graded, name)
+        tests.append(a_test(visible(name), passed, told, worth))
     return tests
 
 
-def a_test(name: str, status: str, output: str, worth: Results) -> Results:
+def a_test(name: str, passed: bool, output: str, worth: Results) -> Results:
     return {
         **worth,
         "name": name,
-        "status": status,
+        "status": "passed" if passed else "failed",
         "output": output,
         "output_format": "text",
         "visibility": "visible",
@@ -132,7 +134,10 @@ def about(graded: GradedFile, one: GradedClass) -> str:
 
 
 def absent(graded: GradedFile, name: str) -> str:
-    """Why there is nothing to be said of what is expected."""
+    """Why there is nothing to be said of a class or function."""
+    for row in graded.skipped:
+        if name in row.names:
+            return grades.ended(grades.why_left_out(row))
     if name in graded.missing:
         return f"{visible(name)} is expected, and not in the submission."
     return f"{visible(name)} is expected, and it did not come to it."

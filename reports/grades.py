@@ -261,16 +261,18 @@ def how_many_left_out(graded: GradedFile) -> int:
 def counted(graded: GradedFile) -> list[str]:
     """What was found and not graded, in clauses; nothing of it is left out in silence."""
     rows = left_out(graded)
-    names = sum(len(row.names) for row in rows)
+    broken = sum(len(row.names) for row in rows if row.kind == "not loaded")
+    names = sum(len(row.names) for row in rows if row.kind == "passed over")
     over = sum(not row.names and row.kind == "passed over" for row in rows)
     not_loaded = len({r.path for r in rows if not r.names and r.kind == "not loaded"})
     clauses = []
-    if names:
-        clauses.append(
-            f"{names} more {'was' if names == 1 else 'were'} found and not graded"
-        )
+    if broken:
+        clauses.append(f"{classes(broken)} could not be loaded")
     if not_loaded:
         clauses.append(f"{some_files(not_loaded)} could not be loaded")
+    if names:
+        were = "was" if names == 1 else "were"
+        clauses.append(f"{names} more {were} found and not graded")
     if over:
         clauses.append(
             f"{some_files(over)} {'was' if over == 1 else 'were'} passed over"
@@ -298,12 +300,17 @@ def cannot_be_loaded(graded: GradedFile, name: str = "") -> str:
 
 def problem(graded: GradedFile) -> str:
     """The problem, and where it is in the submission; empty if there is none."""
-    file = PurePath(graded.file).name if graded.file else None
-    other = file if file != PurePath(graded.path).name or graded.cell else None
-    where = spot(other, graded.line, graded.cell)
+    where = at(graded)
     if graded.source and graded.source.strip():
         where += (": " if where else "") + visible(graded.source.strip(), 2 * SHORT)
     return visible(graded.problem or "") + (f" ({where})" if where else "")
+
+
+def at(graded: GradedFile) -> str:
+    """Where in the submission the problem is."""
+    file = PurePath(graded.file).name if graded.file else None
+    other = file if file != PurePath(graded.path).name or graded.cell else None
+    return spot(other, graded.line, graded.cell)
 
 
 def headline(graded: GradedFile) -> str:
@@ -322,6 +329,8 @@ def verdict(graded: GradedFile) -> str:
         return "it is not passed"
     if graded.absent:
         return f"{len(graded.absent)} of what was expected is not there"
+    if graded.status == "fail":
+        return "what could be loaded of it is right"
     some = left_out(graded)
     if total == 1:
         return "what was graded of it is right" if some else "it is right"

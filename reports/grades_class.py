@@ -28,6 +28,11 @@ BECAME = {
         "lacks what was expected",
         "lack what was expected",
     ),
+    "partly": (
+        "partly loaded",
+        "could be loaded in part only",
+        "could be loaded in part only",
+    ),
     "stopped": (
         "not finished",
         "ran too long or broke a rule",
@@ -45,7 +50,9 @@ def became(graded: GradedFile) -> str:
     """One of BECAME: wrong answers apart from what has other reasons."""
     if graded.status != "fail" or grades.failed(graded):
         return graded.status
-    return "incomplete" if graded.absent and not graded.problem else "stopped"
+    if graded.problem:
+        return "stopped"
+    return "incomplete" if graded.absent else "partly"
 
 
 # --- What to talk about -----------------------------------------------------------------
@@ -106,7 +113,8 @@ def subject_table(files: Iterable[GradedFile]) -> Table:
     }
     order = sorted(counts, key=lambda name: -counts[name]["FAIL"])
     kinds = {"FAIL": "wrong", "pass": "right", "not run": "not run"}
-    kinds |= {"not graded": "not graded", "missing": "not there"}
+    kinds |= {"not loaded": "not loaded", "not graded": "not graded"}
+    kinds |= {"missing": "not there"}
     rows = [
         [visible(name), *(str(counts[name][kind] or "") for kind in kinds)]
         for name in order
@@ -116,13 +124,16 @@ def subject_table(files: Iterable[GradedFile]) -> Table:
 
 
 def subjects(files: Iterable[GradedFile]) -> list[str]:
-    """The classes and functions that any of them offers, or that are expected, in the
-    course's order.
+    """The classes and functions that any of them offers, if only in a file that cannot be
+    loaded, or that are expected, in the course's order.
     """
     found: dict[str, None] = {}
     for graded in files:
         found |= dict.fromkeys(one.name for one in graded.classes)
         found |= dict.fromkeys(graded.absent)
+        for row in graded.skipped:
+            if row.kind == "not loaded":
+                found |= dict.fromkeys(row.names)
     known = [name for name in SUBJECTS if name in found]
     return [*known, *(name for name in found if name not in SUBJECTS)]
 
@@ -134,8 +145,9 @@ def of_subject(graded: GradedFile, name: str) -> str:
     for one in graded.classes:
         if one.name == name:
             return of_class(one)
-    if any(name in row.names for row in graded.skipped):
-        return "not graded"
+    found = {row.kind for row in graded.skipped if name in row.names}
+    if found:
+        return "not loaded" if "not loaded" in found else "not graded"
     return "missing" if name in graded.missing else ""
 
 
@@ -199,10 +211,8 @@ def in_short(graded: GradedFile) -> str:
 
 def shortly(graded: GradedFile) -> str:
     """Why, and the line."""
-    where = grades.spot(None, graded.line, graded.cell)
-    return visible(graded.problem or "", 4 * grades.SHORT) + (
-        f" ({where})" if where else ""
-    )
+    where = grades.at(graded)
+    return visible(graded.problem or "") + (f" ({where})" if where else "")
 
 
 def mistakes(rows: Iterable[Diagnosis]) -> list[str]:

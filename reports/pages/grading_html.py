@@ -30,16 +30,18 @@ from gradparity.reports.visible import LONG, visible
 INDEX = "index.html"
 SYMBOLS = {
     **{"pass": "✓", "fail": "✗", "FAIL": "✗", "unloadable": "✗", "incomplete": "✗"},
+    **{"partly": "✗", "not loaded": "✗"},
     **{"stopped": "■", "skipped": "∅", "ungraded": "∅", "missing": "∅"},
     **{"not run": "○", "not graded": "∅"},
 }
 WORDS = {
     **{"pass": "right", "fail": "wrong", "incomplete": "incomplete"},
-    **{"stopped": "not finished", "unloadable": "cannot be loaded"},
+    **{"partly": "partly loaded", "stopped": "not finished"},
+    **{"unloadable": "cannot be loaded"},
     **{"skipped": "passed over", "ungraded": "could not be graded"},
 }
 COLOURS = {
-    **{"pass": "v1", "fail": "v4", "FAIL": "v4", "incomplete": "v4"},
+    **{"pass": "v1", "fail": "v4", "FAIL": "v4", "incomplete": "v4", "partly": "v4"},
     **{"stopped": "v3", "unloadable": "v4", "skipped": "v4", "ungraded": "v0"},
     **{"missing": "v0", "not run": "v0", "not graded": "v3"},
 }

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gradparity.parity_tests.grading.course import SUBJECTS
-from gradparity.parity_tests.grading.records import GradedFile
+from gradparity.parity_tests.grading.records import GradedFile, Skipped
 from gradparity.parity_tests.mutants import MUTANTS
 from gradparity.parity_tests.suite.reports.test_grades import (
     ALL_HOSTILE,
@@ -26,7 +26,7 @@ from gradparity.parity_tests.suite.reports.test_grades import (
     unloadable,
     wrong,
 )
-from gradparity.reports import grade_book, grades_class
+from gradparity.reports import grade_book, grades, grades_class
 
 __all__ = ["command"]  # a fixture
 
@@ -50,6 +50,15 @@ def stopped(path: str = "class/dan.py") -> GradedFile:
     )
 
 
+def in_part(path: str = "class/fuji") -> GradedFile:
+    """One that has a class in a file that cannot be loaded."""
+    broken = Skipped(
+        path="net.py", names=["TwoLayerNet"], why="cannot be loaded", kind="not loaded"
+    )
+    classes = [graded_class("Relu", *right("out", "dx"))]
+    return GradedFile(path=path, status="fail", classes=classes, skipped=[broken])
+
+
 def ungraded(path: str = "class/eri.py") -> GradedFile:
     problem = "could not be graded: OSError: No space left on device"
     return GradedFile(path=path, status="ungraded", problem=problem)
@@ -60,19 +69,25 @@ def ungraded(path: str = "class/eri.py") -> GradedFile:
 
 def test_what_is_no_wrong_answer_is_apart_from_wrong_answers() -> None:
     both = failing("class/ito.py").model_copy(update={"problem": "ran longer than 5 s"})
-    files = [failing(), both, stopped(), unloadable(), skipped(), ungraded()]
+    files = [failing(), both, in_part(), stopped(), unloadable(), skipped(), ungraded()]
     assert [*map(grades_class.became, files)] == [
-        *("fail", "fail", "stopped", "unloadable", "skipped", "ungraded")
+        *("fail", "fail", "partly", "stopped", "unloadable", "skipped", "ungraded")
     ]
     assert grades_class.without_verdict(files) == [
-        "1 of 6 ran too long or broke a rule: dan.py.",
-        "1 of 6 cannot be loaded: broken.py.",
-        "1 of 6 was passed over: aoki.ipynb.",
-        "1 of 6 could not be graded: eri.py.",
+        "1 of 7 could be loaded in part only: fuji.",
+        "1 of 7 ran too long or broke a rule: dan.py.",
+        "1 of 7 cannot be loaded: broken.py.",
+        "1 of 7 was passed over: aoki.ipynb.",
+        "1 of 7 could not be graded: eri.py.",
     ]
     assert grades_class.class_sentence(files) == (
-        "Of 6 submissions 2 are wrong, 1 ran too long or broke a rule, 1 cannot be "
-        "loaded, 1 was passed over and 1 could not be graded. 4 of 6 graded."
+        "Of 7 submissions 2 are wrong, 1 could be loaded in part only, 1 ran too long or "
+        "broke a rule, 1 cannot be loaded, 1 was passed over and 1 could not be graded. "
+        "5 of 7 graded."
+    )
+    assert grades.closing(in_part()) == (
+        "fuji: what could be loaded of it is right; 1 class or function could not be "
+        "loaded."
     )
 
 
@@ -118,32 +133,40 @@ def test_classes_and_functions_are_counted_the_hardest_first() -> None:
     without = passing().model_copy(update={"missing": ["Affine"]})
     table = grades_class.subject_table([failing(), without, partly(), unloadable()])
     assert table.headers == [
-        *("class or function", "wrong", "right", "not graded", "not there")
+        *(
+            "class or function",
+            "wrong",
+            "right",
+            "not loaded",
+            "not graded",
+            "not there",
+        )
     ]
     assert [row[0] for row in table.rows[:3]] == [
         *("Affine", "SoftmaxWithLoss", "TwoLayerNet")
     ]
     rows = {row[0]: row[1:] for row in table.rows}
-    assert rows["Affine"] == ["1", "1", "", "1"]
-    assert rows["TwoLayerNet"] == ["1", "", "1", ""]
-    assert rows["Relu"] == ["", "3", "", ""]
+    assert rows["Affine"] == ["1", "1", "", "", "1"]
+    assert rows["TwoLayerNet"] == ["1", "", "", "1", ""]
+    assert rows["Relu"] == ["", "3", "", "", ""]
+    assert rows["Sigmoid"] == ["", "", "1", "", ""]
 
 
 # --- The table --------------------------------------------------------------------------
 
 
 def test_the_table_has_a_column_for_each_that_anybody_offers() -> None:
-    files = [passing(), failing(), partly(), stopped(), unloadable(), ungraded()]
+    files = [passing(), failing(), partly(), in_part(), unloadable(), ungraded()]
     files[0] = files[0].model_copy(update={"missing": ["Affine"]})
     rows = [*csv.DictReader(StringIO(grade_book.csv_text(files)))]
     names = [*rows[0]][len(grade_book.COLUMNS) :]
     assert names == [name for name in SUBJECTS if name in names]
     assert [row["Affine"] for row in rows] == ["missing", "FAIL", "pass", "", "", ""]
     assert [row["TwoLayerNet"] for row in rows] == [
-        *("", "FAIL", "not graded", "", "", "")
+        *("", "FAIL", "not graded", "not loaded", "", "")
     ]
     assert [(row["points"], row["of"]) for row in rows] == [
-        *(("2", "2"), ("3", "6"), ("2", "2"), ("1", "2"), ("0", "1"), ("", ""))
+        *(("2", "2"), ("3", "6"), ("2", "3"), ("1", "2"), ("0", "1"), ("", ""))
     ]
     assert rows[2]["looked at"] == "common/layers.py, hw.ipynb"
     assert rows[2]["not graded"].startswith("old.ipynb, cell 2, line 4 (Relu and")
@@ -158,7 +181,10 @@ def test_the_table_has_a_column_for_each_that_anybody_offers() -> None:
 
 @pytest.mark.parametrize(
     "graded",
-    [passing(), failing(), partly(), stopped(), unloadable(), skipped(), *ALL_HOSTILE],
+    [
+        *(passing(), failing(), partly(), in_part(), stopped()),
+        *(unloadable(), skipped(), *ALL_HOSTILE),
+    ],
     ids=lambda graded: graded.status,
 )
 @pytest.mark.parametrize("expected", [[], ["Relu", "Sigmoid"]], ids=["", "expected"])
@@ -194,7 +220,7 @@ def test_a_test_says_what_is_wrong_and_where() -> None:
     assert (relu["score"], affine["score"]) == (1, 0)
     assert affine["output"] == "Affine is expected, and it did not come to it."
     output = grade_book.results(partly())["output"]
-    assert "3 more were found and not graded; 1 file was passed over." in output
+    assert "1 more was found and not graded; 1 file was passed over." in output
     assert "ch04/two_layer_net.py, line 8 (TwoLayerNet) is chapter 4's." in output
 
 

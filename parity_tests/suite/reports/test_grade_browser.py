@@ -112,8 +112,9 @@ def test_the_verdict_is_seen_first_and_in_words(visit: browsing.Open) -> None:
         "everything": "✗ 4 of 7 classes and functions are wrong",
         "right": "✓ All 2 classes and functions are right",
         "broken": "✗ It cannot be loaded",
-        "partly": "✓ All 2 classes and functions that were graded are right; 3 more were "
-        "found and not graded; 1 file was passed over",
+        "partly": "✓ All 2 classes and functions that were graded are right; 2 classes and "
+        "functions could not be loaded; 1 more was found and not graded; 1 file was passed "
+        "over",
     }.items():
         line = visit(name, browsing.PHONE).locator(".verdict-line")
         assert line.inner_text() == said

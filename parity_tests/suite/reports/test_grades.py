@@ -449,7 +449,13 @@ def test_a_class_has_a_summary() -> None:
     assert table.rows == [
         ["aoki.py", "pass", "2/2", "", ""],
         ["suzuki.py", "FAIL", "3/6", mistakes, "2"],
-        ["tanaka.py", "not loaded", "", f"{unloadable().problem} (line 12)", ""],
+        [
+            "tanaka.py",
+            "not loaded",
+            "",
+            f"{unloadable().problem} (broken.py, line 12)",
+            "",
+        ],
         ["ueda", "FAIL", "3/6", mistakes, "2"],
     ]
     assert grades_class.commonest(CLASS) == [
@@ -604,12 +610,13 @@ def test_all_that_was_found_and_not_graded_is_told_and_counted(
         "\n"
         "Looked at: common/layers.py and hw.ipynb.\n"
         "Not offered, and so not graded: MulLayer and TwoLayerNet.\n"
-        "partly: all 2 classes and functions that were graded are right; 3 more were found "
-        "and not graded; 1 file was passed over.\n"
+        "partly: all 2 classes and functions that were graded are right; 2 classes and "
+        "functions could not be loaded; 1 more was found and not graded; 1 file was passed "
+        "over.\n"
     )
     words = " ".join(Elements(grading_html.render(partly())).text.split())
     for sentence in (
-        "that were graded are right; 3 more were found and not graded",
+        "that were graded are right; 2 classes and functions could not be loaded; 1 more",
         "old.ipynb, cell 2, line 4 (Relu and Sigmoid) cannot be loaded: NameError: x.",
         "report.zip is an archive.",
         "ReLU in hw.ipynb, cell 3, line 2",
@@ -634,7 +641,7 @@ def test_a_place_in_a_notebook_has_its_cell() -> None:
     place = "hw.ipynb, cell 3, line 12"
     assert f"({place}: return" in grades.cannot_be_loaded(broken)
     assert place in grading_html.render(broken)
-    assert grades_class.in_short(broken).endswith("(cell 3, line 12)")
+    assert grades_class.in_short(broken).endswith(f"({place})")
 
 
 def test_what_is_expected_and_absent_fails() -> None:
@@ -1077,10 +1084,11 @@ def test_a_class_is_graded_for_real(tmp_path: Path) -> None:
 def test_what_is_written_into_the_class_is_no_submission(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("right", "also_right"):
-        (tmp_path / f"{name}.py").write_text(RELU.format(""))
+    for name in ("one.py", "other.py"):
+        (tmp_path / name).write_text(RELU.format(""))
     monkeypatch.chdir(tmp_path)
-    call = ["grade", ".", "--html", "pages", "--csv", "all.csv", "--json"]
+    call = ["grade", ".", "--html", "pages", "--csv", "all.csv", "--results", "scores"]
+    call.append("--json")
     monkeypatch.setattr(sys, "argv", ["gradparity", *call])
     for _ in range(2):
         with pytest.raises(SystemExit) as ended:
