@@ -146,7 +146,8 @@ def absent(graded: GradedFile, name: str) -> str:
 def results(graded: GradedFile, expected: Sequence[str] = ()) -> Results:
     """The object of results.json."""
     score, most = points(graded, expected)
-    said = [grades.closing(graded), *grades.remarks(graded)]
+    of_the_whole = [row for row in grades.own(graded) if row.class_ is None]
+    said = [grades.closing(graded), *map(grades.worth_knowing, of_the_whole)]
     said += [grades.ended(grades.why_left_out(r)) for r in grades.left_out(graded)]
     return {
         "extra_data": {

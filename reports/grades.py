@@ -161,7 +161,8 @@ def failed(graded: GradedFile) -> list[GradedClass]:
 def what_is_wrong(graded: GradedFile) -> list[str]:
     """The rule that it broke, what is absent, and what is wrong with its classes."""
     broke = [ended(f"It {problem(graded)}")] if graded.problem else []
-    absent = [f"Expected, and not in the submission: {listed(graded.absent)}."]
+    names = listed(map(visible, graded.absent))
+    absent = [f"Expected, and not in the submission: {names}."]
     return [
         *broke,
         *(absent if graded.absent else []),
@@ -259,13 +260,18 @@ def how_many_left_out(graded: GradedFile) -> int:
 
 
 def counted(graded: GradedFile) -> list[str]:
-    """What was found and not graded, in clauses; nothing of it is left out in silence."""
+    """What was expected and not found, and what was found and not graded, in clauses:
+    nothing of it is left out in silence.
+    """
     rows = left_out(graded)
     broken = sum(len(row.names) for row in rows if row.kind == "not loaded")
     names = sum(len(row.names) for row in rows if row.kind == "passed over")
     over = sum(not row.names and row.kind == "passed over" for row in rows)
     not_loaded = len({r.path for r in rows if not r.names and r.kind == "not loaded"})
     clauses = []
+    if graded.absent:
+        absent = listed(map(visible, graded.absent))
+        clauses.append(f"what was expected is not there: {absent}")
     if broken:
         clauses.append(f"{classes(broken)} could not be loaded")
     if not_loaded:
@@ -325,10 +331,8 @@ def verdict(graded: GradedFile) -> str:
     total, wrong = len(graded.classes), len(failed(graded))
     if wrong:
         return f"{wrong} of {classes(total)} {'is' if wrong == 1 else 'are'} wrong"
-    if graded.problem or not total:
+    if graded.problem or graded.absent or not total:
         return "it is not passed"
-    if graded.absent:
-        return f"{len(graded.absent)} of what was expected is not there"
     if graded.status == "fail":
         return "what could be loaded of it is right"
     some = left_out(graded)

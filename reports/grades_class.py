@@ -140,7 +140,7 @@ def subjects(files: Iterable[GradedFile]) -> list[str]:
 
 def of_subject(graded: GradedFile, name: str) -> str:
     """What is to be said of a class or function in a word; nothing where there is no
-    verdict, or none was come to.
+    verdict. What it did not come to is not run.
     """
     for one in graded.classes:
         if one.name == name:
@@ -148,7 +148,9 @@ def of_subject(graded: GradedFile, name: str) -> str:
     found = {row.kind for row in graded.skipped if name in row.names}
     if found:
         return "not loaded" if "not loaded" in found else "not graded"
-    return "missing" if name in graded.missing else ""
+    if name in graded.missing:
+        return "missing"
+    return "not run" if became(graded) == "stopped" else ""
 
 
 def of_class(one: GradedClass) -> str:

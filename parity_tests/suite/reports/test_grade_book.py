@@ -152,6 +152,13 @@ def test_classes_and_functions_are_counted_the_hardest_first() -> None:
     assert rows["Sigmoid"] == ["", "", "1", "", ""]
 
 
+def test_what_it_did_not_come_to_is_not_run() -> None:
+    graded = stopped().model_copy(update={"missing": ["Sigmoid"]})
+    said = [grades_class.of_subject(graded, n) for n in ("Relu", "Sigmoid", "Affine")]
+    assert said == ["pass", "missing", "not run"]
+    assert grades_class.of_subject(unloadable(), "Relu") == ""
+
+
 # --- The table --------------------------------------------------------------------------
 
 
@@ -285,7 +292,8 @@ def test_what_is_expected_and_absent_is_a_failure(command: Callable[..., Any]) -
     done = command([absent], "a.py", "--expect", "AddLayer,Affine")
     assert (done.status, done.err) == (1, "")
     assert "- Expected, and not in the submission: Affine.\n" in done.out
-    assert done.out.endswith("right.py: 1 of what was expected is not there.\n")
+    said = "right.py: it is not passed; what was expected is not there: Affine.\n"
+    assert done.out.endswith(said)
     done = command([absent], "a.py", "--expect", "AddLayer", "--json")
     assert (done.status, json.loads(done.out)["files"][0]["absent"]) == (0, [])
 
