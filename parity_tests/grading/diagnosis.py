@@ -6,7 +6,7 @@ it makes wrong. Where none does, the sentence is about how the result is related
 right one; and where a class is built from others that are wrong, about those.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from threading import RLock
@@ -25,6 +25,7 @@ from gradparity.parity_tests.grading.wrong import (
     FORWARD,
     LOSS_CLOSE,
     Relation,
+    Wrong,
     close,
     listed,
 )
@@ -32,6 +33,8 @@ from gradparity.parity_tests.mutants import MUTANTS, Mutant
 from gradparity.reference.networks import TwoLayerNet
 
 KINDS_OF_LABELS = {LABELS: "labels as numbers", ONE_HOT: "labels in one-hot rows"}
+# Exceptions because shapes do not fit: which of them it is depends on how it is written.
+OF_SHAPES = {"ValueError", "IndexError", "AxisError"}
 LOCK = RLock()  # many submissions are judged side by side; this is computed once
 
 
@@ -47,8 +50,8 @@ class Known:
     def of(cls, mutant: Mutant, name: str, definition: Any) -> "Known":
         outcomes = exercise({name: definition}, tasks_of(name))
         findings = Findings.of(name, outcomes)
-        wrong = frozenset(f.quantity for f in findings.found if not f.right)
-        return cls(mutant, findings, wrong)
+        wrong = {f.quantity for f in findings.found if f.reached and not f.right}
+        return cls(mutant, findings, frozenset(wrong))
 
 
 def known(name: str) -> tuple[Known, ...]:
@@ -60,11 +63,12 @@ def known(name: str) -> tuple[Known, ...]:
 @cache
 def _known(name: str) -> tuple[Known, ...]:
     planted = (
-        Known.of(mutant, name, mutant.definition)
+        Known.of(mutant, name, definition)
         for mutant in MUTANTS
         if mutant.layer == name
         and mutant.implementation == "reference"
         and mutant.scope != "training"
+        for definition in (mutant.definition, *mutant.also)
     )
     return tuple(each for each in planted if each.quantities)
 
@@ -115,12 +119,14 @@ def explains(
     seen = False
     for mine, theirs in zip(findings.found, mistake.findings.found, strict=True):
         counts = mine.right or findings.counts(mine) or mine.group == group
-        counts &= only in (None, mine.group) and mine.group != VECTOR
+        counts &= mine.reached and only in (None, mine.group) and mine.group != VECTOR
         if mine.quantity in looked_at and counts:
             if not agree(mine, theirs):
                 return False
-            # The share of a few samples that are right may be the same by chance.
-            seen |= not mine.right and mine.quantity != "accuracy"
+            # The share of a few samples that are right may be the same by chance, and
+            # exceptions of one kind have many reasons.
+            tells = mine.raised is None or mine.value is not None
+            seen |= tells and not mine.right and mine.quantity != "accuracy"
     return seen
 
 
@@ -139,38 +145,49 @@ def agree(mine: Found, theirs: Found) -> bool:
     if mine.right or theirs.right:
         return mine.right and theirs.right
     if mine.value is None or theirs.value is None:
-        failed = (mine.raised is None) == (theirs.raised is None)
-        return mine.value is None and theirs.value is None and failed
+        kinds = {f.raised and f.raised.kind for f in (mine, theirs)}
+        alike = len(kinds) == 1 or kinds <= OF_SHAPES
+        return mine.value is None and theirs.value is None and alike
     is_loss = LOSSES.get(mine.expected.task.name) == mine.quantity
     tolerance = max(CLOSE[mine.dtype], LOSS_CLOSE * is_loss)
     return close(mine.value, theirs.value, tolerance)
 
 
-def explanations(findings: Findings) -> list[Known]:
-    """Known mistakes for as many of the wrong quantities as there are any for.
+def explanations(findings: Findings) -> list[tuple[list[str], list[Known]]]:
+    """Wrong quantities, and the known mistakes that explain them: more than one where
+    they give the same as far as was seen.
 
-    That which explains most comes first, and each quantity is explained once.
+    What explains more goes before what explains a part of that; where two explain a
+    quantity that they share, and neither all of the other's, nothing is known.
     """
-    left = set(findings.wrong)
-    explained: set[str] = set()
-    chosen = []
-    fitting = [m for m in known(findings.name) if explains(m, findings)]
-    for mistake in sorted(fitting, key=lambda m: -len(m.quantities)):
-        if mistake.quantities & left and not mistake.quantities & explained:
-            chosen.append(mistake)
-            explained |= mistake.quantities
-    return chosen
+    wrong = findings.wrong
+    fitting: dict[frozenset[str], list[Known]] = {}
+    for mistake in only_once(m for m in known(findings.name) if explains(m, findings)):
+        here = mistake.quantities & {*wrong}
+        fitting.setdefault(here, []).append(mistake)
+    largest = [q for q in fitting if not any(q < other for other in fitting)]
+    alone = [
+        q for q in largest if not any(q & other for other in largest if other != q)
+    ]
+    return [([q for q in wrong if q in here], fitting[here]) for here in alone]
+
+
+def only_once(mistakes: Iterable[Known]) -> list[Known]:
+    """Each mistake once, however it may be written."""
+    return [*{mistake.mutant: mistake for mistake in mistakes}.values()]
 
 
 def forward_explanation(findings: Findings) -> Known | None:
-    """A known mistake whose results forward are a submission's, if the gradients are not:
-    they may well belong to the right function.
+    """The one known mistake whose results forward are a submission's, if the gradients
+    are not: they may well belong to the right function.
     """
-    for mistake in known(findings.name):
-        forward = mistake.quantities & set(FORWARD)
-        if forward and explains(mistake, findings, forward):
-            return mistake
-    return None
+    fitting = only_once(
+        mistake
+        for mistake in known(findings.name)
+        if (forward := mistake.quantities & set(FORWARD))
+        and explains(mistake, findings, forward)
+    )
+    return fitting[0] if len(fitting) == 1 else None
 
 
 # --- Sentences ------------------------------------------------------------------------
@@ -183,32 +200,63 @@ def diagnose(findings: Mapping[str, Findings]) -> Iterator[Diagnosis]:
         findings: of all names that a submission offers, by name.
     """
     broken = [name for name, of_it in findings.items() if of_it.wrong]
-    for name in findings:
-        if name in broken:
-            parts = [part for part in SUBJECTS[name].built_from if part in broken]
-            yield from diagnose_one(findings[name], [findings[part] for part in parts])
+    for name in broken:
+        used = findings[name].uses & {*SUBJECTS[name].built_from}
+        parts = [findings[part] for part in broken if part in used]
+        yield from diagnose_one(findings[name], parts)
 
 
 def diagnose_one(findings: Findings, parts: list[Findings]) -> Iterator[Diagnosis]:
-    """What is wrong with a class, given those of its parts that are wrong, too."""
+    """What is wrong with a class, given those that it uses and that are wrong, too."""
     left = findings.wrong
     if not (findings.name == NETWORK and any(to_blame(p, findings) for p in parts)):
-        for mistake in explanations(findings):
-            here = [q for q in left if q in mistake.quantities]
+        for here, mistakes in explanations(findings):
+            # What is wrong forward is no mistake of its own where that of a part is there.
+            if any(
+                may_spoil(p, findings, q) for p in parts for q in here if q in FORWARD
+            ):
+                continue
             left = [q for q in left if q not in here]
-            yield named(findings, mistake, here)
-    if left and parts:
-        yield from_parts(findings, parts, left)
-        return
-    forward = [q for q in left if q in FORWARD]
+            yield named(findings, mistakes, here)
+    blamed: dict[tuple[str, ...], list[str]] = {}
+    for quantity in left:
+        names = tuple(
+            part.name for part in parts if may_spoil(part, findings, quantity)
+        )
+        blamed.setdefault(names, []).append(quantity)
+    left = blamed.pop((), [])
+    for names, here in blamed.items():
+        yield from_parts(findings, names, here)
+    came = [q for q in left if not not_came(findings, q)]
+    forward = [q for q in came if q in FORWARD]
     if forward and (mistake_forward := forward_explanation(findings)):
         left = [q for q in left if q not in forward]
-        yield named(findings, mistake_forward, forward)
-    for quantity in list(left):
+        yield named(findings, [mistake_forward], forward)
+    for quantity in [q for q in came if q in left]:
         if found := for_one_kind_of_labels(findings, quantity):
             left = [q for q in left if q != quantity]
             yield found
     yield from related(findings, left)
+
+
+def not_came(findings: Findings, quantity: str) -> set[str | None]:
+    """The exceptions there are in the place of a result, and None for a result that is
+    missing.
+    """
+    counted = [f for f in findings.of_quantity(quantity) if findings.counts(f)]
+    return {f.raised.kind if f.raised else None for f in counted if f.value is None}
+
+
+def may_spoil(part: Findings, whole: Findings, quantity: str) -> bool:
+    """Whether a part that is wrong can be why a quantity of the whole is: what is right
+    forward spoils gradients alone; what fails, or gives none or another shape, can make
+    the whole fail.
+    """
+    failed = not_came(whole, quantity)
+    of_part = {kind for q in part.wrong for kind in not_came(part, q)}
+    if not (None in of_part or failed <= of_part | OF_SHAPES):
+        return False
+    return quantity not in FORWARD or any(q in FORWARD for q in part.wrong)
 
 
 def for_one_kind_of_labels(findings: Findings, quantity: str) -> Diagnosis | None:
@@ -216,16 +264,17 @@ def for_one_kind_of_labels(findings: Findings, quantity: str) -> Diagnosis | Non
     are of the other: the lecture's code has a branch for each.
     """
     counted = [f for f in findings.of_quantity(quantity) if findings.counts(f)]
-    kinds = {f.group for f in counted if not f.right}
-    kind = kinds.pop() if len(kinds) == 1 else None
-    if kind not in KINDS_OF_LABELS:
+    wrong = {f.group for f in counted if not f.right}
+    right = {f.group for f in counted} - wrong
+    if len(wrong) != 1 or len(right) != 1 or wrong | right != {*KINDS_OF_LABELS}:
         return None
-    fitting = [
+    (kind,) = wrong
+    fitting = only_once(
         mistake
         for mistake in known(findings.name)
         if quantity in mistake.quantities
         and explains(mistake, findings, {quantity}, only=kind)
-    ]
+    )
     if len(fitting) != 1:
         return None
     (mistake,) = fitting
@@ -247,7 +296,12 @@ def to_blame(part: Findings, network: Findings) -> bool:
     it is not, and the layer is the activation: the network is then as if it had another
     one, or none.
     """
-    mistakes = [m for m in explanations(part) if m.mutant.scope == "layer"]
+    mistakes = [
+        mistake
+        for _, fitting in explanations(part)
+        for mistake in fitting
+        if mistake.mutant.scope == "layer"
+    ]
     planted = [in_network(mistake.mutant) for mistake in mistakes]
     wrong = set(network.wrong)
     if any(p.quantities >= wrong and explains(p, network) for p in planted):
@@ -257,25 +311,31 @@ def to_blame(part: Findings, network: Findings) -> bool:
 
 
 def from_parts(
-    findings: Findings, parts: Iterable[Findings], quantities: list[str]
+    findings: Findings, names: Sequence[str], quantities: list[str]
 ) -> Diagnosis:
-    names = [part.name for part in parts]
     whole, verb = listed(names), "is" if len(names) == 1 else "are"
-    them = "it" if len(names) == 1 else "them"
+    found = relation(findings, quantities[0])
+    raised = found is not None and found.name == "raises"
+    told = f"{found.sentence(findings.name, quantities)} " if found and raised else ""
     return diagnosis(
         findings,
         quantities,
         mistake="follows-from-its-parts",
-        sentence=f"{whole} {verb} wrong: if `{findings.name}` is built "
-        f"from {them}, repair that first, and look again.",
+        sentence=f"{told}`{findings.name}` is built from {whole}, which "
+        f"{verb} wrong: repair that first, and look again.",
         relation=f"may follow from {whole}",
         reread=reread_of(names[0]),
     )
 
 
-def named(findings: Findings, mistake: Known, quantities: list[str]) -> Diagnosis:
-    """A known mistake, after what can be seen of it."""
-    mutant = mistake.mutant
+def named(
+    findings: Findings, mistakes: Sequence[Known], quantities: list[str]
+) -> Diagnosis:
+    """A known mistake, after what can be seen of it; or those of which it is one."""
+    predicates = [mistake.mutant.predicate for mistake in mistakes]
+    if len(mistakes) > 1:
+        either = "; or it ".join(p.removesuffix(".") for p in predicates)
+        predicates = [f"either {either}."]
     found = {q: relation(findings, q) for q in quantities}
     seen = {str(r and r.phrase): r for r in found.values()}
     shared = next(iter(seen.values())) if len(seen) == 1 else None
@@ -287,31 +347,29 @@ def named(findings: Findings, mistake: Known, quantities: list[str]) -> Diagnosi
     return diagnosis(
         findings,
         quantities,
-        mistake=mutant.name,
-        known=True,
-        sentence=f"{before}`{findings.name}` {mutant.predicate}",
+        mistake=" or ".join(mistake.mutant.name for mistake in mistakes),
+        known=len(mistakes) == 1,
+        sentence=f"{before}`{findings.name}` {predicates[0]}",
         relation=None if shared is None else shared.of(quantities),
     )
 
 
 def related(findings: Findings, quantities: list[str]) -> Iterator[Diagnosis]:
     """Quantities that no known mistake explains, those together that are alike."""
-    alike: dict[tuple[str, str] | None, list[str]] = {}
-    relations: dict[tuple[str, str] | None, Relation | None] = {}
+    first = findings.wrong[0]
+    alike: dict[tuple[str, str], list[str]] = {}
+    relations: dict[tuple[str, str], Relation | None] = {}
     for quantity in quantities:
         found = relation(findings, quantity)
-        key = None if found is None else (found.name, found.phrase)
+        follows = quantity != first and first in ("out", "predict", "loss")
+        why = "may follow" if follows else "unknown"
+        key = (why, "") if found is None else (found.name, found.phrase)
         alike.setdefault(key, []).append(quantity)
         relations[key] = found
     for key, here in alike.items():
         found = relations[key]
         if found is None:
-            verb = "is" if len(here) == 1 else "are"
-            sentence = f"Your {listed(here)} {verb} wrong in every case"
-            if findings.wrong[0] in FORWARD and findings.wrong[0] not in here:
-                sentence += ", which may follow from what is wrong forward."
-            else:
-                sentence += ", and it is none of the mistakes that are known here."
+            sentence = unexplained(findings, here, key[0] == "may follow")
         else:
             sentence = found.sentence(findings.name, here)
             if found.phrase.endswith("NaN where the logits are large"):
@@ -326,6 +384,19 @@ def related(findings: Findings, quantities: list[str]) -> Iterator[Diagnosis]:
             sentence=sentence,
             relation=None if found is None else found.of(here),
         )
+
+
+def unexplained(findings: Findings, quantities: list[str], may_follow: bool) -> str:
+    """That they are wrong, and how often."""
+    verb = "is" if len(quantities) == 1 else "are"
+    often = {Wrong.of(findings, quantity).how_many for quantity in quantities}
+    where = f" in {often.pop()}" if len(often) == 1 else ""
+    why = (
+        "which may follow from what is wrong forward"
+        if may_follow
+        else "and it is none of the mistakes that are known here"
+    )
+    return f"Your {listed(quantities)} {verb} wrong{where}, {why}."
 
 
 def diagnosis(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradparity.parity_tests.grading import tasks, truths
+from gradparity.parity_tests.grading.course import SUBJECTS
 from gradparity.parity_tests.grading.exercise import CLOSURE, UNFIT
 from gradparity.parity_tests.grading.outcomes import Outcome, Raised
 from gradparity.parity_tests.measuring.comparison import distance, share, worst
@@ -29,6 +30,8 @@ class Found:
     """What came of one expected quantity.
 
     `dtype` is the one that it is judged in; `note` says why there is nothing to measure.
+    What is not `reached` was never asked for: the gradient of a layer whose `forward`
+    has failed, or that has none.
     """
 
     expected: truths.Expected
@@ -43,6 +46,7 @@ class Found:
     exact: bool = (
         False  # the gradient of exactly the loss that has something added to y
     )
+    reached: bool = True
 
     @property
     def quantity(self) -> str:
@@ -119,8 +123,9 @@ class Findings:
         return cls(name, by_call, found, declined, epsilon)
 
     def counts(self, found: Found) -> bool:
-        """Whether it must be right."""
-        return found.group not in tasks.OPTIONAL and found.group not in self.declined
+        """Whether it must be right, and was asked for."""
+        must = found.group not in tasks.OPTIONAL and found.group not in self.declined
+        return must and found.reached
 
     def of_quantity(self, quantity: str) -> list[Found]:
         return [f for f in self.found if f.quantity == quantity]
@@ -128,6 +133,12 @@ class Findings:
     @property
     def quantities(self) -> list[str]:
         return list(dict.fromkeys(f.quantity for f in self.found))
+
+    @property
+    def uses(self) -> set[str]:
+        """The subjects of the submission that it was seen to be built from."""
+        remarks = (r for outcome in self.outcomes.values() for r in outcome.remarks)
+        return {remark.what for remark in remarks if remark.kind == "uses"}
 
     @property
     def wrong(self) -> list[str]:
@@ -195,6 +206,7 @@ def compare(asked: truths.Expected, outcome: Outcome | None, epsilon: float) -> 
         "raised": None if outcome is None else outcome.raised,
         "dtype": dtype,
         "truth": right.truth,
+        "reached": is_reached(asked, outcome),
     }
     if note := unmeasurable(asked, outcome, value, right.truth):
         return Found(**about, right=False, note=note)
@@ -216,6 +228,15 @@ def compare(asked: truths.Expected, outcome: Outcome | None, epsilon: float) -> 
         ratio=float(ratio.max()),
         worst=worst(ratio, value, right.truth),
     )
+
+
+def is_reached(asked: truths.Expected, outcome: Outcome | None) -> bool:
+    """Whether it was asked for: a layer's gradients are where forward has returned."""
+    is_gradient = asked.quantity.startswith("d")
+    if outcome is None or not is_gradient or SUBJECTS[outcome.name].kind != "layer":
+        return True
+    returned = {r.what.partition(", ")[0] for r in outcome.remarks if r.kind == "type"}
+    return bool({"out", asked.quantity} & {*outcome.results, *returned})
 
 
 def unmeasurable(

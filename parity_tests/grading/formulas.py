@@ -39,6 +39,9 @@ FORMULAS: dict[tuple[str, str], dict[str, str]] = {
         "dout * y**2": "the factor exp(-x) is missing",
         "dout * y**2 * (1 - y)": "there is a factor y too many",
         "dout * (1 - dout)": "it is the output that belongs there",
+        "1 / (1 + exp(-dout)) * (1 - 1 / (1 + exp(-dout)))": (
+            "it is the output of forward that belongs there, times dout"
+        ),
     },
     ("Relu", "out"): {
         "x > 0": "that is the mask",
@@ -71,6 +74,9 @@ FORMULAS: dict[tuple[str, str], dict[str, str]] = {
         "exp(x - x.max(axis=1, keepdims=True)) / exp(x).sum(axis=1, keepdims=True)": (
             "the largest must be subtracted in the sum as well"
         ),
+        "exp(x - x.max()) / exp(x).sum()": (
+            "the largest must be subtracted in the sum as well, which is that of each row"
+        ),
         "softmax(x * log(2))": "its powers are those of 2, and not of e",
     },
     ("cross_entropy_error", "out"): {
@@ -93,6 +99,7 @@ FORMULAS: dict[tuple[str, str], dict[str, str]] = {
         "-sum(roll(t, -1, axis=1) * log(y)) / N": BEFORE,
     },
     ("SoftmaxWithLoss", "dx"): {
+        "y - t / N": "the brackets around y - t are missing",
         "-t / y / N": "that is the derivative by y, which has yet to pass the softmax",
         "y / N": "t is not subtracted",
         "(y - t) * y * (1 - y) / N": "y - t is the derivative by x already",

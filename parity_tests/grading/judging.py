@@ -141,6 +141,8 @@ def graded_class(findings: Findings) -> GradedClass:
 def graded(findings: Findings, quantity: str) -> Graded:
     """One quantity: the worst of its cases."""
     counted = [f for f in findings.of_quantity(quantity) if findings.counts(f)]
+    if not counted:
+        return Graded(quantity=quantity, cases=0, wrong=0, verdict="not run")
     wrong = [f for f in counted if not f.right]
     worst = max(wrong or counted, key=severity)
     return Graded(

@@ -3,6 +3,7 @@ call, with which dtype; or that there is nothing to be wrong.
 """
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,10 +16,12 @@ from gradparity.parity_tests.grading.findings import (
     described,
 )
 from gradparity.parity_tests.grading.outcomes import NETWORK, Remark
+from gradparity.parity_tests.grading.relations_of_values import multiplied
 from gradparity.parity_tests.grading.tasks import LABELS, ONE_HOT
 from gradparity.parity_tests.grading.wrong import (
     CLOSE,
     FORWARD,
+    KEPT,
     Wrong,
     close,
     listed,
@@ -29,19 +32,26 @@ from gradparity.parity_tests.grading.wrong import (
 
 def beside_another(wrong: Wrong) -> str | None:
     """Wrong only where there is a second object of the class."""
-    if unanswered(wrong) is None and all(f.case.endswith(BESIDE) for f in wrong.wrong):
+    if is_beside_another(wrong):
         return (
             "{is} right as long as there is one object of the class, and wrong beside "
-            "a second one: something is kept in the class, or in a global variable, and "
-            "not in self"
+            f"a second one: {KEPT}"
         )
     return None
+
+
+def is_beside_another(wrong: Wrong) -> bool:
+    """The second object comes after the first forward of the first one."""
+    return all(
+        f.case.endswith(BESIDE) and not (f.first and f.quantity == "out")
+        for f in wrong.wrong
+    )
 
 
 def raises(wrong: Wrong) -> str | None:
     """An exception, in some cases or in all."""
     raised = [f for f in wrong.wrong if f.value is None and f.raised is not None]
-    if not raised or any(f.value is None and f.raised is None for f in wrong.wrong):
+    if not raised:
         return None
     first = raised[0]
     assert first.raised is not None
@@ -49,9 +59,15 @@ def raises(wrong: Wrong) -> str | None:
     if first.raised.kind != UNFIT:
         what = f"`{wrong.name}` raises {what}"
     if len(raised) == len(wrong.found):
-        return what + "."
+        return what if what.endswith((".", "?", "!")) else what + "."
+    if is_beside_another(wrong):
+        return f"{what}, where there is a second object of the class: {KEPT}."
     call = "" if first.first else f", on call {first.expected.number + 1}"
-    return f"{what}, in the case “{first.case}”{call}."
+    where = f"{what}, in the case “{first.case}”{call}."
+    if more := len(wrong.wrong) - len(raised):
+        cases = "case" if more == 1 else "cases"
+        where += f" In {more} more {cases} what comes is wrong."
+    return where
 
 
 def unanswered(wrong: Wrong) -> str | None:
@@ -62,21 +78,36 @@ def unanswered(wrong: Wrong) -> str | None:
 
 
 def of_no_numbers(wrong: Wrong) -> str | None:
-    """Something, but no array of numbers, in every case."""
-    notes = {f.note or "" for f in wrong.found}
-    if len(notes) == 1 and (note := notes.pop()).startswith(OF_TYPE):
-        return (
-            f"{{is}} of type {note.removeprefix(OF_TYPE)}, where real numbers are due"
-        )
-    return None
+    """Something, but no array of numbers, in some case or in every one."""
+    of_none = [f for f in wrong.wrong if (f.note or "").startswith(OF_TYPE)]
+    if not of_none:
+        return None
+    first = of_none[0]
+    kind = (first.note or "").removeprefix(OF_TYPE)
+    where = "" if len(of_none) == len(wrong.found) else f" in the case “{first.case}”"
+    return f"{{is}} of type {kind}{where}, where real numbers are due"
 
 
 def missing(wrong: Wrong) -> str | None:
-    """No result, and no exception either."""
-    if not all(f.value is None and f.raised is None for f in wrong.found):
+    """No result, and no exception either, in some case or in every one."""
+    nothing = [
+        f
+        for f in wrong.wrong
+        if f.value is None and not (f.note or "").startswith(OF_TYPE)
+    ]
+    if not nothing:
         return None
+    is_none = any(f.note == "is None" for f in nothing)
+    said = of_nothing(wrong, is_none)
+    if len(nothing) < len(wrong.found):
+        case = nothing[0].case
+        return f"In the case “{case}” {said[0].lower()}{said[1:]}"
+    return said
+
+
+def of_nothing(wrong: Wrong, is_none: bool) -> str:
+    """A sentence on what there is not: a method, or what it returns."""
     quantity, name = wrong.quantity, wrong.name
-    is_none = any(f.note == "is None" for f in wrong.found)
     if name in FUNCTIONS:
         return f"`{name}` returns nothing: a `return` is missing."
     if quantity in ("predict", "loss", "accuracy"):
@@ -107,17 +138,30 @@ def zero_in_places(wrong: Wrong) -> str | None:
         came = value(f)
         if not close(came, np.where(came == 0, came, f.truth), CLOSE[f.dtype]):
             return None
+    if wrong.name == "numerical_gradient" and not any(
+        value(f).ravel()[1:].any() for f in wrong.found
+    ):
+        return (
+            "{is} right in its first element, and 0 in the others, as if `return` were "
+            "inside of the loop"
+        )
     return "{is} 0 in places where that is wrong, and right elsewhere"
 
 
 def right_for_one_kind_of_labels(wrong: Wrong) -> str | None:
-    groups = {f.group for f in wrong.wrong}
+    """Right for the one kind, and wrong for all batches with the other."""
     for kind, it, other in (
         (LABELS, "one-hot rows", "labels as numbers"),
         (ONE_HOT, "labels as numbers", "one-hot rows"),
     ):
-        if groups == {kind} and {f.group for f in wrong.found} == {LABELS, ONE_HOT}:
-            return f"{{is}} right for {it}, and not for {other}"
+        of_kind = [f for f in of_batches(wrong, several=True) if f.group == kind]
+        rest = [f for f in wrong.found if f.group != kind]
+        wrong_for_kind = of_kind and not any(f.right for f in of_kind)
+        if wrong_for_kind and rest and all(f.right for f in rest):
+            part = replace(wrong, found=[f for f in wrong.found if f.group == kind])
+            how = multiplied(part) if part.shaped else None
+            how = f"for {other} {{it}} {how}" if how else f"not for {other}"
+            return f"{{is}} right for {it}, and {how}"
     return None
 
 
@@ -148,18 +192,33 @@ def of_batches(wrong: Wrong, several: bool) -> list[Found]:
 
 
 def right_on_the_first_call(wrong: Wrong) -> str | None:
-    """Wrong in calls only that go to an object which was called before."""
-    if wrong.name not in FUNCTIONS and not any(f.first for f in wrong.wrong):
-        return (
-            "{is} right on the first call of an object, and not on all others: "
-            "something is kept, or changed, from one call to the next"
-        )
-    return None
+    """Wrong in later calls alone: in all of them, or in every case that has some, and not
+    just where the batch is of a size that no first one has.
+    """
+    later: dict[str, list[Found]] = {}
+    for f in wrong.found:
+        if not f.first:
+            later.setdefault(f.case, []).append(f)
+    everywhere = len(later) > 1 and all(
+        any(not f.right for f in calls) for calls in later.values()
+    )
+    sizes = {f.batch for f in wrong.found if f.right}
+    if (
+        wrong.name in FUNCTIONS
+        or any(f.first for f in wrong.wrong)
+        or not everywhere
+        or not sizes & {f.batch for f in wrong.wrong}
+    ):
+        return None
+    return (
+        "{is} right on the first call of an object, and not on all others: something is "
+        "kept, or changed, from one call to the next"
+    )
 
 
 def different_each_time(wrong: Wrong) -> str | None:
-    """Another result, of any quantity, for the very same call."""
-    answered = [f for f in wrong.findings.found if f.value is not None]
+    """Another result for the very same call."""
+    answered = [f for f in wrong.found if f.value is not None]
     for f in answered:
         for g in answered:
             again = f.expected.call is g.expected.call or (
@@ -167,21 +226,28 @@ def different_each_time(wrong: Wrong) -> str | None:
                 and f.expected.task is g.expected.task
                 and same_inputs(f, g)
             )
-            again &= f.quantity == g.quantity
             if again and not close(value(f), value(g), 10 * CLOSE[f.dtype]):
                 return "{is} not the same when the same is asked again"
     return None
 
 
 def after_writing(wrong: Wrong, *names: str) -> str | None:
-    """Wrong in those calls in which it had written into one of these arguments."""
+    """Wrong in those calls in which it had written into one of these arguments, and right
+    in others.
+    """
     for name in names:
         wrote = {
             asked
             for asked, outcome in wrong.findings.outcomes.items()
             if Remark("wrote", name) in outcome.remarks
         }
-        if wrote and all(f.asked in wrote for f in wrong.wrong):
+        kept = name not in ("x", "y")  # from the first call on
+        rest = [
+            f
+            for f in wrong.found
+            if f.right and (f.asked not in wrote or (kept and f.first))
+        ]
+        if rest and wrote and all(f.asked in wrote for f in wrong.wrong):
             return (
                 f"{{is}} wrong where `{wrong.name}` has written into `{name}`, which it "
                 "was given: that is likely to be why"
@@ -191,9 +257,11 @@ def after_writing(wrong: Wrong, *names: str) -> str | None:
 
 def right_in_float64(wrong: Wrong) -> str | None:
     asked = {f.expected.task.dtype for f in wrong.wrong}
-    if asked == {"float32"}:
-        return "{is} right in float64 only, and wrong in float32"
-    return None
+    if asked != {"float32"}:
+        return None
+    single = [f for f in wrong.found if f.expected.task.dtype == "float32"]
+    where = "" if len(single) == len(wrong.wrong) else f" in {wrong.how_many}"
+    return f"{{is}} right in float64 only, and wrong in float32{where}"
 
 
 def few_digits(wrong: Wrong) -> str | None:

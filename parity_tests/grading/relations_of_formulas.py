@@ -154,8 +154,16 @@ def of_other_row_sums(wrong: Wrong) -> str | None:
             near(f, f.truth * s) for f, s in zip(wrong.found, sums, strict=True)
         ):
             return None
-    every = (float(s) for s in np.concatenate(sums)[:, 0])
-    furthest = max(every, key=lambda s: abs(s - 1))
+    every = np.concatenate(sums)[:, 0].astype(np.float64)
+    if not np.isfinite(every).all():
+        return None
+    furthest = float(max(every, key=lambda s: abs(s - 1)))
+    if np.isclose(every[every != 0], 1).all():
+        return "{is} 0 in some rows, and right in the others"
+    if all(np.isclose(value(f).sum(), 1) for f in wrong.found):
+        return (
+            "{is} right but for the sums of its rows: the whole sums to 1, and not each"
+        )
     return (
         "{is} right but for the sums of its rows, which must be 1: one is "
         f"{furthest:.9g}"
@@ -177,7 +185,8 @@ def without_params(wrong: Wrong) -> str | None:
         if np.array_equal(f.inputs["x"], g.inputs["x"])
         and not np.array_equal(f.inputs["W1"], g.inputs["W1"])
     ]
-    if wrong.quantity == "predict" and all(near(g, value(f)) for f, g in pairs):
+    same = bool(pairs) and all(near(g, value(f)) for f, g in pairs)
+    if wrong.quantity == "predict" and same:
         return (
             "{does} not change with what `params` holds: the layers have to use those "
             "very arrays, and not copies"

@@ -44,9 +44,11 @@ def of_another_shape(wrong: Wrong) -> str | None:
 
 
 def shapes(wrong: Wrong) -> str:
-    """The first shape that is not right."""
-    first = next(f for f in wrong.wrong if value(f).shape != f.truth.shape)
-    return f"{value(first).shape} where {first.truth.shape} is right"
+    """The first shape that is not right, with its case if there are others."""
+    odd = [f for f in wrong.wrong if value(f).shape != f.truth.shape]
+    first = odd[0]
+    where = "" if len(odd) == len(wrong.found) else f", in the case “{first.case}”"
+    return f"{value(first).shape} where {first.truth.shape} is right{where}"
 
 
 def reordered(wrong: Wrong) -> str | None:
@@ -78,7 +80,9 @@ def not_finite(wrong: Wrong) -> str | None:
     for name in ("x", "y"):
         if all(is_only_at_zero(f, f.input(name)) for f in wrong.wrong):
             return f"{what} where {name} = 0"
-    return what
+    return (
+        what if len(wrong.wrong) == len(wrong.found) else f"{what} in {wrong.how_many}"
+    )
 
 
 def is_only_at_zero(found: Found, x: np.ndarray | None) -> bool:
@@ -249,6 +253,8 @@ def without_dout(wrong: Wrong) -> str | None:
         and f.input("dout") is not None
         and not close(f.truth, g.truth, CLOSE[f.dtype])
     ]
+    if any(f.right or g.right for f, g in pairs):
+        return None
     if pairs and all(close(value(f), value(g), CLOSE[f.dtype]) for f, g in pairs):
         return "{does} not depend on `dout`: the chain rule multiplies by it"
     return None

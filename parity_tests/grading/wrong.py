@@ -16,6 +16,7 @@ FORWARD = ("out", "predict", "loss", "accuracy")
 ARGUMENTS = ("dout", "x", "y", "t", "W", "b")
 # Whose phrase is a sentence of its own.
 WHOLE = ("unanswered", "raises", "missing")
+KEPT = "something is kept in the class, or in a global variable, and not in self"
 Test = Callable[["Wrong"], str | None]
 
 
@@ -36,6 +37,12 @@ class Wrong:
     @property
     def wrong(self) -> list[Found]:
         return [f for f in self.found if not f.right]
+
+    @property
+    def how_many(self) -> str:
+        """Of its cases: `every case`, or `3 of 18 cases`."""
+        wrong, cases = len(self.wrong), len(self.found)
+        return "every case" if wrong == cases else f"{wrong} of {cases} cases"
 
     @property
     def came(self) -> bool:
@@ -82,8 +89,8 @@ class Relation:
         return phrase
 
 
-SINGULAR = {"is": "is", "has": "has", "does": "does", "one": "one"}
-PLURAL = {"is": "are", "has": "have", "does": "do", "one": "ones"}
+SINGULAR = {"is": "is", "has": "has", "does": "does", "one": "one", "it": "it"}
+PLURAL = {"is": "are", "has": "have", "does": "do", "one": "ones", "it": "they"}
 
 
 def listed(quantities: Sequence[str]) -> str:

@@ -1,6 +1,8 @@
 """Mistakes in the functions that layers are made of, and in the numerical gradient."""
 
 from collections.abc import Callable
+from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from gradparity.reference.functions import softmax as right_softmax
 
 mistake = mistakes("reference", "function")
 Function = Callable[[Any], Any]
+Axes = dict[str, Any]
 
 
 # --- sigmoid --------------------------------------------------------------------------
@@ -45,11 +48,18 @@ def logits_not_shifted(x: Any) -> Any:
     return e / e.sum(axis=-1, keepdims=True)
 
 
-@mistake("softmax", BOOK + "issues/85")
-def sum_over_the_whole_batch(x: Any) -> Any:
-    """Divides by the sum over the whole batch: it is each row that must sum to 1."""
-    e = np.exp(x - x.max())
+def of_the_whole_array(x: Any) -> Any:
+    """The softmax of all numbers, with exp of them as they are."""
+    e = np.exp(x)
     return e / e.sum()
+
+
+@mistake("softmax", BOOK + "issues/85", also=[of_the_whole_array])
+def sum_over_the_whole_batch(x: Any) -> Any:
+    """Is right for one vector, as in section 3.5, but sums over the whole batch: it is
+    each row that must sum to 1.
+    """
+    return of_the_whole_array(x - x.max())
 
 
 @mistake("softmax")
@@ -111,6 +121,44 @@ def exponentials_not_normalised(x: Any) -> Any:
     return np.exp(x - x.max(axis=-1, keepdims=True))
 
 
+def shifted_outside(
+    of_exp: bool, shift: Axes, summed: bool, over: Axes
+) -> Callable[[Any], Any]:
+    """A softmax of exponentials from which the largest is subtracted.
+
+    Args:
+        of_exp: the largest of them, and not of the logits.
+        shift: whether it is the largest of each row, or of all.
+        summed: whether it is subtracted in the sum as well.
+        over: whether the sum is that of each row, or of all.
+    """
+
+    def softmax(x: Any) -> Any:
+        e = np.exp(x)
+        less = e - (e if of_exp else x).max(**shift)
+        return less / (less if summed else e).sum(**over)
+
+    return softmax
+
+
+OF_ROWS: Axes = {"axis": -1, "keepdims": True}
+OF_ALL: Axes = {}
+OUTSIDE = [
+    shifted_outside(*how)
+    for how in product(
+        (False, True), (OF_ROWS, OF_ALL), (True, False), (OF_ROWS, OF_ALL)
+    )
+]
+
+
+@mistake("softmax", also=OUTSIDE[1:])
+def largest_subtracted_outside_of_exp(x: Any) -> Any:
+    """Subtracts the largest from the exponentials: it belongs inside, in exp(x - c),
+    where it changes nothing but the size of the numbers.
+    """
+    return OUTSIDE[0](x)
+
+
 # --- cross_entropy_error --------------------------------------------------------------
 
 
@@ -124,7 +172,9 @@ def sign_of_the_loss_forgotten(y: Any, t: Any) -> Any:
 
 @mistake("cross_entropy_error")
 def batch_not_averaged(y: Any, t: Any) -> Any:
-    """Sums the loss over the batch and does not divide by the batch size."""
+    """Sums the loss over the batch and does not divide by the batch size: for one vector,
+    as in section 4.2.2, that is right.
+    """
     return right_loss(y, t) * y.dtype.type(len(y))
 
 
@@ -169,6 +219,67 @@ def all_classes_for_every_sample(y: Any, t: Any) -> Any:
     return -np.log(y[:, labels] + y.dtype.type(1e-7)).sum() / len(y)
 
 
+def weighted(y: Any, t: Any, averaged: bool = True) -> Any:
+    """The logarithms at the labels, each times its label."""
+    labels = to_labels("loss", t, y.shape)
+    return -(labels * np.log(at_labels(y, labels))).sum() / len(y) ** averaged
+
+
+@mistake("cross_entropy_error", also=[partial(weighted, averaged=False)])
+def labels_weighted_after_picking(y: Any, t: Any) -> Any:
+    """Picks the probability by its label, and then multiplies by the label again: class 0
+    does not count, and class 2 twice.
+    """
+    return weighted(y, t)
+
+
+def added(y: Any, t: Any, sign: int = -1, over: Callable[[Any], int] = len) -> Any:
+    """The sum of one-hot rows and logarithms, by some number."""
+    one_hot = np.eye(y.shape[-1])[to_labels("loss", t, y.shape)]
+    return sign * (one_hot + np.log(y)).sum() / over(y)
+
+
+@mistake(
+    "cross_entropy_error",
+    also=[
+        partial(added, sign=sign, over=over)
+        for sign, over in product((-1, 1), (len, np.size, lambda y: 1))
+    ][1:],
+)
+def labels_added(y: Any, t: Any) -> Any:
+    """Adds the labels to the logarithms, where it should multiply: all classes count, and
+    not the one at the label alone.
+    """
+    return added(y, t)
+
+
+def swapped(y: Any, t: Any, epsilon: float = 1e-7, averaged: bool = True) -> Any:
+    """The logarithms of the labels, weighted with the probabilities."""
+    with np.errstate(divide="ignore"):
+        return -(y * np.log(t + epsilon)).sum() / len(y) ** averaged
+
+
+def swapped_and_picked(y: Any, t: Any, epsilon: float = 1e-7) -> Any:
+    """The logarithms of the labels at the most probable classes."""
+    with np.errstate(divide="ignore"):
+        return -np.log(t[np.arange(len(y)), y.argmax(axis=1)] + epsilon).sum() / len(y)
+
+
+SWAPPED: list[Callable[[Any, Any], Any]] = [
+    partial(swapped, averaged=False),
+    swapped_and_picked,
+    *(partial(f, epsilon=e) for f in (swapped, swapped_and_picked) for e in (0, 1e-8)),
+]
+
+
+@mistake("cross_entropy_error", also=SWAPPED)
+def arguments_swapped(y: Any, t: Any) -> Any:
+    """Takes t for y and y for t: it is the logarithm of the probabilities that counts, at
+    the labels, and not that of the labels.
+    """
+    return swapped(y, t)
+
+
 # --- numerical_gradient ---------------------------------------------------------------
 
 
@@ -210,6 +321,36 @@ def divided_by_one_step(f: Function, x: Any, h: float = 1e-4) -> Any:
     return stepwise(x, difference)
 
 
+STEPS = (1e-4, 1e-3, 1e-5)
+
+
+def scaled(f: Function, x: Any, h: float, by: float) -> Any:
+    """The difference of f(x + h) and f(x - h), times something else than 1 / 2 h."""
+
+    def difference(index: Any, value: Any) -> Any:
+        above, below = (value_at(f, x, index, value + s) for s in (h, -h))
+        return (above - below) * by
+
+    return stepwise(x, difference)
+
+
+@mistake("numerical_gradient", also=[partial(scaled, h=h, by=h / 2) for h in STEPS[1:]])
+def brackets_around_2h_forgotten(f: Function, x: Any, h: float = 1e-4) -> Any:
+    """Writes / 2 * h, which divides by 2 and multiplies by h: it is / (2 * h)."""
+    return scaled(f, x, h, h / 2)
+
+
+@mistake(
+    "numerical_gradient",
+    also=[partial(scaled, h=h, by=by) for h, by in product(STEPS, (0.5, 1.0))][1:],
+)
+def step_not_divided_by(f: Function, x: Any, h: float = 1e-4) -> Any:
+    """Leaves h out of the division: it is by 2 h that the difference of f(x + h) and
+    f(x - h) must be divided.
+    """
+    return scaled(f, x, h, 0.5)
+
+
 @mistake("numerical_gradient")
 def step_back_to_the_start(f: Function, x: Any, h: float = 1e-4) -> Any:
     """Takes the second value at x, for x + h less h is x again, and divides by 2 h: half
@@ -247,20 +388,36 @@ def element_not_restored(f: Function, x: Any, h: float = 1e-4) -> Any:
     return gradient
 
 
-@mistake("numerical_gradient")
+def difference_along_all(f: Function, x: Any, h: float = 1e-4) -> Any:
+    """The slope where all elements move together: one number."""
+    return (f(x + h) - f(x - h)) / (2 * h)
+
+
+@mistake("numerical_gradient", also=[difference_along_all])
 def all_elements_at_once(f: Function, x: Any, h: float = 1e-4) -> Any:
-    """Moves all elements of x together: every element of the result is the sum of the
-    gradient.
+    """Moves all elements of x together: what comes is the sum of the gradient, and not its
+    elements.
     """
     gradient = np.zeros_like(x)
-    gradient[...] = (f(x + h) - f(x - h)) / (2 * h)
+    gradient[...] = difference_along_all(f, x, h)
     return gradient
 
 
-@mistake("numerical_gradient")
+def rows_that_are_views(f: Function, x: Any, h: float = 1e-4) -> Any:
+    """The same, with a row that is put aside by its name alone, and moves along."""
+    gradient = np.zeros_like(x)
+    for i in range(len(x)):
+        row = x[i]
+        above, below = (value_at(f, x, i, row + s) for s in (h, -h))
+        gradient[i] = (above - below) / (2 * h)
+        x[i] = row
+    return gradient
+
+
+@mistake("numerical_gradient", also=[rows_that_are_views])
 def whole_rows_at_once(f: Function, x: Any, h: float = 1e-4) -> Any:
-    """Has one index for a matrix, which moves a row at a time: every element must be
-    moved alone.
+    """Has one index for a matrix, and so moves whole rows: every element must be moved
+    alone.
     """
     gradient = np.zeros_like(x)
     for i in range(len(x)):

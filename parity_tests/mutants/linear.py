@@ -43,6 +43,50 @@ class WeightReshapedNotTransposed(Affine):
 
 
 @mistake("Affine")
+class FactorsSwappedInForward(Affine):
+    """Multiplies W by x, where x comes first: with as many samples, inputs and outputs
+    nothing complains, else the shapes do not fit.
+    """
+
+    def forward(self, x: Any) -> Any:
+        super().forward(x)
+        return self.W @ x + self.b
+
+
+@mistake("Affine")
+class FactorsOfDxSwapped(Affine):
+    """Multiplies W.T by dout, where dout comes first: with as many samples, inputs and
+    outputs nothing complains, else the shapes do not fit.
+    """
+
+    def backward(self, dout: Any) -> Any:
+        self.backward_params(dout)
+        return self.W.T @ dout
+
+
+@mistake("Affine")
+class FactorsOfDwSwapped(Affine):
+    """Multiplies dout by x.T, where x.T comes first: with as many samples, inputs and
+    outputs nothing complains, else the shapes do not fit.
+    """
+
+    def backward_params(self, dout: Any) -> None:
+        super().backward_params(dout)
+        self.dW = dout @ self.x.T
+
+
+@mistake("Affine")
+class InputNotTransposed(Affine):
+    """Computes dW with x and not with its transpose: with as many samples as inputs
+    nothing complains, and the gradient is wrong.
+    """
+
+    def backward_params(self, dout: Any) -> None:
+        super().backward_params(dout)
+        self.dW = self.x @ dout
+
+
+@mistake("Affine")
 class WeightGradientTransposed(Affine):
     """Computes dout.T @ x, the transpose of dW."""
 

@@ -1,9 +1,11 @@
 """Mistakes in the losses: the right layer, but for what is here."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.mutants.functions import SWAPPED, arguments_swapped
 from gradparity.parity_tests.mutants.mutant import mistakes
 from gradparity.parity_tests.mutants.sources import (
     BOOK_FUNCTIONS,
@@ -288,6 +290,28 @@ class LossThroughAnUnderflow(SoftmaxWithLoss):
     def forward(self, x: Any, t: Any) -> Any:
         super().forward(x, t)
         return CrossEntropy().forward(self.y, t)
+
+
+def with_loss(loss: Callable[[Any, Any], Any]) -> type[SoftmaxWithLoss]:
+    """The layer with another loss, and the right gradient."""
+
+    class WithLoss(SoftmaxWithLoss):
+        def forward(self, x: Any, t: Any) -> Any:
+            super().forward(x, t)
+            return loss(self.y, t)
+
+    return WithLoss
+
+
+@mistake("SoftmaxWithLoss", also=[with_loss(loss) for loss in SWAPPED])
+class LossArgumentsSwapped(SoftmaxWithLoss):
+    """Hands the labels to the loss as if they were the probabilities, and these as if they
+    were the labels: it is cross_entropy_error(y, t).
+    """
+
+    def forward(self, x: Any, t: Any) -> Any:
+        super().forward(x, t)
+        return arguments_swapped(self.y, t)
 
 
 @mistake("SoftmaxWithLoss")

@@ -1,6 +1,6 @@
 """What a mutant is, and how a module writes one down."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
@@ -31,6 +31,7 @@ class Mutant:
         sentence: what is wrong and what comes of it, for a beginner.
         source: where somebody has made it, as far as is known.
         definition: the wrong class or function.
+        also: the same mistake as others write it, where other numbers come of it.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Mutant:
     sentence: str
     source: str
     definition: Any
+    also: tuple[Any, ...] = ()
 
     @property
     def predicate(self) -> str:
@@ -80,15 +82,18 @@ def mistakes(
     """
 
     def mistake(
-        layer: str = "TwoLayerNet", source: str = "", *, of: str = implementation
+        layer: str = "TwoLayerNet",
+        source: str = "",
+        *,
+        of: str = implementation,
+        also: Iterable[Any] = (),
     ) -> Callable[[Definition], Definition]:
         def register(definition: Definition) -> Definition:
             named: Any = definition
             words = function_name(named.__name__).replace("_", "-")
             sentence = " ".join(named.__doc__.split())
-            MUTANTS.append(
-                Mutant(words, scope, layer, of, sentence, source, definition)
-            )
+            about = (words, scope, layer, of, sentence, source, definition)
+            MUTANTS.append(Mutant(*about, tuple(also)))
             return definition
 
         return register

@@ -27,6 +27,26 @@ class ReluOnTheScores(TwoLayerNet):
         self.layers["Affine2"] = AffineThen(Relu(), self.layers["Affine2"])
 
 
+class SigmoidThroughout(TwoLayerNet):
+    """The same, with a sigmoid in the hidden layer too."""
+
+    def _build(self) -> None:
+        super()._build()
+        self.layers["Relu1"] = Sigmoid()
+        self.layers["Affine2"] = AffineThen(Sigmoid(), self.layers["Affine2"])
+
+
+@mistake(also=[SigmoidThroughout])
+class SigmoidOnTheScores(TwoLayerNet):
+    """Has a second activation, a sigmoid, between the scores and the softmax: all scores
+    lie between 0 and 1, and no class can be made sure of.
+    """
+
+    def _build(self) -> None:
+        super()._build()
+        self.layers["Affine2"] = AffineThen(Sigmoid(), self.layers["Affine2"])
+
+
 @mistake()
 class SoftmaxInPredict(TwoLayerNet):
     """Takes the softmax in predict, and the loss takes it once more."""

@@ -5,16 +5,23 @@ as (what it must be called, where it is made, and old text with new text in its 
 """
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from gradparity.parity_tests.grading.course import SUBJECTS
-from gradparity.parity_tests.grading.diagnosis import explains, known
+from gradparity.parity_tests.grading.diagnosis import diagnose, explains, known
+from gradparity.parity_tests.grading.findings import Findings
 from gradparity.parity_tests.grading.judging import judge
 from gradparity.parity_tests.grading.outcomes import GRADED
 from gradparity.parity_tests.grading.records import Diagnosis, GradedFile
-from gradparity.parity_tests.grading.relations import EXPLAINING, PRECISE, VAGUE
+from gradparity.parity_tests.grading.relations import (
+    EXPLAINING,
+    FAILING,
+    PRECISE,
+    VAGUE,
+)
 from gradparity.parity_tests.mutants import MUTANTS
 from gradparity.parity_tests.suite.grading.test_grading import (
     FITTING,
@@ -290,6 +297,67 @@ KNOWN: list[tuple[str, str, list[Edit]]] = [
     ("images-scaled-twice", "TwoLayerNet", [
         ("        for layer in self", "        x = x / 255.0\n        for layer in self"),
     ]),
+    ("sum-over-the-whole-batch", "softmax", [
+        (SOFTMAX, "        return np.exp(x) / np.sum(np.exp(x))\n"),
+    ]),
+    ("largest-subtracted-outside-of-exp", "softmax", [
+        (SOFTMAX, "        e = np.exp(x) - np.max(x, axis=1, keepdims=True)\n"
+         "        return e / np.sum(e, axis=1, keepdims=True)\n"),
+    ]),
+    ("largest-subtracted-outside-of-exp", "softmax", [
+        (SOFTMAX, "        e = np.exp(x)\n        e = e - np.max(e)\n"
+         "        return e / np.sum(e)\n"),
+    ]),
+    ("largest-subtracted-outside-of-exp", "softmax", [
+        (SOFTMAX, "        return (np.exp(x) - np.max(x)) / np.sum(np.exp(x))\n"),
+    ]),
+    ("labels-weighted-after-picking", "cross_entropy_error", [
+        (ERROR, f"-np.sum(t * np.log({PICKED} + 1e-7)) / batch_size"),
+    ]),
+    ("labels-weighted-after-picking", "cross_entropy_error", [
+        (ERROR, f"-np.sum(t * np.log({PICKED} + 1e-7))"),
+    ]),
+    ("labels-added", "cross_entropy_error", [
+        (ERROR, "np.sum(np.eye(y.shape[1])[t] + np.log(y + 1e-7))"),
+    ]),
+    ("labels-added", "cross_entropy_error", [
+        ("    if t.size == y.size:\n        t = t.argmax(axis=1)\n", ""),
+        (ERROR, "-np.sum(t + np.log(y + 1e-7)) / batch_size"),
+    ]),
+    ("arguments-swapped", "cross_entropy_error", [("(y, t):", "(t, y):")]),
+    ("arguments-swapped", "cross_entropy_error", [
+        ("    if t.size == y.size:\n        t = t.argmax(axis=1)\n", ""),
+        (ERROR, "-np.sum(y * np.log(t + 1e-7)) / batch_size"),
+    ]),
+    ("loss-arguments-swapped", "SoftmaxWithLoss", [
+        ("cross_entropy_error(self.y, self.t)", "cross_entropy_error(self.t, self.y)"),
+    ]),
+    ("whole-rows-at-once", "numerical_gradient", [
+        (NDITER, "    for idx in range(x.shape[0]):\n"
+         "        tmp_val = x[idx]\n        x[idx] = tmp_val + h\n"),
+        ("        it.iternext()\n", ""),
+    ]),
+    ("brackets-around-2h-forgotten", "numerical_gradient", [("/ (2*h)", "/ 2*h")]),
+    ("brackets-around-2h-forgotten", "numerical_gradient", [
+        ("/ (2*h)", "/ 2*h"), ("h = 1e-4", "h = 1e-3"),
+    ]),
+    ("step-not-divided-by", "numerical_gradient", [("/ (2*h)", "/ 2")]),
+    ("step-not-divided-by", "numerical_gradient", [(" / (2*h)", "")]),
+    ("factors-swapped-in-forward", "Affine", [
+        ("np.dot(self.x, self.W)", "np.dot(self.W, self.x)"),
+    ]),
+    ("factors-of-dx-swapped", "Affine", [(DX, "np.dot(self.W.T, dout)")]),
+    ("factors-of-dw-swapped", "Affine", [(DW, "np.dot(dout, self.x.T)")]),
+    ("input-not-transposed", "Affine", [(DW, "np.dot(self.x, dout)")]),
+    ("sigmoid-on-the-scores", "TwoLayerNet", [
+        ("        self.lastLayer =", "        self.layers['Sigmoid2'] = Sigmoid()\n"
+         "        self.lastLayer ="),
+    ]),
+    ("sigmoid-on-the-scores", "TwoLayerNet", [
+        ("Relu()", "Sigmoid()"),
+        ("        self.lastLayer =", "        self.layers['Sigmoid2'] = Sigmoid()\n"
+         "        self.lastLayer ="),
+    ]),
     ("first-bias-not-used", "TwoLayerNet", [
         ("self.params['b1'])", "np.zeros(hidden_size))"),
     ]),
@@ -384,6 +452,171 @@ def test_an_accuracy_that_is_the_same_by_chance_names_no_mistake(seed: int) -> N
     assert not any(diagnosis.known for diagnosis in found)
 
 
+def test_what_was_never_reached_is_not_run() -> None:
+    """Of a layer whose forward fails nothing is said about its gradients."""
+    found = graded_with(
+        "Affine", [("out = np.dot(self.x, self.W)", "out = np.dot(x, W)")]
+    )
+    (affine,) = (each for each in found.classes if each.name == "Affine")
+    assert affine.verdict == "FAIL"
+    rows = {
+        row.quantity: (row.verdict, row.cases, row.wrong) for row in affine.quantities
+    }
+    assert rows.pop("out")[0] == "FAIL"
+    assert {*rows.values()} == {("not run", 0, 0)}
+    (diagnosis,) = of(found, "Affine")
+    assert (diagnosis.mistake, diagnosis.quantities) == ("raises", ["out"])
+    assert "NameError" in diagnosis.sentence
+
+
+def test_what_was_reached_in_part_is_judged_by_that() -> None:
+    edit = ("        self.x = x\n", "        self.x = x\n        x[1]\n")  # one sample
+    found = graded_with("Affine", [edit])
+    (affine,) = (each for each in found.classes if each.name == "Affine")
+    out, *gradients = affine.quantities
+    assert (out.verdict, affine.verdict) == ("FAIL", "FAIL")
+    for row in gradients:
+        assert (row.verdict, row.wrong) == ("pass", 0)
+        assert row.cases == out.cases - out.wrong
+    (diagnosis,) = of(found, "Affine")
+    assert "IndexError" in diagnosis.sentence
+    assert "in the case “one sample”" in diagnosis.sentence
+
+
+WHOLE_BATCH = (SOFTMAX, "        return np.exp(x) / np.sum(np.exp(x))\n")
+
+
+@pytest.mark.parametrize(
+    ("edit", "mistake", "said"),
+    [
+        (("        return self.loss\n", ""), "missing", "returns nothing"),
+        (("self.loss = cross", "self.loss = loss_of_"), "raises", "NameError"),
+    ],
+)
+def test_no_result_is_told_though_a_part_is_wrong(
+    edit: Edit, mistake: str, said: str
+) -> None:
+    right = re.search(
+        r"^class SoftmaxWithLoss.*?(?=^class |\Z)", lecture(), re.M | re.S
+    )
+    assert right
+    names = offered_by(with_mistake("softmax", [WHOLE_BATCH]) + right[0].replace(*edit))
+    asked = ("softmax", "SoftmaxWithLoss")
+    found = judge("submission.py", ran({name: names[name] for name in asked}))
+    (told,) = (d for d in of(found, "SoftmaxWithLoss") if "out" in d.quantities)
+    assert told.mistake == mistake
+    assert said in told.sentence
+    assert [d.mistake for d in of(found, "softmax")] == ["sum-over-the-whole-batch"]
+
+
+def test_an_exception_of_a_part_is_told_where_it_is_raised_again() -> None:
+    """A part that is no more than named is not blamed for it."""
+    without = graded_with("softmax", [("        y = np.exp(x)", "        y = exp(x)")])
+    (loss,) = of(without, "SoftmaxWithLoss")
+    assert loss.mistake == "follows-from-its-parts"
+    assert loss.sentence.startswith("`SoftmaxWithLoss` raises NameError: name 'exp' ")
+    assert loss.sentence.count("raises") == 1
+
+
+def test_only_parts_that_are_used_are_blamed() -> None:
+    source = lecture() + (
+        "class Affine:\n    def __init__(self, W, b):\n        self.W, self.b = W, b\n"
+        "    def forward(self, x):\n        return x @ self.W\n"
+        "class SoftmaxWithLoss:\n    def forward(self, x, t):\n        return 3.0\n"
+        "    def backward(self, dout=1):\n        return np.zeros((1, 1))\n"
+        "def softmax(x):\n    return x\n"
+    )
+    names = offered_by(source)
+    asked = ("softmax", "Affine", "SoftmaxWithLoss")
+    found = judge("submission.py", ran({name: names[name] for name in asked}))
+    assert len(found.diagnosis) >= 4
+    assert not any(d.mistake == "follows-from-its-parts" for d in found.diagnosis)
+
+
+def test_what_is_right_forward_spoils_nothing_forward() -> None:
+    """An Affine that is wrong in its gradients alone is not why predict is."""
+    wrong = with_mistake("Affine", [(DW, DW + " / len(dout)")])
+    source = wrong.replace(PREDICT, LAYER_FORWARD + "        return x + 1\n")
+    blamed = {d.mistake: d.quantities for d in of(graded(source), "TwoLayerNet")}
+    assert blamed == {"follows-from-its-parts": ["dW1", "dW2"], None: ["predict"]}
+
+
+def test_where_two_mistakes_give_the_same_neither_is_named() -> None:
+    """Of one sample, a sum over the batch and one over its rows are the same."""
+    whole = ran(
+        {"softmax": offered_by(with_mistake("softmax", [WHOLE_BATCH]))["softmax"]}
+    )
+    findings = Findings.of("softmax", whole.outcomes)
+    (first, second) = (known("softmax")[i] for i in (0, 1))
+    twins = [replace(each, findings=findings) for each in (first, second)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "gradparity.parity_tests.grading.diagnosis.known", lambda _: twins
+        )
+        (found,) = diagnose({"softmax": findings})
+    names = [each.mutant.name for each in twins]
+    assert (found.mistake, found.known) == (" or ".join(names), False)
+    assert found.sentence.startswith("`softmax` either ")
+    assert "; or it " in found.sentence
+    assert found.sentence.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("where", "edits", "mistake"),
+    [
+        # A batch of two comes after others alone: it need not be that it comes later.
+        ("Relu", [("dx = dout", "dx = dout * (1 + (dout.shape == (2, 3)))")], "some-cases"),
+        ("TwoLayerNet", [(PREDICT, LAYER_FORWARD + "        return x + (len(x) == 4)\n")],
+         "some-cases"),
+        # It writes into x wherever it is wrong, and everywhere else as well.
+        ("Relu", [("        out = x.copy()\n", "        out = x\n"),
+                  ("dx = dout", "dx = dout + dout ** 3")], None),
+        # Three one-hot rows are no kind of labels.
+        ("SoftmaxWithLoss", [
+            ("        return dx", "        if self.t.ndim > 1 and len(dx) == 3:\n"
+             "            dx = dx + dx ** 2\n        return dx"),
+        ], "some-cases"),
+    ],
+)  # fmt: skip
+def test_nothing_is_said_that_may_be_chance(
+    where: str, edits: list[Edit], mistake: str | None
+) -> None:
+    first, *_ = of(graded_with(where, edits), where)
+    assert first.mistake == mistake
+
+
+def test_nothing_is_said_of_labels_that_are_refused() -> None:
+    """A mistake that is known is not said to be one for the other labels alone."""
+    edits = [
+        (
+            "        self.loss = cross",
+            "        t.reshape(x.shape)\n        self.loss = cross",
+        ),
+        ("dx = (self.y - self.t) / batch_size", "dx = (self.y - self.t)"),
+    ]
+    (found,) = of(graded_with("SoftmaxWithLoss", edits), "SoftmaxWithLoss")
+    assert found.mistake == "batch-size-forgotten"
+    assert "alone" not in found.sentence
+
+
+def test_an_accuracy_of_wrong_scores_has_no_mistake_of_its_own() -> None:
+    """Whatever the share of a few samples is by chance, it follows from the scores."""
+    edit = (PREDICT, LAYER_FORWARD + "        return -np.tanh(x)\n")
+    found = of(graded_with("TwoLayerNet", [edit]), "TwoLayerNet")
+    (accuracy,) = (d for d in found if "accuracy" in d.quantities)
+    assert accuracy.mistake is None
+    assert "which may follow from what is wrong forward" in accuracy.sentence
+
+
+def test_however_a_mistake_is_written_it_is_the_same() -> None:
+    """What a mutant's other spellings give is named as that mutant."""
+    for mutant in MUTANTS:
+        for definition in mutant.also:
+            found = judge("", ran({mutant.layer: definition}))
+            (named,) = found.diagnosis
+            assert (named.mistake, named.known) == (mutant.name, True)
+
+
 def test_several_mistakes_in_a_class_are_all_named() -> None:
     edits = [
         (AFFINE, "np.dot(self.x, self.W)"),
@@ -425,7 +658,7 @@ def test_a_layer_that_is_another_is_not_a_mistake_of_the_network(body: str) -> N
     assert network.mistake == "follows-from-its-parts"
     assert network.relation == "may follow from `Relu`"
     assert network.sentence == (
-        "`Relu` is wrong: if `TwoLayerNet` is built from it, repair that first, and look "
+        "`TwoLayerNet` is built from `Relu`, which is wrong: repair that first, and look "
         "again."
     )
     assert "5.5.1" in network.reread
@@ -558,7 +791,26 @@ RELATED: list[tuple[str, str, list[Edit], str | None]] = [
     ("whole-numbers", "numerical_gradient", [("np.zeros_like(x)", "np.zeros_like(x, int)")],
      "is of whole numbers: the array is one of int64"),
     ("zero-in-places", "numerical_gradient", [("it.iternext()", "return grad")],
+     "is right in its first element, and 0 in the others, as if `return` were inside of "
+     "the loop"),
+    ("zero-in-places", "Affine", [(DW, DW + " * np.eye(*self.W.shape)")],
      "is 0 in places where that is wrong, and right elsewhere"),
+    ("row-sums", "softmax", [(SOFTMAX, "        y = np.zeros_like(x)\n"
+     "        y[0] = np.exp(x[0] - np.max(x[0]))\n        y[0] /= np.sum(y[0])\n"
+     "        return y\n")], "is 0 in some rows, and right in the others"),
+    ("one-kind-of-labels", "SoftmaxWithLoss", [
+        ("(self.y - self.t) / batch_size", "(self.y - self.t) / self.t.size"),
+    ], "is right for labels as numbers, and for one-hot rows it is the right one divided "
+     "by the number of classes"),
+    ("formula", "SoftmaxWithLoss", [
+        ("(self.y - self.t) / batch_size", "self.y - self.t / batch_size"),
+        ("            dx[np.arange(batch_size), self.t] -= 1\n"
+         "            dx = dx / batch_size",
+         "            dx -= np.eye(dx.shape[1])[self.t] / batch_size"),
+    ], None),
+    ("formula", "softmax", [
+        (SOFTMAX, "        return np.exp(x - np.max(x)) / np.sum(np.exp(x))\n"),
+    ], None),
     ("parameters-overwritten", "Affine", [
         (f"self.dW = {DW}", f"self.dW = {DW}\n        self.W -= 0.1 * self.dW"),
     ], "are wrong where `Affine` has written into `W`, which it was given: that is likely "
@@ -643,7 +895,7 @@ def test_what_is_not_known_is_described(
 def test_every_relation_is_tried() -> None:
     tried = {relation for relation, *_ in RELATED}
     elsewhere = {"transposed", "unanswered"}  # below, and in test_grading.py
-    assert {*PRECISE, *EXPLAINING, *VAGUE} == tried | elsewhere
+    assert {*FAILING, *PRECISE, *EXPLAINING, *VAGUE} == tried | elsewhere
 
 
 @pytest.mark.parametrize(
@@ -665,15 +917,22 @@ def test_every_relation_is_tried() -> None:
         ("Relu", [("dx = dout", "dx = dout + 0.1 * dout ** 3")],
          "Your `dx` is wrong in every case, and it is none of the mistakes that are"),
         ("Relu", [("self.mask] = 0", "self.mask] = -1")],
-         "Your `out` and `dx` are wrong in every case"),
+         "Your `out` is wrong in every case, and it is none of the mistakes that are"),
     ],
 )  # fmt: skip
 def test_the_sentence_begins_with_what_can_be_seen(
     where: str, edits: list[Edit], sentence: str
 ) -> None:
-    (diagnosis,) = of(graded_with(where, edits), where)
+    diagnosis, *_ = of(graded_with(where, edits), where)
     assert diagnosis.sentence.startswith(sentence)
     assert diagnosis.sentence.endswith(".")
+
+
+def test_what_may_follow_is_told_as_that() -> None:
+    _, dx = of(graded_with("Relu", [("self.mask] = 0", "self.mask] = -1")]), "Relu")
+    assert dx.sentence == (
+        "Your `dx` is wrong in every case, which may follow from what is wrong forward."
+    )
 
 
 def test_what_a_submission_says_is_no_template() -> None:
@@ -692,7 +951,7 @@ def test_mistakes_are_told_apart() -> None:
     for name in GRADED:
         for one in known(name):
             for other in known(name):
-                if one is not other:
+                if one.mutant is not other.mutant:
                     assert not explains(other, one.findings), (
                         f"{one.mutant.name} is taken for {other.mutant.name}"
                     )

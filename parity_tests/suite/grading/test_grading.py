@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from gradparity.parity_tests.grading import diagnosis, truths
+from gradparity.parity_tests.grading.cautions import OF_THE_BOOK
 from gradparity.parity_tests.grading.exercise import exercise
 from gradparity.parity_tests.grading.findings import Findings
 from gradparity.parity_tests.grading.judging import judge
@@ -373,6 +374,25 @@ def test_a_network_must_not_need_a_loss_before_its_gradient() -> None:
     assert raises.quantities == ["dW1", "db1", "dW2", "db2"]
 
 
+def test_what_is_true_of_the_books_own_code_is_known() -> None:
+    """The list is what is said of the transcription, word for word."""
+    found = graded(lecture())
+    assert {warning.sentence for warning in found.warnings} == OF_THE_BOOK
+    assert all(warning.of_the_book for warning in found.warnings)
+    other = graded(lecture().replace("1e-7", "1e-5"))
+    of_it = {w.class_: w.of_the_book for w in other.warnings if w.kind == "epsilon"}
+    assert {*of_it.values()} == {False}
+
+
+@pytest.mark.parametrize("method", ["accuracy", "loss"])
+def test_labels_that_a_network_refuses_are_told_by_method(method: str) -> None:
+    start = f"    def {method}(self, x, t):\n"
+    found = graded(lecture().replace(start, f"{start}        t.shape[1]\n"))
+    assert found.status == "pass"
+    (said,) = (w.sentence for w in found.warnings if w.kind == "labels")
+    assert said.startswith(f"`TwoLayerNet.{method}` takes labels in one-hot rows only")
+
+
 def test_a_mistake_at_extreme_values_is_named_in_the_warning() -> None:
     (clipped,) = (m for m in FITTING if m.name == "input-clipped")
     (warning,) = planted(clipped).warnings
@@ -434,7 +454,8 @@ def test_an_exception_is_told_with_the_line_of_the_submission() -> None:
     (relu,) = found.classes
     out, dx = relu.quantities
     message = "AttributeError: 'numpy.ndarray' object has no attribute 'no_such_thing'"
-    assert out.note == dx.note == f"raised {message} (submission.py, line 8)"
+    assert out.note == f"raised {message} (submission.py, line 8)"
+    assert (dx.verdict, dx.cases, dx.wrong, dx.note) == ("not run", 0, 0, None)
     (raises,) = found.diagnosis
     assert raises.mistake == "raises"
     assert raises.sentence == f"`Relu` raises {message} (submission.py, line 8)."
