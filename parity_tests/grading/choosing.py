@@ -18,9 +18,9 @@ from gradparity.parity_tests.grading.records import Skipped
 
 # Folders that are a part of a submission; their parent is where imports begin.
 SHELVES = re.compile(
-    r"common|src|dataset|ch(apter)?[-_ ]?\d+.*|第?\d+章", re.IGNORECASE
+    r"common|src|dataset|ch(ap(ter)?)?[-_ ]?\d+.*|第?\d+章", re.IGNORECASE
 )
-CHAPTER = re.compile(r"(?:ch(?:apter)?[-_ ]?|第)(\d+)", re.IGNORECASE)
+CHAPTER = re.compile(r"(?:ch(?:ap(?:ter)?)?[-_ ]?|第)(\d+)", re.IGNORECASE)
 # How files are called that somebody has put aside.
 ASIDE = re.compile(
     r"(^|[_\-. (])(old|bak|backup|copy|orig|tmp|temp|tests?|sample|naive)"
