@@ -8,14 +8,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from gradparity.parity_tests.grading.making import Unfit
 from gradparity.parity_tests.grading.outcomes import NETWORK, Call, Task
 
 PARAMS = ("W1", "b1", "W2", "b2")
 ndarray = np.ndarray
-
-
-class Unfit(Exception):
-    """Nothing can be made of what the network holds."""
 
 
 class Subject(Protocol):
@@ -24,6 +21,8 @@ class Subject(Protocol):
     offered: Any
     made: Any
     task: Task
+
+    def has(self, made: Any, method: str) -> bool: ...
 
 
 class Asking(Protocol):
@@ -35,6 +34,7 @@ class Asking(Protocol):
     def attempt(self, step: Callable[[], None]) -> None: ...
     def give(self, *names: str) -> list[Any]: ...
     def keep(self, quantity: str, value: Any) -> None: ...
+    def keep_named(self, gradients: Any, name: str) -> None: ...
     def remark(self, kind: str, *what: str) -> None: ...
 
 
@@ -47,19 +47,19 @@ def ask_network(subject: Subject, asking: Asking) -> None:
         asking.given[name] = array, array.tobytes()
 
     def ask(quantity: str, *arguments: str) -> None:
-        if hasattr(network, quantity):
+        if subject.has(network, quantity):
             method = getattr(network, quantity)
             asking.keep(quantity, method(*asking.give(*arguments)))
 
     def ask_gradient() -> None:
-        if not hasattr(network, "gradient"):
+        if not subject.has(network, "gradient"):
             return
         gradients = network.gradient(*asking.give("x", "t"))
         for name in PARAMS:
             if gradients is None:
                 asking.keep("d" + name, None)
-            elif hasattr(gradients, "keys") and name in gradients:
-                asking.keep("d" + name, gradients[name])
+            elif hasattr(gradients, "keys"):
+                asking.keep_named(gradients, name)
 
     # The gradient comes first: it must not need a loss that was computed before.
     asking.attempt(ask_gradient)

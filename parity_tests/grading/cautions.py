@@ -30,6 +30,11 @@ REMARKS = {
     "type": "`{name}` returns {what} of type {with_} where a NumPy array is expected.",
     "not restored": "`{name}` leaves {what} changed: who checks a network with it changes "
     "its parameters.",
+    "named": "`{name}` has {what} as `{with_}`: the book's optimizers and gradient checks "
+    "look for it under its own name.",
+    "made": "`{name}` makes {what} itself, where the book's is given them: it was graded "
+    "with other numbers in their place.",
+    "needless": "`{name}` is given {what}, for which it has no use.",
 }
 DECLINED = {
     TENSORS: "`{name}` does not take tensors, that is, batches of more than two axes: the "

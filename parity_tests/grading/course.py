@@ -19,7 +19,10 @@ class Subject:
     `section` is where the book has it, and `topic` its page of `gradparity explain`;
     `holds` are the arrays that the constructor takes, `built_from` the subjects that it is
     built from where a submission offers them, and `also` the other names that it goes by,
-    as `folded` gives them.
+    as `folded` gives them. `settings` are what a constructor or a function takes that is
+    no array, such as a stride, and `modes` what forward does, such as whether it trains.
+    What `differentiates` is given a function. Of what is `further` in the course it is not
+    told that a submission does not have it.
     """
 
     name: str
@@ -29,6 +32,10 @@ class Subject:
     holds: tuple[str, ...] = ()
     built_from: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    modes: tuple[str, ...] = ()
+    differentiates: bool = False
+    further: bool = False
 
 
 SUBJECTS = {
@@ -48,6 +55,7 @@ SUBJECTS = {
             "function",
             "sections 4.3, 4.4 and 5.7.3",
             also=("numericalgrad", "numgrad", "numericgradient"),
+            differentiates=True,
         ),
         Subject("AddLayer", "layer", "section 5.4.2", "buy_fruit", also=("add",)),
         Subject(

@@ -8,15 +8,15 @@ place. In the parent's process it asks the reference, with a known mistake in it
 import linecache
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from inspect import signature
 from traceback import walk_tb
 from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests.grading.asking_networks import ASKED, Unfit
+from gradparity.parity_tests.grading.asking_networks import ASKED
 from gradparity.parity_tests.grading.asking_networks import PARAMS as PARAMS
-from gradparity.parity_tests.grading.course import FUNCTIONS, SUBJECTS
+from gradparity.parity_tests.grading.course import SUBJECTS
+from gradparity.parity_tests.grading.making import Unfit, call_by_name, make, takes
 from gradparity.parity_tests.grading.outcomes import (
     Arrays,
     Call,
@@ -24,6 +24,13 @@ from gradparity.parity_tests.grading.outcomes import (
     Raised,
     Remark,
     Task,
+)
+from gradparity.parity_tests.grading.spelling import (
+    gradient,
+    gradient_names,
+    in_container,
+    misspelt,
+    small,
 )
 from gradparity.parity_tests.grading.using import noticing
 
@@ -35,6 +42,8 @@ BESIDE = "two objects"
 UNFIT = "unfit"
 LARGEST = 2**20  # elements of a result
 LONGEST = 500  # characters of a message
+# Arguments that are numbers, tuples or truth values of Python.
+SETTINGS = frozenset(n for s in SUBJECTS.values() for n in (*s.settings, *s.modes))
 
 Own = Callable[[str], bool]
 asarray, errstate, may_share_memory = np.asarray, np.errstate, np.may_share_memory
@@ -66,6 +75,7 @@ class Subject:
         self, offered: Any, task: Task, own: Own, names: Mapping[str, Any]
     ) -> None:
         self.offered, self.task, self.own, self.names = offered, task, own, names
+        self.row = SUBJECTS[task.name]
         self.made: Any = None  # the instance, from the first call on
         self.held: dict[str, tuple[np.ndarray, bytes]] = {}  # what it was made of
         self.returned: list[tuple[str, np.ndarray, bytes]] = []
@@ -76,15 +86,15 @@ class Subject:
         asking = Asking(call, self.own, self.returned)
         with errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # wrong code may well warn
-            if SUBJECTS[task.name].built_from and not number:
+            if self.row.built_from and not number:
                 self.ask_what_is_built(asking)
             else:
                 asking.attempt(lambda: self.ask(asking))
-        asking.look_back(restores=task.name == "numerical_gradient")
+        asking.look_back(restores=self.row.differentiates)
         self.held = {
             name: (array, array.tobytes())
             for name, (array, _) in asking.given.items()
-            if name in SUBJECTS[task.name].holds
+            if name in self.row.holds
         }
         return Outcome(
             *(task.name, task.case, task.dtype, number),
@@ -101,39 +111,76 @@ class Subject:
             asking.remark("uses", name)
 
     def ask(self, asking: "Asking") -> None:
-        name = self.task.name
-        if asked := ASKED.get(SUBJECTS[name].kind):
+        if asked := ASKED.get(self.row.kind):
             asked(self, asking)
-        elif name == "numerical_gradient":
-            asking.differentiate(self.offered, reads_x=self.task.case == CLOSURE)
-        elif name in FUNCTIONS:
-            asking.keep("out", self.offered(*asking.give(*asking.call.inputs)))
+        elif self.row.kind == "function":
+            self.ask_function(asking)
         else:
             self.ask_layer(asking)
 
-    def ask_layer(self, asking: "Asking") -> None:
-        """W and b are those of a task's first call."""
-        asking.given |= self.held
-        held = SUBJECTS[self.task.name].holds
-        if self.made is None:
-            self.made = self.offered(*asking.give(*held))
-        names = [name for name in asking.call.inputs if name not in held]
-        if not hasattr(self.made, "forward"):
+    def ask_function(self, asking: "Asking") -> None:
+        if self.row.differentiates:
+            asking.differentiate(self.offered, reads_x=self.task.case == CLOSURE)
             return
-        asking.keep("out", self.made.forward(*asking.give(*names)))
-        if not hasattr(self.made, "backward"):
+        names = [*asking.call.inputs]
+        arguments = dict(zip(names, asking.give(*names), strict=True))
+        if self.row.settings:
+            asking.keep("out", call_by_name(self.offered, arguments))
+        else:
+            asking.keep("out", self.offered(*arguments.values()))
+
+    def ask_layer(self, asking: "Asking") -> None:
+        """W, b and the settings are those of a task's first call."""
+        asking.given |= self.held
+        held, settings = self.row.holds, self.row.settings
+        if self.made is None:
+            self.make(asking)
+        names = [n for n in asking.call.inputs if n not in (*held, *settings)]
+        if not self.has(self.made, "forward"):
+            return
+        asking.keep("out", self.forward(asking, names))
+        if asking.call.dout is None and "t" not in names:
+            return
+        if not self.has(self.made, "backward"):
             return
         if self.task.case.endswith(BESIDE):
-            self.use_another(names, held)
-        targets = ["d" + name for name in names if name != "t"]
+            self.use_another(names)
+        targets = ["d" + name for name in names if name not in ("t", *self.row.modes)]
         gradients = self.backward(asking)
         if not comes_in_parts(gradients, len(targets), asking.call):
             gradients = (gradients,)
-        for target, gradient in zip(targets, gradients, strict=False):
-            asking.keep(target, gradient)
+        for target, one in zip(targets, gradients, strict=False):
+            asking.keep(target, one)
+        if isinstance(gradients, tuple) and len(gradients) > len(targets):
+            asking.returned_beside = gradients[len(targets) :]
         for name in held:
-            if hasattr(self.made, "d" + name):
-                asking.keep("d" + name, getattr(self.made, "d" + name))
+            asking.keep_gradient(self.made, name, held)
+
+    def has(self, made: Any, method: str) -> bool:
+        """Whether there is such a method; raises Unfit where it is called nearly so."""
+        if hasattr(made, method):
+            return True
+        if other := misspelt(made, method):
+            name = self.task.name
+            raise Unfit(f"`{name}` has `{other}`, no `{method}`: misspelt?")
+        return False
+
+    def make(self, asking: "Asking") -> None:
+        held, settings = self.row.holds, self.row.settings
+        made = make(
+            *(self.offered, self.task.name),
+            dict(zip(held, asking.give(*held), strict=True)),
+            dict(zip(settings, asking.give(*settings), strict=True)),
+        )
+        self.made = made.instance
+        asking.given |= {n: (array, array.tobytes()) for n, array in made.held.items()}
+        asking.remarks += made.remarks
+
+    def forward(self, asking: "Asking", names: list[str]) -> Any:
+        arguments = dict(zip(names, asking.give(*names), strict=True))
+        if self.row.modes:
+            return call_by_name(self.made.forward, arguments)
+        return self.made.forward(*arguments.values())
 
     def backward(self, asking: "Asking") -> Any:
         """With a dout or without: a loss may insist on one, or want none of it."""
@@ -144,27 +191,13 @@ class Subject:
             return backward() if takes(backward, 0) else backward(1)
         return backward(*asking.give("dout")) if takes(backward, 1) else backward()
 
-    def use_another(self, names: list[str], held: tuple[str, ...]) -> None:
+    def use_another(self, names: list[str]) -> None:
         """Another object of the class goes forward and backward, with the other call."""
-        first, last = self.task.calls[0], self.task.calls[-1]
-        inputs = {name: value.copy() for name, value in last.inputs.items()}
-        another = self.offered(*(first.inputs[name].copy() for name in held))
-        another.forward(*(inputs[name] for name in names))
-        if last.dout is None:
-            another.backward() if takes(another.backward, 0) else another.backward(1)
-        else:
-            another.backward(last.dout.copy())
-
-
-def takes(method: Any, arguments: int) -> bool:
-    """Whether so many can be handed over, as far as the method tells."""
-    try:
-        signature(method).bind(*range(arguments))
-    except TypeError:
-        return False
-    except ValueError:  # it has no signature
-        return True
-    return True
+        first, last = (Asking(self.task.calls[n], self.own, []) for n in (0, -1))
+        other = Subject(self.offered, self.task, self.own, self.names)
+        other.make(first)
+        other.forward(last, names)
+        other.backward(last)
 
 
 def comes_in_parts(gradients: Any, several: int, call: Call) -> bool:
@@ -187,6 +220,7 @@ class Asking:
         self.results: Arrays = {}
         self.remarks: list[Remark] = []
         self.raised: Raised | None = None
+        self.returned_beside: tuple[Any, ...] = ()  # what backward returns besides dx
 
     def attempt(self, step: Callable[[], None]) -> None:
         """The step, or a note of the first exception that came of any."""
@@ -196,11 +230,18 @@ class Asking:
             self.raised = self.raised or raised_by(error, self.own)
 
     def give(self, *names: str) -> list[Any]:
-        """Copies of these arguments, which may be written into; numbers as numbers."""
+        """Copies of these arguments, which may be written into; numbers as numbers, and
+        settings as they are in Python.
+        """
         arguments: list[Any] = []
         for name in names:
             value = self.call.dout if name == "dout" else self.call.inputs[name]
             assert value is not None
+            if name in SETTINGS:
+                arguments.append(
+                    value.item() if value.ndim == 0 else (*value.tolist(),)
+                )
+                continue
             copy = value.copy()
             if copy.ndim:
                 self.notice_writing()  # into an earlier copy, if there is one
@@ -231,6 +272,37 @@ class Asking:
             for name, (argument, _) in self.given.items():
                 if may_share_memory(array, argument):
                     self.remark("shares", quantity, name)
+
+    def keep_gradient(self, made: Any, name: str, of: tuple[str, ...]) -> None:
+        """Write down the gradient by one of the arrays `of` a layer, if there is one under
+        any name, and remark on that name.
+        """
+        shape, own = self.call.inputs[name].shape, self.given[name][0].shape
+        found = gradient(made, name, of, shape)
+        if (found is None or found[0] is None) and self.returned_beside:
+            beside = in_container([*self.returned_beside], name, of, shape)
+            if beside is not None:
+                found = beside[0], f"backward(dout)[{int(beside[1]) + 1}]"
+        if found is None:
+            return
+        value, called = found
+        if called != "d" + name:
+            self.remark("named", "d" + name, called)
+        if own != shape and isinstance(value, ndarray) and value.shape == own:
+            value = value.reshape(shape)  # as the layer's own array is
+        self.keep("d" + name, value)
+
+    def keep_named(self, gradients: Any, name: str) -> None:
+        """Write down a network's gradient by a parameter, under whatever name it is."""
+        if name in gradients:
+            self.keep("d" + name, gradients[name])
+            return
+        wanted = {small(name), *gradient_names(name)}
+        for key in gradients:
+            if isinstance(key, str) and small(key) in wanted:
+                self.remark("named", "d" + name, key)
+                self.keep("d" + name, gradients[key])
+                return
 
     def remark(self, kind: str, *what: str) -> None:
         self.remarks.append(Remark(kind, ", ".join(what)))

@@ -11,6 +11,7 @@ from gradparity.parity_tests.grading.cautions import (
     of_the_whole,
     reason,
 )
+from gradparity.parity_tests.grading.course import SUBJECTS
 from gradparity.parity_tests.grading.definitions import Definition, as_text
 from gradparity.parity_tests.grading.diagnosis import diagnose
 from gradparity.parity_tests.grading.findings import UNANSWERED, Findings, Found
@@ -37,7 +38,11 @@ def judge(path: str, ran: Ran, submission: Submission | None = None) -> GradedFi
         submission: its files and what they define, where that is known.
     """
     offered = [name for name in GRADED if name in ran.offered]
-    missing = [name for name in GRADED if name not in offered]
+    missing = [
+        name
+        for name, subject in SUBJECTS.items()
+        if name not in offered and not subject.further
+    ]
     about: dict[str, Any] = {"path": path, "seconds": ran.seconds}
     defined = {}
     if submission is not None:

@@ -61,7 +61,10 @@ class Remark:
     had returned before changed later: `what` is its quantity), `type` (a result is no
     array and no number: `what` is "out, list"), `not restored` (numerical_gradient left x
     changed), `uses` (on the first call of a task, of another class or function of the
-    submission, which `what` names; of what may be built from others alone).
+    submission, which `what` names; of what may be built from others alone), `named` (a
+    gradient has another name than the book's: `what` is "dW, dw"), `made` (it makes the
+    array `what` itself, and was given ours), `needless` (its constructor takes an argument
+    that is of no use).
     """
 
     kind: str

@@ -717,7 +717,7 @@ RELATED: list[tuple[str, str, list[Edit], str | None]] = [
     ("missing", "TwoLayerNet", [("        return grads\n\n", "\n\n"),
                                 ("        return grads", "")],
      "`TwoLayerNet.gradient` returns nothing: a `return` is missing."),
-    ("missing", "TwoLayerNet", [("def gradient(", "def gradients(")],
+    ("missing", "TwoLayerNet", [("def gradient(", "def compute(")],
      "`TwoLayerNet` has no method `gradient` that returns `W1`, `b1`, `W2` and `b2` by "
      "name."),
     ("no-numbers", "SoftmaxWithLoss", [("return self.loss", "return self.loss, self.y")],
@@ -843,7 +843,7 @@ RELATED: list[tuple[str, str, list[Edit], str | None]] = [
      "`Relu.forward` returns nothing: a `return` is missing."),
     ("missing", "Relu", [("        return dx\n", "")],
      "`Relu.backward` returns nothing: a `return` is missing."),
-    ("missing", "TwoLayerNet", [("def accuracy(", "def accuracies(")],
+    ("missing", "TwoLayerNet", [("def accuracy(", "def score(")],
      "`TwoLayerNet` has no method `accuracy`."),
     ("right-for-one-sample", "SoftmaxWithLoss", [
         ("return dx", "return dx + 0.001 * (batch_size - 1)"),
