@@ -9,6 +9,7 @@ from gradparity.parity_tests.grading.findings import Findings, Found
 from gradparity.parity_tests.grading.outcomes import NETWORK, Note, Raised, Ran
 from gradparity.parity_tests.grading.records import GradedClass, Warned
 from gradparity.parity_tests.grading.tasks import (
+    ARRAYS,
     EXTREME,
     LABELS,
     MATRIX,
@@ -43,6 +44,7 @@ DECLINED = {
     "any shape.",
     VECTOR: "`{name}` takes batches only: section 3.5 has one vector, and the book's "
     "common/functions.py takes both.",
+    ARRAYS: "`{name}` takes numbers only: the book's goes through arrays, too.",
     LABELS: "`{name}` takes labels in one-hot rows only, and not as numbers.",
     ONE_HOT: "`{name}` takes labels as numbers only, and not in one-hot rows.",
 }
@@ -163,6 +165,8 @@ def other_dtypes(findings: Findings) -> dict[tuple[str, str, str], list[str]]:
         asked = found.expected.task.dtype
         if found.value is None or found.note or found.quantity == "accuracy":
             continue
+        if found.value.dtype.kind in "biu" and found.expected.is_whole:
+            continue  # such as of a step function, which is 0 or 1
         verb, came = "returns", str(found.value.dtype)
         if came == asked:
             verb, came = "computes", found.dtype

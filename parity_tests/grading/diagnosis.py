@@ -29,7 +29,7 @@ from gradparity.parity_tests.grading.wrong import (
     close,
     listed,
 )
-from gradparity.parity_tests.mutants import MUTANTS, Mutant
+from gradparity.parity_tests.mutants import MUTANTS, OF_THE_COURSE, Mutant
 from gradparity.reference.networks import TwoLayerNet
 
 KINDS_OF_LABELS = {LABELS: "labels as numbers", ONE_HOT: "labels in one-hot rows"}
@@ -64,7 +64,7 @@ def known(name: str) -> tuple[Known, ...]:
 def _known(name: str) -> tuple[Known, ...]:
     planted = (
         Known.of(mutant, name, definition)
-        for mutant in MUTANTS
+        for mutant in (*MUTANTS, *OF_THE_COURSE)
         if mutant.layer == name
         and mutant.implementation == "reference"
         and mutant.scope != "training"

@@ -320,7 +320,8 @@ class Asking:
             parabola = (a * v * v + b * v).sum()
             if c is None:
                 return parabola
-            return parabola + (c * v * v * v).sum() + (p * v[:-1] * v[1:]).sum()
+            cubic = parabola + (c * v * v * v).sum()
+            return cubic if p is None else cubic + (p * v[:-1] * v[1:]).sum()
 
         self.keep("gradient", numerical_gradient(f, x))
 

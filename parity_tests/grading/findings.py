@@ -5,7 +5,7 @@ Nothing that an answer says of itself is believed: it is looked up by what was a
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from gradparity.parity_tests.measuring.records import Worst
 NUMBERS = "fiub"  # the kinds of dtypes that can be measured
 OF_TYPE = "is of type "
 UNANSWERED = "no answer came"
+NONE = np.zeros(())
 
 Asked = tuple[str, str, int]  # case, dtype, number of the call
 
@@ -183,23 +184,32 @@ def look(
     """All that is expected of a name against what came."""
     found = []
     for each in truths.expected(name):
-        asked = each.task.case, each.task.dtype, each.number
-        found.append(compare(each, outcomes.get(asked), epsilon))
+        calls = [
+            outcomes.get((each.task.case, each.task.dtype, number))
+            for number in range(each.number + 1)
+        ]
+        found.append(compare(each, calls, epsilon))
     return tuple(found)
 
 
-def compare(asked: truths.Expected, outcome: Outcome | None, epsilon: float) -> Found:
-    """One quantity against the truth.
+def compare(
+    asked: truths.Expected, calls: Sequence[Outcome | None], epsilon: float
+) -> Found:
+    """One quantity against the truth, of the last of these calls of a task.
 
     It is judged in the dtype that was asked, or in float32, where the call returned that.
     """
-    dtype = asked.task.dtype
+    dtype, outcome = asked.task.dtype, calls[-1]
+    results = [{} if each is None else each.results for each in calls]
     if outcome is not None and any(
         value.dtype == np.float32 for value in outcome.results.values()
     ):
         dtype = "float32"
-    right = asked.right(dtype, epsilon)
+    right = asked.right(dtype, epsilon, results)
     value = None if outcome is None else outcome.results.get(asked.quantity)
+    why = None
+    if isinstance(right, str):
+        why, right = right, truths.Right(np.zeros(()) if value is None else value, NONE)
     about: dict[str, Any] = {
         "expected": asked,
         "value": None if value is None or value.dtype.kind not in NUMBERS else value,
@@ -208,13 +218,17 @@ def compare(asked: truths.Expected, outcome: Outcome | None, epsilon: float) -> 
         "truth": right.truth,
         "reached": is_reached(asked, outcome),
     }
-    if note := unmeasurable(asked, outcome, value, right.truth):
+    if note := unmeasurable(asked, outcome, value, right.truth) or why:
         return Found(**about, right=False, note=note)
     assert value is not None  # which would have been noted
     ratio = ratios(value, right, dtype)
     if ratio.size and ratio.max() > 1 and dtype == "float64" and is_single(value):
-        in_single = ratios(value, asked.right("float32", epsilon), "float32")
-        if in_single.max() <= 1:  # computed in float32, though its dtype is another
+        single = asked.right("float32", epsilon, results)
+        in_single = (
+            None if isinstance(single, str) else ratios(value, single, "float32")
+        )
+        if in_single is not None and in_single.max() <= 1:
+            # Computed in float32, though its dtype is another.
             about["dtype"], ratio = "float32", in_single
     exact = asked.derivatives.get((dtype, epsilon))
     if ratio.size and ratio.max() > 1 and exact is not None:

@@ -187,7 +187,9 @@ def of_batches(wrong: Wrong, several: bool) -> list[Found]:
         f
         for f in wrong.found
         if (f.batch > 1) == several
-        and ("t" in f.inputs or np.ndim(f.inputs["x"]))  # a number is no batch
+        and (
+            "t" in f.inputs or np.ndim(f.inputs.get("x", f.truth))
+        )  # a number is no batch
     ]
 
 

@@ -12,16 +12,18 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.grading import tasks_of_functions
 from gradparity.parity_tests.grading.drawing import Drawing, call, in_both, single
 from gradparity.parity_tests.grading.exercise import BESIDE, CLOSURE
 from gradparity.parity_tests.grading.outcomes import NETWORK, Call, Task
+from gradparity.parity_tests.grading.tasks_of_functions import ARRAYS
 
 EXTREME, SCALED, TENSORS, VECTOR = "extreme", "scaled dout", "tensors", "vector"
 LABELS, ONE_HOT, MATRIX = "labels", "one-hot", "matrix"
 # Groups in which to be wrong is a warning,
 OPTIONAL = (EXTREME, SCALED, CLOSURE, VECTOR)
 # and in which an exception is one; of the last two, in one of them.
-DECLINABLE = (TENSORS, MATRIX, VECTOR, LABELS, ONE_HOT)
+DECLINABLE = (TENSORS, MATRIX, VECTOR, ARRAYS, LABELS, ONE_HOT)
 SIZES = (12, 7, 5)  # of the network's layers
 
 
@@ -235,6 +237,7 @@ def all_tasks() -> tuple[Task, ...]:
         *affine(),
         *losses(),
         *networks(),
+        *tasks_of_functions.functions(),
     )
 
 

@@ -5,10 +5,11 @@ them. A loss may also be that of slightly larger probabilities, as in the lectur
 All of this depends on the tasks alone, and is computed once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from threading import RLock
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,7 +17,9 @@ from gradparity.parity_tests.catalogue.case import Case, NetworkCase
 from gradparity.parity_tests.catalogue.layers import LAYERS
 from gradparity.parity_tests.catalogue.spec import LOSS
 from gradparity.parity_tests.checking.values import Prepared, error_bounds
-from gradparity.parity_tests.grading.outcomes import NETWORK, Arrays, Call, Task
+from gradparity.parity_tests.grading import truths_of_functions
+from gradparity.parity_tests.grading.outcomes import NETWORK, Call, Task
+from gradparity.parity_tests.grading.rights import Answers, Choice, Results, Right
 from gradparity.parity_tests.grading.tasks import tasks_of
 from gradparity.parity_tests.implementations.backends import NUMPY
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
@@ -43,20 +46,13 @@ LAYER_OF = {
 LOSSES = {"cross_entropy_error": "out", "SoftmaxWithLoss": "out", NETWORK: "loss"}
 EPSILONS = (0.0, 1e-7, 1e-5, 1e-6, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 2.0**-52)
 LOCK = RLock()  # many submissions are judged side by side; this is computed once
-LEAST_STEP = {"float64": 1e-7, "float32": 1e-4}  # that numerical_gradient may take
-LARGEST_STEP = 1e-2
-
-
-@dataclass(frozen=True, eq=False)
-class Right:
-    """What is right in a dtype: the truth, and how far from it is still right."""
-
-    truth: np.ndarray
-    allowed: np.ndarray
+# What is no case of the catalogue's kind.
+FURTHER: dict[str, Answers] = {**truths_of_functions.ANSWERS}
+R = TypeVar("R")
 
 
 Rights = dict[tuple[str, float], Right]
-Answers = Iterator[tuple[tuple[str, float], Right]]
+ByChoice = dict[tuple[str, float], Right | Choice]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,15 +66,25 @@ class Expected:
     task: Task
     number: int
     quantity: str
-    rights: Rights
+    rights: ByChoice
     derivatives: Rights
 
     @property
     def call(self) -> Call:
         return self.task.calls[self.number]
 
-    def right(self, dtype: str, epsilon: float) -> Right:
-        return self.rights.get((dtype, epsilon)) or self.rights[dtype, 0.0]
+    @property
+    def is_whole(self) -> bool:
+        """Whether what is right are whole numbers, exactly."""
+        right = self.rights[self.task.dtype, 0.0]
+        if not isinstance(right, Right) or right.allowed.any():
+            return False
+        return bool((right.truth % 1 == 0).all())
+
+    def right(self, dtype: str, epsilon: float, results: Results) -> Right | str:
+        """Given the results of the task's calls up to this one; or why none is right."""
+        right = self.rights.get((dtype, epsilon)) or self.rights[dtype, 0.0]
+        return right if isinstance(right, Right) else right(results)
 
 
 def expected(name: str) -> tuple[Expected, ...]:
@@ -94,7 +100,9 @@ def _expected(name: str) -> tuple[Expected, ...]:
         for number, call in enumerate(task.calls):
             # What comes in a narrower dtype than was asked is judged in that.
             dtypes = dict.fromkeys((task.dtype, "float32"))
-            rights = {dtype: dict(right_answers(name, call, dtype)) for dtype in dtypes}
+            rights = {
+                dtype: dict(right_answers(task, number, dtype)) for dtype in dtypes
+            }
             exact = {dtype: dict(derivatives(name, call, dtype)) for dtype in dtypes}
             for quantity in {q: None for q, _ in rights[task.dtype]}:
                 of_it = (of_quantity(quantity, rights), of_quantity(quantity, exact))
@@ -102,7 +110,9 @@ def _expected(name: str) -> tuple[Expected, ...]:
     return tuple(found)
 
 
-def of_quantity(quantity: str, by_dtype: dict[str, Rights]) -> Rights:
+def of_quantity(
+    quantity: str, by_dtype: Mapping[str, Mapping[tuple[str, float], R]]
+) -> dict[tuple[str, float], R]:
     return {
         (dtype, epsilon): right
         for dtype, answers in by_dtype.items()
@@ -111,10 +121,14 @@ def of_quantity(quantity: str, by_dtype: dict[str, Rights]) -> Rights:
     }
 
 
-def right_answers(name: str, call: Call, dtype: str) -> Answers:
+def right_answers(
+    task: Task, number: int, dtype: str
+) -> Iterator[tuple[tuple[str, float], Right | Choice]]:
     """Quantity and epsilon, and what is right for them."""
-    if name == "numerical_gradient":
-        yield ("gradient", 0.0), right_gradient(call.inputs, dtype)
+    name, call = task.name, task.calls[number]
+    if name in FURTHER:
+        for quantity, answer in FURTHER[name](task, number, dtype):
+            yield (quantity, 0.0), answer
         return
     case = case_of(name, call)
     prepared = Prepared.of(case, dtype)
@@ -235,7 +249,9 @@ def loss_of_more(prepared: Prepared, own: Bounds, epsilon: float) -> Right:
     return Right(np.asarray(loss), np.asarray(allowed))
 
 
-def derivatives(name: str, call: Call, dtype: str) -> Answers:
+def derivatives(
+    name: str, call: Call, dtype: str
+) -> Iterator[tuple[tuple[str, float], Right]]:
     """The gradients of exactly the loss that has something added to y.
 
     A row of them is that of (y - t) / N times y_t / (y_t + epsilon), with a few roundings
@@ -319,40 +335,3 @@ def right_accuracy(case: Case | NetworkCase, dtype: str) -> Right:
     assert isinstance(case, NetworkCase)
     truth = np.asarray(TwoLayerNet.from_params(case.params).accuracy(case.x, case.t))
     return Right(truth, 2 * Arithmetic.of(dtype).u * truth)
-
-
-def neighbours(x: np.ndarray) -> np.ndarray:
-    """The sum of the elements before and after each, of a vector."""
-    padded = np.pad(x, 1)
-    return padded[:-2] + padded[2:]
-
-
-def right_gradient(inputs: Arrays, dtype: str) -> Right:
-    """That of sum(a x**2 + b x + c x**3) + p sum(x_i x_(i+1)), and what rounding does to
-    its central differences; they are off by c h**2 besides.
-
-    Either value of f is off by the roundings of its sum, and by those of x + h and x - h
-    times the derivative; both are divided by 2 h. The smaller the step, the more of it:
-    the bound is that of the smallest reasonable one, and at 0 that of the largest.
-    """
-    x, a, b = (inputs[name] for name in ("x", "a", "b"))
-    c, p = (inputs.get(name, np.zeros(())) for name in ("c", "p"))
-    u, size = Arithmetic.of(dtype).u, np.abs(x)
-    near = neighbours(x) if "p" in inputs else np.zeros_like(x)
-    truth = 2 * a * x + b + 3 * c * x**2 + p * near
-    allowed = np.zeros_like(x)
-    terms = x.size + 3 if "p" not in inputs else 3 * x.size + 8
-    around = np.abs(p) * (neighbours(size) if "p" in inputs else near)
-    for h in (LEAST_STEP[dtype], LARGEST_STEP):
-        beside = size + h
-        moved, rest = (
-            np.abs(a) * v**2 + np.abs(b) * v + np.abs(c) * v**3 + around * v
-            for v in (beside, size)
-        )
-        # The other terms are where they are; this one has its element moved.
-        total = rest.sum() - rest + moved
-        slope = 2 * np.abs(a) * beside + np.abs(b) + 3 * np.abs(c) * beside**2 + around
-        off = gamma(terms, u) * total + slope * u * beside
-        allowed = np.maximum(allowed, off / h + gamma(3, u) * np.abs(truth))
-    allowed = allowed + np.abs(c) * LARGEST_STEP**2
-    return Right(truth.astype(truth_dtype(dtype)), allowed)

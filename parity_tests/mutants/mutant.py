@@ -16,6 +16,8 @@ from gradparity.parity_tests.implementations.registry import load
 Scope = Literal["function", "layer", "network", "training"]
 Definition = TypeVar("Definition")
 MUTANTS: list["Mutant"] = []
+# Of what is in the course, and not in the contract of an implementation.
+OF_THE_COURSE: list["Mutant"] = []
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +72,9 @@ class Mutant:
 
 
 def mistakes(
-    implementation: str, scope: Scope = "layer"
+    implementation: str,
+    scope: Scope = "layer",
+    catalogue: list[Mutant] = MUTANTS,
 ) -> Callable[..., Callable[[Definition], Definition]]:
     """The decorator with which a module puts its mutants into the catalogue.
 
@@ -93,7 +97,7 @@ def mistakes(
             words = function_name(named.__name__).replace("_", "-")
             sentence = " ".join(named.__doc__.split())
             about = (words, scope, layer, of, sentence, source, definition)
-            MUTANTS.append(Mutant(*about, tuple(also)))
+            catalogue.append(Mutant(*about, tuple(also)))
             return definition
 
         return register

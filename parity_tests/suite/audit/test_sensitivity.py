@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from gradparity.parity_tests import DTYPES
-from gradparity.parity_tests.audit.sensitivity import chosen, examine, family
-from gradparity.parity_tests.grading.course import FUNCTIONS
+from gradparity.parity_tests.audit.sensitivity import HOME, chosen, examine, family
 from gradparity.parity_tests.implementations.contract import (
     Implementation,
     NotInstalled,
@@ -92,7 +91,7 @@ def nothing_wrong() -> list[Mutant]:
         *(right(Unchanged, "layer", layer, "reference", None) for layer in layers),
         right(Unchanged, "layer", "MulLayer", "torch", None),
         right(Unchanged, "layer", "MulLayer", "jax-jit", None),
-        *(right(Mutant, "function", f, "reference", known[f]) for f in FUNCTIONS),
+        *(right(Mutant, "function", f, "reference", known[f]) for f in HOME),
         right(Mutant, "network", "TwoLayerNet", "reference", TwoLayerNet),
         *(right(Mutant, "training", "TwoLayerNet", *each) for each in loops.items()),
     ]
