@@ -5,7 +5,7 @@ from typing import Any
 
 from gradparity.parity_tests.grading.diagnosis import Known, explains, known
 from gradparity.parity_tests.grading.exercise import CLOSURE
-from gradparity.parity_tests.grading.findings import Findings, Found
+from gradparity.parity_tests.grading.findings import Findings, Found, described
 from gradparity.parity_tests.grading.outcomes import NETWORK, Note, Raised, Ran
 from gradparity.parity_tests.grading.records import GradedClass, Warned
 from gradparity.parity_tests.grading.tasks import (
@@ -86,6 +86,8 @@ OF_THE_BOOK = frozenset(
         f"`TwoLayerNet` adds 1e-7 in the logarithm: {EXACT}",
     )
 )
+# Exceptions that come of a slip, and not of an argument that is refused.
+SLIPS = ("NameError", "UnboundLocalError", "AttributeError")
 NOTICEABLE = 1e-7  # of an output, or a gradient, at extreme values
 SHOWN = 5  # paths
 KINDS = {SCALED: "dout ignored", CLOSURE: "closure"}
@@ -115,7 +117,8 @@ def cautions(findings: Findings) -> Iterator[Warned]:
             )
             if group == MATRIX and answered:
                 template = PART_OF_X
-            yield warned(group, template.format(name=refusing(findings, group)))
+            sentence = template.format(name=refusing(findings, group))
+            yield warned(group, sentence + slip(findings, group))
     for group, template in OPTIONAL.items():
         wrong = [
             f for f in findings.found if f.group == group and f.reached and not f.right
@@ -140,6 +143,14 @@ def refusing(findings: Findings, group: str) -> str:
     if findings.name != NETWORK or not answered or not refused:
         return findings.name
     return f"{NETWORK}.{refused[0] if refused[0] in FORWARD else 'gradient'}"
+
+
+def slip(findings: Findings, group: str) -> str:
+    """The exception with which a group is refused, where that is hardly meant."""
+    for found in findings.found:
+        if found.group == group and found.raised and found.raised.kind in SLIPS:
+            return f" It raises {described(found.raised)}."
+    return ""
 
 
 def remarks(findings: Findings) -> dict[tuple[str, str], list[str]]:

@@ -203,7 +203,9 @@ def diagnose(findings: Mapping[str, Findings]) -> Iterator[Diagnosis]:
     for name in broken:
         used = findings[name].uses & {*SUBJECTS[name].built_from}
         parts = [findings[part] for part in broken if part in used]
-        yield from diagnose_one(findings[name], parts)
+        found = diagnose_one(findings[name], parts)
+        order = findings[name].quantities
+        yield from sorted(found, key=lambda said: order.index(said.quantities[0]))
 
 
 def diagnose_one(findings: Findings, parts: list[Findings]) -> Iterator[Diagnosis]:

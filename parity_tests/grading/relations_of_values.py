@@ -139,11 +139,19 @@ def less_one(found: Found) -> float:
 
 
 def classes(found: Found) -> float:
-    """How many columns the last layer has; no number where there are no classes."""
+    """How many columns the scores have; no number where there are no classes."""
+    if "t" not in found.inputs and found.expected.task.name != "softmax":
+        return float("nan")
     for given in (found.input("W2"), found.input("x"), found.input("y")):
-        if given is not None and "W" not in found.expected.call.inputs:
+        if given is not None:
             return float(np.atleast_1d(given).shape[-1])
     return float("nan")
+
+
+def columns(found: Found) -> float:
+    """How many there are of a matrix x."""
+    x = found.input("x")
+    return float("nan") if x is None or x.ndim != 2 else float(x.shape[1])
 
 
 OPPOSITE = "{has} the wrong sign"
@@ -167,6 +175,8 @@ FACTORS: dict[str, Callable[[Found], float]] = {
     "times the batch size and divided by the number of classes": lambda f: (
         f.batch / classes(f)
     ),
+    "times the number of columns of x": columns,
+    "divided by the number of columns of x": lambda f: 1 / columns(f),
     "times 2": lambda f: 2,
     "divided by 2": lambda f: 1 / 2,
 }

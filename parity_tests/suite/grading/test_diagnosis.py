@@ -694,6 +694,8 @@ RELATED: list[tuple[str, str, list[Edit], str | None]] = [
      "is the right one times minus the batch size"),
     ("factor", "cross_entropy_error", [("/ batch_size", "/ batch_size ** 2")],
      "is the right one divided by the batch size"),
+    ("factor", "Sigmoid", [(SIGMOID_BACK, SIGMOID_BACK + " / dout.shape[1]")],
+     "is the right one divided by the number of columns of x"),
     ("another-quantity", "Affine", [(f"self.dW = {DW}", "self.dW = self.W")],
      "is `W` as it came in"),
     ("another-quantity", "TwoLayerNet", [("['Affine2'].db", "['Affine2'].b")],

@@ -387,6 +387,18 @@ def test_what_is_true_of_the_books_own_code_is_known() -> None:
     assert {*of_it.values()} == {False}
 
 
+def test_a_slip_where_something_may_be_refused_is_told() -> None:
+    source = lecture().replace("np.arange(batch_size), self.t] -= 1", "i, self.t] -= 1")
+    found = graded(source)
+    (said,) = (
+        w.sentence
+        for w in found.warnings
+        if w.class_ == "SoftmaxWithLoss"
+        if w.kind == "labels"
+    )
+    assert "It raises NameError: name 'i' is not defined (submission.py, line" in said
+
+
 @pytest.mark.parametrize("method", ["accuracy", "loss"])
 def test_labels_that_a_network_refuses_are_told_by_method(method: str) -> None:
     start = f"    def {method}(self, x, t):\n"
