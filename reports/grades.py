@@ -229,10 +229,16 @@ def not_offered(graded: GradedFile) -> str:
     return f"Not offered, and so not graded: {listed(names)}." if names else ""
 
 
-def looked_at(graded: GradedFile) -> str:
-    """Which files the definitions stand in; empty where that is the file itself."""
+def files_looked_at(graded: GradedFile) -> list[str]:
+    """Which files the definitions stand in; none where that is the file itself."""
     names = [visible(name) for name in graded.looked_at]
-    return "" if names in ([], [who(graded)]) else f"Looked at: {listed(names)}."
+    return [] if names == [who(graded)] else names
+
+
+def looked_at(graded: GradedFile) -> str:
+    """A sentence; empty where there is nothing to tell."""
+    names = files_looked_at(graded)
+    return f"Looked at: {listed(names)}." if names else ""
 
 
 # --- What was found and not graded ------------------------------------------------------

@@ -183,7 +183,7 @@ def summary_table(files: Iterable[GradedFile]) -> Table:
             passed(graded).replace(" of ", "/"),
             in_short(graded),
             str(grades.how_many_left_out(graded) or ""),
-            listed(map(visible, graded.looked_at), grades.MOST),
+            listed(grades.files_looked_at(graded), grades.MOST),
             str(len(grades.own(graded)) or ""),
         ]
         for graded in files

@@ -131,6 +131,7 @@ def templates() -> Environment:
         "apart": lambda worst: grades.apart(worst.value, worst.truth),
         "relation": grades.relation,
         "worth_knowing": grades.worth_knowing,
+        "files_looked_at": grades.files_looked_at,
         "own": grades.own,
         "failed": grades.failed,
         "beside": grades.called_and_defined,
