@@ -304,7 +304,7 @@ def cannot_be_loaded(graded: GradedFile, name: str = "") -> str:
     unless by `name`. What could not be graded is nothing that they did.
     """
     called = name or visible(graded.path)
-    if graded.status == "ungraded":
+    if graded.status in ("ungraded", "skipped"):
         return f"{called} {problem(graded)}"
     said = f"{called} cannot be loaded"
     return said + (f": {problem(graded)}" if graded.problem else "")

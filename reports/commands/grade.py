@@ -119,12 +119,14 @@ def submissions(options: Options) -> tuple[list[Path], bool]:
     from gradparity.reports import grade_book
 
     path, html, csv = options.path, options.html, options.csv
+    is_class = not options.one and grade.is_class(path)
     try:
-        paths, is_class = grade.submissions(path, options.one), False
-        is_class = not options.one and grade.is_class(path)
         grade.check_given(options.given)
+        paths = grade.submissions(path, options.one)
     except grade.Unusable as error:
-        raise Unusable(str(error)) from error
+        if is_class or options.results is None or not path.exists():
+            raise Unusable(str(error)) from error
+        paths = [path]  # whoever reads its results is to be told why it has none
     if csv is not None:
         grade_book.check_csv(csv)
     if options.results is not None:

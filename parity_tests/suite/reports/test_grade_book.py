@@ -12,6 +12,7 @@ import pytest
 from gradparity.parity_tests.grading.course import SUBJECTS
 from gradparity.parity_tests.grading.records import GradedFile, Skipped
 from gradparity.parity_tests.mutants import MUTANTS
+from gradparity.parity_tests.suite.reports.test_cli import gradparity
 from gradparity.parity_tests.suite.reports.test_grades import (
     ALL_HOSTILE,
     command,
@@ -285,6 +286,20 @@ def test_what_cannot_be_loaded_has_results_and_what_was_not_graded_has_none(
     assert (done.status, done.out) == (2, "")
     assert done.err.startswith("gradparity: s.json is not written")
     assert [*tmp_path.iterdir()] == [tmp_path / "r.json"]
+
+
+def test_an_autograder_is_told_that_nothing_was_handed_in(tmp_path: Path) -> None:
+    (tmp_path / "submission").mkdir()
+    (tmp_path / "submission" / "notes.txt").write_text("no Python")
+    call = ["grade", "submission", "--one", "--results", "results.json"]
+    done = gradparity(tmp_path, *call, "--expect", "Relu,Affine")
+    assert (done.returncode, done.stdout) == (2, "results.json\n")
+    found = json.loads((tmp_path / "results.json").read_text("utf-8"))
+    assert (found["score"], found["extra_data"]["max_score"]) == (0, 2)
+    assert found["tests"][0]["output"] == "It has no .py file in it."
+    assert done.stderr.endswith("gradparity: submission has no .py file in it\n")
+    done = gradparity(tmp_path, "grade", "nowhere", "--one", "--results", "none.json")
+    assert (done.returncode, (tmp_path / "none.json").exists()) == (2, False)
 
 
 def test_what_is_expected_and_absent_is_a_failure(command: Callable[..., Any]) -> None:
