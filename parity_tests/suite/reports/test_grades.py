@@ -238,17 +238,23 @@ def unloadable(path: str = "class/broken.py", file: str = "broken.py") -> Graded
 
 def hostile(path: str) -> GradedFile:
     """Everything that a submission controls says something bad."""
+    one = graded_class(BAD, wrong(BAD, note=BAD))
+    place = Place(file=BAD, line=1, cell=2)
     return GradedFile(
         path=path,
         status="fail",
-        classes=[graded_class(BAD, wrong(BAD, note=BAD))],
+        classes=[one.model_copy(update={"called": BAD + "!", "source": place})],
         diagnosis=[diagnosis(BAD, quantities=[BAD], sentence=BAD, mistake=BAD)],
         warnings=[warned(BAD, BAD)],
         problem=BAD,
         file=path,
         line=3,
         source=BAD,
-        missing=[BAD],
+        missing=[BAD, BAD[::-1]],
+        absent=[BAD],
+        looked_at=[BAD, path],
+        skipped=[Skipped(path=BAD, names=[BAD], why=BAD, kind="not loaded")],
+        cell=4,
     )
 
 
