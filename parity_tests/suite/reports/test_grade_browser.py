@@ -37,7 +37,8 @@ def everything() -> GradedFile:
     """A submission that passes, fails and is warned, and says bad things all over."""
     bad = hostile("class/<script>alert(1);.py")
     return bad.model_copy(
-        update={
+        update={"absent": [], "skipped": []}
+        | {
             name: getattr(failing(), name) + getattr(bad, name)
             for name in ("classes", "diagnosis", "warnings", "missing")
         }
@@ -56,6 +57,7 @@ PAGES = {
     "right": passing(),
     "broken": unloadable(),
     "partly": partly(),
+    "hostile": hostile("class/<script>alert(1);.py"),
 }
 
 
@@ -86,6 +88,7 @@ def visit(browser: Browser, folder: Path) -> Iterator[browsing.Open]:
         ("class/index", *SEEN_AS[3]),
         ("broken", *SEEN_AS[1]),
         ("partly", *SEEN_AS[1]),
+        ("hostile", *SEEN_AS[0]),
         # These hold nothing that the others do not.
         *(
             pytest.param(name, *seen_as, marks=pytest.mark.deep)
