@@ -1,6 +1,6 @@
 """What is right in value but risky: a warning each, in a sentence."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from gradparity.parity_tests.grading.diagnosis import Known, explains, known
@@ -64,9 +64,8 @@ NOTES = {
     "top level": "The code at the top level of {what} was left out, and its imports, "
     "definitions and constants alone were loaded{why}. Training, data and plots belong "
     'into a function, or under if __name__ == "__main__":.',
-    "lent": "{what} was not handed in: the one that was handed out is used.",
-    "absent": "The module {what} is neither handed in nor installed here: what uses it "
-    "fails.",
+    "lent": "Not handed in, and taken from what was handed out: {what}.",
+    "absent": "Neither handed in nor installed here, so that what uses it fails: {what}.",
     "cupy": "NumPy is used for {what}.",
 }
 # What is true of the book's own code: a test runs it and holds this list.
@@ -247,7 +246,8 @@ def of_the_whole(ran: Ran) -> Iterator[Warned]:
             f"{ran.first_printed!r}."
         )
         yield caution(None, "prints", sentence)
-    yield from map(of_note, (n for n in ran.notes if n.kind in NOTES))
+    for kind in NOTES:
+        yield from of_notes(kind, [n for n in ran.notes if n.kind == kind])
     if ran.reached_for:
         first, more = [*ran.reached_for[:SHOWN]], len(ran.reached_for[SHOWN:])
         what = listed([*first, f"{more} more"] if more else first)
@@ -255,11 +255,15 @@ def of_the_whole(ran: Ran) -> Iterator[Warned]:
         yield caution(None, "reads", sentence)
 
 
-def of_note(note: Note) -> Warned:
-    """What was seen while it was loaded."""
-    why = f": {reason(note.raised, note.what)}" if note.raised else ""
-    sentence = NOTES[note.kind].format(what=note.what, why=why)
-    return caution(None, note.kind, sentence)
+def of_notes(kind: str, notes: Sequence[Note]) -> Iterator[Warned]:
+    """What was seen while it was loaded: each thing with its reason, or all in one
+    sentence.
+    """
+    alone = [note for note in notes if note.raised]
+    together = listed([n.what for n in notes if not n.raised])
+    said = [(n.what, f": {reason(n.raised, n.what)}") for n in alone if n.raised]
+    for what, why in [*said, *([(together, "")] if together else [])]:
+        yield caution(None, kind, NOTES[kind].format(what=what, why=why))
 
 
 def reason(raised: Raised, file: str | None = None) -> str:

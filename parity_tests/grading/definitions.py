@@ -18,12 +18,12 @@ from gradparity.parity_tests.grading import notebooks
 from gradparity.parity_tests.grading.copies import origin
 from gradparity.parity_tests.grading.course import SUBJECTS, Subject, subject_of
 
-# What is in a file that may define something of the course; the others are not parsed.
-MAY_DEFINE = re.compile(rb"^[ \t]*(?:class|def)[ \t]|^[ \t]*\w+[ \t]*=", re.MULTILINE)
 # What classes of other frameworks are derived from: of a module, or by themselves.
 OF_FRAMEWORKS = ("Module", "Layer", "Model", "Function")
 FRAMEWORKS = ("Module", "Model", "Function")
-DEFINITION = re.compile(r"^(class|def)[ \t]+(\w+)", re.MULTILINE)
+IMPORT = re.compile(r"^[ \t]*(?:from|import)\b[^\n(#]*(?:\([^)]*\))?", re.MULTILINE)
+WORD = re.compile(r"\w+")
+DEFINITION = re.compile(r"^[ \t]*(class|def)[ \t]+(\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ class Source:
         """Its definitions of subjects, in the order of the text; where that is no Python,
         what looks like some.
         """
+        if not self._may_define:
+            return ()
         if self.tree is None:
             return tuple(self._alike())
         return tuple(self._defined(self.tree.body))
@@ -89,18 +91,20 @@ class Source:
     def imports(self) -> frozenset[str]:
         """The parts of all names that it imports, wherever in its text."""
         found: set[str] = set()
-        for node in ast.walk(self.tree) if self.tree else ():
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    found.update(alias.name.split("."))
-            elif isinstance(node, ast.ImportFrom):
-                found.update((node.module or "").split("."))
-                found.update(alias.name for alias in node.names)
+        for line in IMPORT.findall(self.text):
+            found.update(WORD.findall(line))
         return frozenset(found)
 
     def place(self, line: int) -> tuple[int | None, int]:
         """The cell, if it is a notebook, and the line in it."""
         return notebooks.in_cell(self.notebook.cells if self.notebook else (), line)
+
+    @property
+    def _may_define(self) -> bool:
+        """Whether there is a name of the course in it, as most files have none."""
+        if any(name in self.text for name in SUBJECTS):
+            return True
+        return any(self._alike())
 
     def _alike(self) -> Iterator[Definition]:
         for found in DEFINITION.finditer(self.text):
@@ -112,6 +116,8 @@ class Source:
     def _defined(self, nodes: list[ast.stmt]) -> Iterator[Definition]:
         for node in nodes:
             match node:
+                case ast.FunctionDef() if not _takes_something(node):
+                    continue  # whatever it is called
                 case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
                     is_class = isinstance(node, ast.ClassDef)
                     if subject := subject_of(name, is_class=is_class):
@@ -148,6 +154,13 @@ def _is_main(node: ast.stmt) -> bool:
     )
 
 
+def _takes_something(node: ast.FunctionDef) -> bool:
+    """Whether it has a parameter: all functions of the course have one."""
+    names = node.args
+    named = [*names.posonlyargs, *names.args, *names.kwonlyargs]
+    return bool(named or names.vararg or names.kwarg)
+
+
 def _is_layered(node: ast.AST) -> bool:
     return any(
         isinstance(each, ast.Attribute) and each.attr in ("forward", "backward")
@@ -164,8 +177,6 @@ def parsed(file: Path, content: bytes) -> Source:
     if file.suffix.lower() == ".ipynb":
         notebook = notebooks.read(content)
         return Source(file, notebook.text, notebook)
-    if not MAY_DEFINE.search(content) and b"import" not in content:
-        return Source(file, "")
     return Source(file, _decoded(content))
 
 

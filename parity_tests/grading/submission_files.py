@@ -45,9 +45,10 @@ PACKED = (".gz", ".bz2", ".xz")
 ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar", *PACKED)
 WHY_NOT = dict.fromkeys(ARCHIVES, "is an archive: unpack it")
 LARGEST, DEEPEST = 1 << 20, 20
-# Of one submission: files that are looked at for definitions, entries of folders that are
-# looked through for them, files and bytes that are copied.
-MOST_FILES, MOST_ENTRIES, MOST_COPIED, MOST_BYTES = 2000, 20_000, 200, 16 << 20
+# Of one submission: entries of folders that are looked through, and bytes that are read
+# for definitions; files and bytes that are copied.
+MOST_ENTRIES, MOST_READ = 20_000, 64 << 20
+MOST_COPIED, MOST_BYTES = 200, 16 << 20
 MOST_TOLD = 200
 
 
@@ -347,6 +348,7 @@ class _Looked:
     skipped: list[Skipped] = field(default_factory=list)
     _found: dict[Path, Path] = field(default_factory=dict)
     _seen: int = 0
+    _read: int = 0
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -382,8 +384,8 @@ class _Looked:
             why = f"lies more than {DEEPEST - 1} folders deep"
         elif why is None and (taken := self._found.get(as_module(place))):
             why = None if taken == place else f"is called as {taken.name} is"
-        elif why is None and len(self._found) >= MOST_FILES:
-            why = f"comes after the first {MOST_FILES} files, which are looked at"
+        elif why is None and self._read > MOST_READ:
+            why = f"comes after {MOST_READ >> 20} MiB of code, which were looked at"
         elif why is None:
             why = self._take(place)
         if why and _may_be_code(entry):
@@ -404,6 +406,7 @@ class _Looked:
             return str(error).removeprefix(place.name).strip()
         self._found[as_module(place)] = place
         self.sources[place] = source
+        self._read += len(source.text)
         for cell, why in source.notebook.left_out if source.notebook else ():
             self._skip(
                 self.folder / place, f"is not Python in cell {cell}: {why}", cell

@@ -243,10 +243,8 @@ def test_there_may_be_many_files(
     assert len(found.parts[0].files) == submission_files.MOST_COPIED
     assert Path("deep/d299/file299.py") in found.parts[0].files
     assert grade(path).status == "pass"
-    monkeypatch.setattr(submission_files, "MOST_FILES", 100)
-    assert (
-        "comes after the first 100 files" in passed_over(path)["deep/d299/file299.py"]
-    )
+    monkeypatch.setattr(submission_files, "MOST_READ", 100)
+    assert "comes after 0 MiB of code" in passed_over(path)["deep/d0/file0.py"]
     monkeypatch.setattr(submission_files, "MOST_ENTRIES", 50)
     assert "has more in it than the 50 files" in passed_over(path)["deep"]
 
@@ -381,7 +379,7 @@ def test_who_brings_no_common_gets_the_lectures(head: str, tmp_path: Path) -> No
     found = grade(tmp_path)
     assert verdicts(found) == {"SoftmaxWithLoss": "pass"}
     assert told(found)["lent"] == (
-        "common/functions.py was not handed in: the one that was handed out is used."
+        "Not handed in, and taken from what was handed out: `common/functions.py`."
     )
 
 
@@ -422,10 +420,10 @@ def test_what_is_not_installed_fails_when_it_is_used(tmp_path: Path) -> None:
         "`pandas_of_nobody` is neither handed in nor installed here" in first.sentence
     )
     assert "pandas_of_nobody.DataFrame" in first.sentence
-    assert {w.sentence for w in found.warnings if w.kind == "absent"} >= {
-        "The module pandas_of_nobody is neither handed in nor installed here: what uses "
-        "it fails."
-    }
+    assert told(found)["absent"] == (
+        "Neither handed in nor installed here, so that what uses it fails: "
+        "`pandas_of_nobody` and `torch_of_nobody`."
+    )
 
 
 def test_cupy_is_numpy(tmp_path: Path) -> None:
