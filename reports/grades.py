@@ -123,8 +123,11 @@ def class_table(graded: GradedClass) -> Table:
     rows = [
         [
             visible(row.quantity),
-            str(row.cases),
-            "" if row.verdict == "not run" else str(row.wrong),
+            *(
+                ["", ""]
+                if row.verdict == "not run"
+                else [str(row.cases), str(row.wrong)]
+            ),
             row.verdict,
             "" if row.bound_ratio is None else f"{row.bound_ratio:.2g}",
             worst_place(row),

@@ -205,10 +205,16 @@ def in_short(graded: GradedFile) -> str:
     if graded.absent:
         said.append(f"not there: {listed(map(visible, graded.absent))}")
     for one in grades.failed(graded):
-        found = mistakes(row for row in graded.diagnosis if row.class_ == one.name)
+        found = [of_which(row) for row in graded.diagnosis if row.class_ == one.name]
         name = grades.titled(one)
         said.append(f"{name}: {', '.join(found)}" if found else name)
     return "; ".join(said)
+
+
+def of_which(row: Diagnosis) -> str:
+    """Which of its quantities are wrong, and with which mistake, if that has a name."""
+    quantities = listed(map(visible, row.quantities))
+    return " ".join(filter(None, (quantities, visible(row.mistake or ""))))
 
 
 def shortly(graded: GradedFile) -> str:

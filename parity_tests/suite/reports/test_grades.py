@@ -443,14 +443,15 @@ def test_what_follows_from_other_mistakes_is_none_of_its_own() -> None:
     ]
     assert grades_class.commonest([graded]) == []
     assert grades_class.in_short(graded) == (
-        "ran longer than 30 s in Affine; TwoLayerNet: follows-from-its-parts"
+        "ran longer than 30 s in Affine; TwoLayerNet: dx follows-from-its-parts"
     )
 
 
 def test_a_class_has_a_summary() -> None:
     table = grades_class.summary_table(CLASS)
     mistakes = (
-        "Affine: transposed; SoftmaxWithLoss: mean-forgotten-in-backward; TwoLayerNet"
+        "Affine: dW transposed; SoftmaxWithLoss: dx mean-forgotten-in-backward; "
+        "TwoLayerNet: dW1 and db1"
     )
     assert table.rows == [
         ["aoki.py", "pass", "2/2", "", ""],
@@ -596,7 +597,7 @@ def test_a_title_says_what_it_is_called_and_where_it_is() -> None:
 
 def test_what_never_ran_is_neither_right_nor_wrong() -> None:
     row = grades.class_table(partly().classes[0]).rows[1]
-    assert row == ["dx", "8", "", "not run", "", "has `backword`"]
+    assert row == ["dx", "", "", "not run", "", "has `backword`"]
     page = grading_html.render(partly())
     assert "○</span> not run</span>" in page
     assert "0 of 8" in Elements(page).text.partition("dx")[0]
