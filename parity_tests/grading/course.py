@@ -165,6 +165,32 @@ SUBJECTS = {
             settings=("input_shape", "filter_h", "filter_w", "stride", "pad"),
             further=True,
         ),
+        Subject(
+            "Convolution",
+            "layer",
+            "section 7.4.3",
+            holds=("W", "b"),
+            settings=("stride", "pad"),
+            built_from=("im2col", "col2im"),
+            also=("conv", "conv2d", "convolution2d", "convolutional"),
+            further=True,
+        ),
+        Subject(
+            "Pooling",
+            "layer",
+            "section 7.4.4",
+            settings=("pool_h", "pool_w", "stride", "pad"),
+            built_from=("im2col", "col2im"),
+            also=(
+                "maxpooling",
+                "maxpool",
+                "pool",
+                "maxpool2d",
+                "maxpooling2d",
+                "pool2d",
+            ),
+            further=True,
+        ),
     )
 }
 FUNCTIONS = tuple(name for name, s in SUBJECTS.items() if s.kind == "function")

@@ -6,6 +6,7 @@ it makes wrong. Where none does, the sentence is about how the result is related
 right one; and where a class is built from others that are wrong, about those.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +16,7 @@ from typing import Any
 from gradparity.parity_tests.grading.course import BOOK, SUBJECTS
 from gradparity.parity_tests.grading.exercise import exercise
 from gradparity.parity_tests.grading.findings import Findings, Found
-from gradparity.parity_tests.grading.outcomes import NETWORK
+from gradparity.parity_tests.grading.outcomes import NETWORK, Raised
 from gradparity.parity_tests.grading.records import Diagnosis
 from gradparity.parity_tests.grading.relations import relation
 from gradparity.parity_tests.grading.tasks import LABELS, ONE_HOT, VECTOR, tasks_of
@@ -124,8 +125,9 @@ def explains(
             if not agree(mine, theirs):
                 return False
             # The share of a few samples that are right may be the same by chance, and
-            # exceptions of one kind have many reasons.
+            # exceptions of one kind have many reasons; unless they name the same shapes.
             tells = mine.raised is None or mine.value is not None
+            tells |= of_the_same_shapes(mine.raised, theirs.raised)
             seen |= tells and not mine.right and mine.quantity != "accuracy"
     return seen
 
@@ -151,6 +153,17 @@ def agree(mine: Found, theirs: Found) -> bool:
     is_loss = LOSSES.get(mine.expected.task.name) == mine.quantity
     tolerance = max(CLOSE[mine.dtype], LOSS_CLOSE * is_loss)
     return close(mine.value, theirs.value, tolerance)
+
+
+def of_the_same_shapes(mine: Raised | None, theirs: Raised | None) -> bool:
+    """Whether both could not give an array a shape, and these are the same arrays and
+    shapes, but for what may be left to be computed.
+    """
+    messages = [each.message for each in (mine, theirs) if each is not None]
+    if len(messages) < 2 or not all("shape" in message for message in messages):
+        return False
+    one, other = sorted((re.findall(r"\d+", m) for m in messages), key=len)
+    return len(one) >= 2 and other[: len(one)] == one
 
 
 def explanations(findings: Findings) -> list[tuple[list[str], list[Known]]]:

@@ -17,6 +17,7 @@ from gradparity.parity_tests.grading.asking_networks import ASKED
 from gradparity.parity_tests.grading.asking_networks import PARAMS as PARAMS
 from gradparity.parity_tests.grading.course import SUBJECTS
 from gradparity.parity_tests.grading.making import Unfit, call_by_name, make, takes
+from gradparity.parity_tests.grading.outcomes import BESIDE as BESIDE
 from gradparity.parity_tests.grading.outcomes import (
     Arrays,
     Call,
@@ -36,8 +37,6 @@ from gradparity.parity_tests.grading.using import noticing
 
 # The case of numerical_gradient in which f looks at the array x and not at its argument.
 CLOSURE = "f reads x elsewhere"
-# The case in which there is a second object of the class, between forward and backward.
-BESIDE = "two objects"
 # The kind of exception that is ours: of what a network holds nothing can be made.
 UNFIT = "unfit"
 LARGEST = 2**20  # elements of a result

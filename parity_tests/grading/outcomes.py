@@ -14,6 +14,8 @@ Arrays = dict[str, np.ndarray]
 
 NETWORK = "TwoLayerNet"
 GRADED = tuple(SUBJECTS)
+# The case in which there is a second object of the class, between forward and backward.
+BESIDE = "two objects"
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradparity.parity_tests.grading.course import FUNCTIONS
+from gradparity.parity_tests.grading.course import FUNCTIONS, SUBJECTS
 from gradparity.parity_tests.grading.exercise import BESIDE, PARAMS, UNFIT
 from gradparity.parity_tests.grading.findings import (
     OF_TYPE,
@@ -114,7 +114,7 @@ def of_nothing(wrong: Wrong, is_none: bool) -> str:
         if is_none:
             return f"`{name}.{quantity}` returns nothing: a `return` is missing."
         return f"`{name}` has no method `{quantity}`."
-    if quantity in ("dW", "db"):
+    if quantity[1:] in SUBJECTS[name].holds:
         return f"`{name}.backward` does not set `self.{quantity}`."
     method = "forward" if quantity == "out" else "backward"
     if name == NETWORK and not is_none:

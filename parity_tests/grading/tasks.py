@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests.grading import tasks_of_functions
+from gradparity.parity_tests.grading import tasks_of_functions, tasks_of_layers
 from gradparity.parity_tests.grading.drawing import Drawing, call, in_both, single
 from gradparity.parity_tests.grading.exercise import BESIDE, CLOSURE
 from gradparity.parity_tests.grading.outcomes import NETWORK, Call, Task
@@ -238,6 +238,7 @@ def all_tasks() -> tuple[Task, ...]:
         *losses(),
         *networks(),
         *tasks_of_functions.functions(),
+        *tasks_of_layers.layers(),
     )
 
 

@@ -17,7 +17,7 @@ from gradparity.parity_tests.catalogue.case import Case, NetworkCase
 from gradparity.parity_tests.catalogue.layers import LAYERS
 from gradparity.parity_tests.catalogue.spec import LOSS
 from gradparity.parity_tests.checking.values import Prepared, error_bounds
-from gradparity.parity_tests.grading import truths_of_functions
+from gradparity.parity_tests.grading import truths_of_functions, truths_of_layers
 from gradparity.parity_tests.grading.outcomes import NETWORK, Call, Task
 from gradparity.parity_tests.grading.rights import Answers, Choice, Results, Right
 from gradparity.parity_tests.grading.tasks import tasks_of
@@ -47,7 +47,10 @@ LOSSES = {"cross_entropy_error": "out", "SoftmaxWithLoss": "out", NETWORK: "loss
 EPSILONS = (0.0, 1e-7, 1e-5, 1e-6, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 2.0**-52)
 LOCK = RLock()  # many submissions are judged side by side; this is computed once
 # What is no case of the catalogue's kind.
-FURTHER: dict[str, Answers] = {**truths_of_functions.ANSWERS}
+FURTHER: dict[str, Answers] = {
+    **truths_of_functions.ANSWERS,
+    **truths_of_layers.ANSWERS,
+}
 R = TypeVar("R")
 
 

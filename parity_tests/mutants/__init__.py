@@ -10,6 +10,7 @@ Those in `OF_THE_COURSE` are for grading alone.
 from gradparity.parity_tests.mutants import (  # noqa: F401
     activations,
     arithmetic,
+    course_columns,
     course_functions,
     course_images,
     functions,

@@ -8,245 +8,394 @@ from typing import Any
 
 import numpy as np
 
+from gradparity.parity_tests.mutants.course_columns import (
+    Columns,
+    OverlapsOverwritten,
+    PaddingNotCutOff,
+    positions,
+)
 from gradparity.parity_tests.mutants.mutant import OF_THE_COURSE, mistakes
 
-in_functions = mistakes("reference", "function", OF_THE_COURSE)
 mistake = mistakes("reference", "layer", OF_THE_COURSE)
 
 
-# --- im2col and col2im ----------------------------------------------------------------
+# --- Convolution ----------------------------------------------------------------------
 
 
-def positions(size: int, filter_size: int, stride: int, pad: int) -> int:
-    """How many places of a filter there are along an axis."""
-    return (size + 2 * pad - filter_size) // stride + 1
+class Convolution:
+    """The filters at every place of the images, as one product of matrices."""
+
+    columns: type[Columns] = Columns
+
+    def __init__(self, W: Any, b: Any, stride: int = 1, pad: int = 0) -> None:
+        self.W, self.b, self.stride, self.pad = W, b, stride, pad
+        self.dW: Any = None
+        self.db: Any = None
+
+    def forward(self, x: Any) -> Any:
+        height, width = self.W.shape[2:]
+        self.at = self.columns(x.shape, height, width, self.stride, self.pad)
+        self.col, self.col_W = self.at.im2col(x), self.filters_in_columns()
+        return self.to_image(self.col @ self.col_W + self.b)
+
+    def filters_in_columns(self) -> Any:
+        return self.W.reshape(len(self.W), -1).T
+
+    def to_image(self, out: Any) -> Any:
+        at = self.at
+        return out.reshape(at.n, at.out_h, at.out_w, -1).transpose(0, 3, 1, 2)
+
+    def backward(self, dout: Any) -> Any:
+        rows = self.from_image(dout)
+        self.backward_params(rows)
+        return self.at.col2im(rows @ self.col_W.T)
+
+    def from_image(self, dout: Any) -> Any:
+        return dout.transpose(0, 2, 3, 1).reshape(-1, len(self.W))
+
+    def backward_params(self, rows: Any) -> None:
+        self.db = rows.sum(axis=0)
+        self.dW = (self.col.T @ rows).T.reshape(self.W.shape)
 
 
-class Columns:
-    """Images as a matrix: a row for each place of the filter, in it channel, height and
-    width; and back, where what comes from one place is added up.
+@mistake("Convolution")
+class FiltersNotTransposed(Convolution):
+    """Multiplies by the filters in rows, and not in columns: with as many filters as
+    there are elements in one, nothing complains.
     """
 
-    def __init__(
-        self, shape: Any, filter_h: int, filter_w: int, stride: int, pad: int
-    ) -> None:
-        self.n, self.c, self.h, self.w = shape
-        self.filter_h, self.filter_w, self.stride, self.pad = (
-            *(filter_h, filter_w, stride, pad),
-        )
-        self.out_h = positions(self.h, filter_h, self.stride, self.pad)
-        self.out_w = self.width_of_output()
-
-    def width_of_output(self) -> int:
-        return positions(self.w, self.filter_w, self.stride, self.pad)
-
-    def padded(self, x: Any) -> Any:
-        p = self.pad
-        return np.pad(x, [(0, 0), (0, 0), (p, p), (p, p)])
-
-    def seen(self, y: int, x: int) -> tuple[Any, ...]:
-        """What one element of the filter sees, in all its places."""
-        s = self.stride
-        down = slice(y, y + s * self.out_h, s)
-        return ..., down, slice(x, x + s * self.out_w, s)
-
-    def in_rows(self, col: Any) -> Any:
-        """From axes n, c, filter_h, filter_w, out_h, out_w."""
-        return col.transpose(0, 4, 5, 1, 2, 3).reshape(
-            self.n * self.out_h * self.out_w, -1
-        )
-
-    def from_rows(self, col: Any) -> Any:
-        shape = (self.n, self.out_h, self.out_w, self.c, self.filter_h, self.filter_w)
-        return col.reshape(shape).transpose(0, 3, 4, 5, 1, 2)
-
-    def im2col(self, x: Any) -> Any:
-        padded = self.padded(x)
-        filters = (self.filter_h, self.filter_w)
-        col = np.zeros((self.n, self.c, *filters, self.out_h, self.out_w), x.dtype)
-        for i, j in np.ndindex(*filters):
-            col[:, :, i, j] = padded[self.seen(i, j)]
-        return self.in_rows(col)
-
-    def put(self, image: Any, place: Any, value: Any) -> None:
-        image[place] += value
-
-    def elements(self) -> list[tuple[int, ...]]:
-        """Those of the filter."""
-        return [*np.ndindex(self.filter_h, self.filter_w)]
-
-    def col2im(self, col: Any) -> Any:
-        col, p = self.from_rows(col), self.pad
-        image = np.zeros((self.n, self.c, self.h + 2 * p, self.w + 2 * p), col.dtype)
-        for i, j in self.elements():
-            self.put(image, self.seen(i, j), col[:, :, i, j])
-        return self.without_padding(image)
-
-    def without_padding(self, image: Any) -> Any:
-        p = self.pad
-        return image[:, :, p : p + self.h, p : p + self.w]
+    def filters_in_columns(self) -> Any:
+        return self.W.reshape(len(self.W), -1)
 
 
-def to_columns(of: type[Columns]) -> Any:
-    """im2col by a class."""
-
-    def im2col(
-        x: Any, filter_h: int, filter_w: int, stride: int = 1, pad: int = 0
-    ) -> Any:
-        return of(x.shape, filter_h, filter_w, stride, pad).im2col(x)
-
-    return im2col
-
-
-def to_images(of: type[Columns]) -> Any:
-    """col2im by a class."""
-
-    def col2im(
-        col: Any,
-        input_shape: Any,
-        filter_h: int,
-        filter_w: int,
-        stride: int = 1,
-        pad: int = 0,
-    ) -> Any:
-        return of(input_shape, filter_h, filter_w, stride, pad).col2im(col)
-
-    return col2im
-
-
-im2col, col2im = to_columns(Columns), to_images(Columns)
-
-
-class ColumnsWithoutTranspose(Columns):
-    """Reshapes the six axes into rows as they are, without the transpose: a row then
-    mixes what several places see.
+@mistake("Convolution")
+class FiltersReshapedNotTransposed(Convolution):
+    """Gives the filters the shape of columns by reshape, which leaves the numbers in
+    their order: a column then has parts of several filters.
     """
 
-    def in_rows(self, col: Any) -> Any:
-        return col.reshape(self.n * self.out_h * self.out_w, -1)
+    def filters_in_columns(self) -> Any:
+        return self.W.reshape(-1, len(self.W))
 
 
-class ColumnsWithHeightAndWidthExchanged(Columns):
-    """Lists the places column by column, where they go row by row."""
-
-    def in_rows(self, col: Any) -> Any:
-        turned = col.transpose(0, 5, 4, 1, 2, 3)
-        return turned.reshape(self.n * self.out_h * self.out_w, -1)
-
-
-class ColumnsWithChannelsLast(Columns):
-    """Has the channel after height and width in a row, where the filters, reshaped, have
-    it before.
+@mistake("Convolution")
+class FiltersTurnedAround(Convolution):
+    """Turns the filters upside down and left to right, as mathematics does; the book, and
+    every library, leaves them as they are.
     """
 
-    def in_rows(self, col: Any) -> Any:
-        turned = col.transpose(0, 4, 5, 2, 3, 1)
-        return turned.reshape(self.n * self.out_h * self.out_w, -1)
+    def filters_in_columns(self) -> Any:
+        return self.W[:, :, ::-1, ::-1].reshape(len(self.W), -1).T
+
+    def backward_params(self, rows: Any) -> None:
+        super().backward_params(rows)
+        self.dW = self.dW[:, :, ::-1, ::-1]
 
 
-class ColumnsTransposed(Columns):
-    """Gives the transpose: a column for each place of the filter, and not a row."""
+@mistake("Convolution")
+class BiasOfTheFiltersForgotten(Convolution):
+    """Leaves the bias out of forward, though it gets a gradient."""
 
-    def in_rows(self, col: Any) -> Any:
-        return super().in_rows(col).T
-
-
-class PaddingOnOneSideOnly(Columns):
-    """Puts all of the padding after the image, and none before it."""
-
-    def padded(self, x: Any) -> Any:
-        p = 2 * self.pad
-        return np.pad(x, [(0, 0), (0, 0), (0, p), (0, p)])
+    def forward(self, x: Any) -> Any:
+        out = super().forward(x)
+        return out - self.b.reshape(-1, 1, 1)
 
 
-class PaddingAroundEveryAxis(Columns):
-    """Pads samples and channels as well, and so sees zeros in the place of images."""
-
-    def padded(self, x: Any) -> Any:
-        return np.pad(x, self.pad)[: self.n, : self.c]
-
-
-class StrideForgottenInColumns(Columns):
-    """Leaves the stride out of the slices: places that should be apart are side by side."""
-
-    def seen(self, y: int, x: int) -> tuple[Any, ...]:
-        return ..., slice(y, y + self.out_h), slice(x, x + self.out_w)
-
-
-class OverlapsOverwritten(Columns):
-    """Assigns where it should add: of what the elements of the filter give to a pixel,
-    that of the last element is left.
+@mistake("Convolution")
+class FeatureMapsReshapedNotTransposed(Convolution):
+    """Reshapes the product to filters, height and width at once, without the transpose:
+    each feature map then mixes the filters.
     """
 
-    def put(self, image: Any, place: Any, value: Any) -> None:
-        image[place] = value
+    def to_image(self, out: Any) -> Any:
+        return out.reshape(self.at.n, -1, self.at.out_h, self.at.out_w)
 
 
-class OverlapsOverwrittenByLaterPlaces(OverlapsOverwritten):
-    """Assigns where it should add: of what the places of the filter give to a pixel, that
-    of the last place is left.
+@mistake("Convolution")
+class FeatureMapsWithFiltersLast(Convolution):
+    """Leaves the filters on the last axis, where the next layer looks for the width."""
+
+    def to_image(self, out: Any) -> Any:
+        return out.reshape(self.at.n, self.at.out_h, self.at.out_w, -1)
+
+
+@mistake("Convolution")
+class FeatureMapsOfTheGradientNotTransposed(Convolution):
+    """Reshapes dout into rows as it is, without the transpose that forward has."""
+
+    def from_image(self, dout: Any) -> Any:
+        return dout.reshape(-1, len(self.W))
+
+
+@mistake("Convolution")
+class StrideOfOne(Convolution):
+    """Takes steps of one, whatever the stride is."""
+
+    def forward(self, x: Any) -> Any:
+        self.stride = 1
+        return super().forward(x)
+
+
+@mistake("Convolution")
+class PaddingForgotten(Convolution):
+    """Does not pad the images, whatever pad is: the output is smaller."""
+
+    def forward(self, x: Any) -> Any:
+        self.pad = 0
+        return super().forward(x)
+
+
+class AsWideAsHighWithAnyNumberOfFilters(Convolution):
+    """`FeatureMapsAsWideAsHigh`, where the number of filters is left to reshape."""
+
+    filters_left = -1
+
+    def to_image(self, out: Any) -> Any:
+        at, filters = self.at, self.filters_left or len(self.W)
+        wrong = positions(at.h, at.filter_w, at.stride, at.pad)
+        return out.reshape(at.n, at.out_h, wrong, filters).transpose(0, 3, 1, 2)
+
+
+@mistake("Convolution", also=[AsWideAsHighWithAnyNumberOfFilters])
+class FeatureMapsAsWideAsHigh(AsWideAsHighWithAnyNumberOfFilters):
+    """Computes out_w from the height of the images, which is right for square ones only."""
+
+    filters_left = 0
+
+
+@mistake("Convolution")
+class FilterGradientTransposed(Convolution):
+    """Reshapes col.T @ dout to the shape of W without the transpose: the gradients of the
+    filters are mixed.
     """
 
-    def elements(self) -> list[tuple[int, ...]]:
-        return super().elements()[::-1]
+    def backward_params(self, rows: Any) -> None:
+        super().backward_params(rows)
+        self.dW = (self.col.T @ rows).reshape(self.W.shape)
 
 
-class PaddingNotCutOff(Columns):
-    """Returns the padding as well: the gradient is larger than the image."""
+@mistake("Convolution")
+class FilterGradientAveraged(Convolution):
+    """Divides dW by the batch size, which the loss has already done."""
 
-    def without_padding(self, image: Any) -> Any:
-        return image
-
-
-class PaddingCutOffBehind(Columns):
-    """Cuts all of the padding off behind, and so returns the image moved."""
-
-    def without_padding(self, image: Any) -> Any:
-        return image[:, :, : self.h, : self.w]
+    def backward_params(self, rows: Any) -> None:
+        super().backward_params(rows)
+        self.dW = self.dW / self.at.n
 
 
-class ImagesWithoutTranspose(Columns):
-    """Reshapes the rows to samples, channels, filter and places at once, without the
-    transpose that these axes need.
+@mistake("Convolution")
+class FilterBiasGradientAveraged(Convolution):
+    """Averages db over samples and places, where it should sum it."""
+
+    def backward_params(self, rows: Any) -> None:
+        super().backward_params(rows)
+        self.db = rows.mean(axis=0)
+
+
+@mistake("Convolution")
+class FilterBiasGradientOverTheBatchSize(Convolution):
+    """Divides db by the batch size, which the loss has already done."""
+
+    def backward_params(self, rows: Any) -> None:
+        super().backward_params(rows)
+        self.db = self.db / self.at.n
+
+
+@mistake("Convolution")
+class FilterBiasGradientNotSummedOverPlaces(Convolution):
+    """Sums db over the samples alone: every place used the same bias, so all count."""
+
+    def backward_params(self, rows: Any) -> None:
+        super().backward_params(rows)
+        at = self.at
+        self.db = rows.reshape(at.n, at.out_h, at.out_w, -1).sum(0).transpose(2, 0, 1)
+
+
+@mistake("Convolution")
+class FilterBiasGradientOfOneNumber(Convolution):
+    """Sums db over the filters, too: one number, which the update then subtracts from
+    every bias.
     """
 
-    def from_rows(self, col: Any) -> Any:
-        shape = (self.n, self.c, self.filter_h, self.filter_w, self.out_h, self.out_w)
-        return col.reshape(shape)
+    def backward_params(self, rows: Any) -> None:
+        super().backward_params(rows)
+        self.db = rows.sum()
 
 
-class StrideForgottenInImages(StrideForgottenInColumns):
-    """Leaves the stride out of the slices: what should be apart is added side by side."""
+@mistake("Convolution")
+class GradientOfImagesOverwritten(Convolution):
+    """Gives a pixel the gradient of one place of the filter: all that it was seen from
+    have to be added up.
+    """
+
+    columns = OverlapsOverwritten
 
 
-class WidthOfOutputFromTheHeight(Columns):
-    """Computes out_w from the height of the image, which is right for square ones only."""
+@mistake("Convolution")
+class GradientOfImagesWithPadding(Convolution):
+    """Leaves the padding around dx: the gradient is larger than the image."""
 
-    def width_of_output(self) -> int:
-        return positions(self.h, self.filter_w, self.stride, self.pad)
-
-
-def named(of: type[Columns], function: Any) -> Any:
-    """The function, with the name and the sentence of the class that it is made of."""
-    function.__name__, function.__doc__ = of.__name__, of.__doc__
-    return function
+    columns = PaddingNotCutOff
 
 
-WRONG_COLUMNS: tuple[type[Columns], ...] = (
-    *(ColumnsWithoutTranspose, ColumnsWithHeightAndWidthExchanged),
-    *(ColumnsWithChannelsLast, ColumnsTransposed, PaddingOnOneSideOnly),
-    *(PaddingAroundEveryAxis, StrideForgottenInColumns),
-)
-WRONG_IMAGES: tuple[type[Columns], ...] = (
-    *(
-        OverlapsOverwritten,
-        OverlapsOverwrittenByLaterPlaces,
-        PaddingNotCutOff,
-        PaddingCutOffBehind,
-    ),
-    *(ImagesWithoutTranspose, StrideForgottenInImages),
-)
-for wrong in WRONG_COLUMNS:
-    in_functions("im2col")(named(wrong, to_columns(wrong)))
-for wrong in WRONG_IMAGES:
-    in_functions("col2im")(named(wrong, to_images(wrong)))
+# --- Pooling --------------------------------------------------------------------------
+
+
+class Pooling:
+    """The largest of every window, and its place."""
+
+    columns: type[Columns] = Columns
+
+    def __init__(self, pool_h: int, pool_w: int, stride: int = 1, pad: int = 0) -> None:
+        self.pool_h, self.pool_w, self.stride, self.pad = pool_h, pool_w, stride, pad
+
+    def forward(self, x: Any) -> Any:
+        self.at = self.columns(x.shape, self.pool_h, self.pool_w, self.stride, self.pad)
+        self.windows = self.in_windows(self.at.im2col(x))
+        return self.to_image(self.pooled())
+
+    def in_windows(self, col: Any) -> Any:
+        return col.reshape(-1, self.pool_h * self.pool_w)
+
+    def pooled(self) -> Any:
+        return self.windows.max(axis=1)
+
+    def to_image(self, out: Any) -> Any:
+        at = self.at
+        return out.reshape(at.n, at.out_h, at.out_w, at.c).transpose(0, 3, 1, 2)
+
+    def backward(self, dout: Any) -> Any:
+        windows = self.to_windows(self.from_image(dout))
+        rows = self.at.n * self.at.out_h * self.at.out_w
+        return self.at.col2im(windows.reshape(rows, -1))
+
+    def from_image(self, dout: Any) -> Any:
+        return dout.transpose(0, 2, 3, 1).reshape(-1)
+
+    def to_windows(self, dout: Any) -> Any:
+        windows = np.zeros_like(self.windows)
+        windows[np.arange(len(windows)), self.windows.argmax(axis=1)] = dout
+        return windows
+
+
+@mistake("Pooling")
+class GradientSpreadToAllOfTheWindow(Pooling):
+    """Gives dout to every element of the window: it belongs to the largest alone."""
+
+    def to_windows(self, dout: Any) -> Any:
+        return np.zeros_like(self.windows) + dout[:, np.newaxis]
+
+
+@mistake("Pooling")
+class GradientSharedInTheWindow(Pooling):
+    """Shares dout between the elements of the window, as the average does: it belongs to
+    the largest alone.
+    """
+
+    def to_windows(self, dout: Any) -> Any:
+        return np.zeros_like(self.windows) + dout[:, np.newaxis] / len(self.windows[0])
+
+
+@mistake("Pooling")
+class AverageInPlaceOfTheLargest(Pooling):
+    """Takes the mean of every window, forward and backward: that is another pooling."""
+
+    def pooled(self) -> Any:
+        return self.windows.mean(axis=1)
+
+    def to_windows(self, dout: Any) -> Any:
+        return np.zeros_like(self.windows) + dout[:, np.newaxis] / len(self.windows[0])
+
+
+@mistake("Pooling")
+class SmallestInPlaceOfTheLargest(Pooling):
+    """Takes the smallest of every window."""
+
+    def forward(self, x: Any) -> Any:
+        return -super().forward(-x)
+
+
+@mistake("Pooling")
+class LargestAtTheFirstPlace(Pooling):
+    """Gives dout to the first element of every window, wherever the largest was."""
+
+    def to_windows(self, dout: Any) -> Any:
+        windows = np.zeros_like(self.windows)
+        windows[:, 0] = dout
+        return windows
+
+
+@mistake("Pooling")
+class LargestOverTheWrongAxis(Pooling):
+    """Looks for the place of the largest along axis=0: that is over the windows, and not
+    in each of them.
+    """
+
+    def to_windows(self, dout: Any) -> Any:
+        windows = np.zeros_like(self.windows)
+        largest = self.windows.argmax(axis=0)
+        windows[np.arange(largest.size), largest.flatten()] = dout.flatten()
+        return windows
+
+
+@mistake("Pooling")
+class ChannelsPooledTogether(Pooling):
+    """Does not separate the channels: the largest of all of them is left of a window."""
+
+    def in_windows(self, col: Any) -> Any:
+        return col
+
+    def to_image(self, out: Any) -> Any:
+        at = self.at
+        return out.reshape(at.n, at.out_h, at.out_w, -1).transpose(0, 3, 1, 2)
+
+    def to_windows(self, dout: Any) -> Any:
+        return super().to_windows(dout[: len(self.windows)])
+
+
+@mistake("Pooling")
+class PooledImagesReshapedNotTransposed(Pooling):
+    """Reshapes to channels, height and width at once, without the transpose: the channels
+    are mixed.
+    """
+
+    def to_image(self, out: Any) -> Any:
+        return out.reshape(self.at.n, self.at.c, self.at.out_h, self.at.out_w)
+
+
+@mistake("Pooling")
+class PooledGradientNotTransposed(Pooling):
+    """Takes dout in the order in which it lies, without the transpose that forward has:
+    the channels get one another's gradients.
+    """
+
+    def from_image(self, dout: Any) -> Any:
+        return dout.reshape(-1)
+
+
+@mistake("Pooling")
+class WindowsSideBySide(Pooling):
+    """Takes steps of one, whatever the stride is."""
+
+    def forward(self, x: Any) -> Any:
+        self.stride = 1
+        return super().forward(x)
+
+
+@mistake("Pooling")
+class PooledImagesAsWideAsHigh(Pooling):
+    """Computes out_w from the height of the images, which is right for square ones only."""
+
+    def to_image(self, out: Any) -> Any:
+        at = self.at
+        wrong = positions(at.h, self.pool_w, at.stride, at.pad)
+        return out.reshape(at.n, at.out_h, wrong, at.c).transpose(0, 3, 1, 2)
+
+
+@mistake("Pooling")
+class OverlappingWindowsOverwritten(Pooling):
+    """Gives a pixel the gradient of one window: all in which it is the largest have to be
+    added up.
+    """
+
+    columns = OverlapsOverwritten

@@ -953,7 +953,9 @@ def test_mistakes_are_told_apart() -> None:
     for name in GRADED:
         for one in known(name):
             for other in known(name):
-                if one.mutant is not other.mutant:
+                # Of one that is a part of another, the whole is named.
+                part = other.quantities < one.quantities
+                if one.mutant is not other.mutant and not part:
                     assert not explains(other, one.findings), (
                         f"{one.mutant.name} is taken for {other.mutant.name}"
                     )

@@ -1,9 +1,13 @@
 """What is further in the course: what is right passes, and each mistake is named."""
 
+from importlib.resources import files
+
 import pytest
 
+from gradparity.parity_tests.grading.cautions import OF_THE_BOOK
 from gradparity.parity_tests.grading.course import SUBJECTS, subject_of
 from gradparity.parity_tests.grading.judging import judge
+from gradparity.parity_tests.grading.outcomes import GRADED
 from gradparity.parity_tests.mutants import MUTANTS, OF_THE_COURSE, Mutant
 from gradparity.parity_tests.suite.grading.test_grading import (
     graded,
@@ -126,3 +130,84 @@ def test_known_mistakes_in_functions_are_named_as_they_are_written() -> None:
     assert [d.mistake for d in found.diagnosis] == [
         "overlaps-overwritten-by-later-places"
     ]
+
+
+# --- Layers, as the lecture hands them out --------------------------------------------
+
+
+def handed_out() -> str:
+    """The lecture's layers of chapters 6 and 7, and what they are built from."""
+    folder = files("gradparity.parity_tests.grading") / "handed_out" / "common"
+    util, functions, layers = (
+        (folder / f"{name}.py").read_text(encoding="utf-8")
+        for name in ("util", "functions", "layers")
+    )
+    return "\n".join(
+        line
+        for line in (util + functions + layers).splitlines()
+        if not line.startswith("from common")
+    )
+
+
+def mistakes_with(name: str, old: str, new: str) -> list[str | None]:
+    """The names of what is wrong with a layer in which a text is another one."""
+    before, layer = handed_out().split(f"class {name}:")
+    assert old in layer, old
+    names = offered_by(f"{before}class {name}:{layer.replace(old, new, 1)}")
+    return [d.mistake for d in judge("", ran({name: names[name]})).diagnosis]
+
+
+def test_what_is_handed_out_is_right() -> None:
+    names = offered_by(handed_out())
+    of_it = {n: names[n] for n in GRADED if SUBJECTS[n].further and n in names}
+    found = judge("", ran(of_it))
+    assert found.status == "pass", found.diagnosis
+    assert {"im2col", "col2im", "Convolution", "Pooling"} <= {
+        c.name for c in found.classes
+    }
+    said = {warning.sentence for warning in found.warnings}
+    assert said == {one for one in OF_THE_BOOK if SUBJECTS[one.split("`")[1]].further}
+
+
+COL_W = "self.col_W = self.W.reshape(FN, -1).T"
+CONV_OUT = "out.reshape(N, out_h, out_w, FN).transpose(0, 3, 1, 2)"
+CONV_DW = "np.dot(self.col.T, dout).T.reshape(FN, C, FH, FW)"
+CONV_DB = "np.sum(dout, axis=0)"
+OUT_W = "out_w = int((W - FW + 2*self.pad) / self.stride) + 1"
+POOLED_W = "out_w = int((W - self.pool_w) / self.stride) + 1"
+WINDOWS = "        col = col.reshape(-1, self.pool_h * self.pool_w)\n"
+IN_LAYERS = [
+    ("feature-maps-as-wide-as-high", "Convolution", OUT_W, OUT_W.replace("(W", "(H")),
+    ("filters-not-transposed", "Convolution", COL_W, COL_W.removesuffix(".T")),
+    ("filters-reshaped-not-transposed", "Convolution", COL_W,
+     "self.col_W = self.W.reshape(-1, FN)"),
+    ("bias-of-the-filters-forgotten", "Convolution", " + self.b\n", "\n"),
+    ("feature-maps-reshaped-not-transposed", "Convolution", CONV_OUT,
+     "out.reshape(N, FN, out_h, out_w)"),
+    ("feature-maps-with-filters-last", "Convolution", CONV_OUT,
+     CONV_OUT.removesuffix(".transpose(0, 3, 1, 2)")),
+    ("feature-maps-of-the-gradient-not-transposed", "Convolution",
+     "dout.transpose(0, 2, 3, 1).reshape(-1, FN)", "dout.reshape(-1, FN)"),
+    ("filter-gradient-transposed", "Convolution", CONV_DW, CONV_DW.replace(".T.re", ".re")),
+    ("filter-bias-gradient-averaged", "Convolution", CONV_DB, "np.mean(dout, axis=0)"),
+    ("filter-bias-gradient-of-one-number", "Convolution", CONV_DB, "np.sum(dout)"),
+    ("gradient-spread-to-all-of-the-window", "Pooling",
+     "dmax[np.arange(dout.size), self.arg_max] = dout.flatten()",
+     "dmax += dout.flatten()[:, None]"),
+    ("largest-at-the-first-place", "Pooling",
+     "[np.arange(dout.size), self.arg_max]", "[:, 0]"),
+    ("pooled-images-as-wide-as-high", "Pooling", POOLED_W, POOLED_W.replace("(W", "(H")),
+    ("average-in-place-of-the-largest", "Pooling", "np.max(col, axis=1)",
+     "np.mean(col, axis=1)"),
+    ("pooled-gradient-not-transposed", "Pooling", "dout.flatten()",
+     "dout.transpose(0, 3, 1, 2).flatten()"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("mistake", "name", "old", "new"), IN_LAYERS, ids=[m for m, *_ in IN_LAYERS]
+)
+def test_a_mistake_in_a_layer_is_named(
+    mistake: str, name: str, old: str, new: str
+) -> None:
+    assert mistakes_with(name, old, new) == [mistake]

@@ -1,0 +1,71 @@
+"""What is asked of the layers of chapters 6 and 7."""
+
+from collections.abc import Iterator
+
+from gradparity.parity_tests.grading.drawing import Drawing, call, in_both
+from gradparity.parity_tests.grading.outcomes import BESIDE, Call, Task
+from gradparity.parity_tests.grading.tasks_of_functions import positions
+
+Shape = tuple[int, int, int, int]
+# Images (samples, channels, height, width), filters (number, height, width), stride and
+# padding. In the first case there are as many filters as there are elements in one.
+CONVOLUTIONS: dict[str, tuple[Shape, tuple[int, int, int], int, int]] = {
+    "one channel": ((2, 1, 4, 4), (4, 2, 2), 1, 0),
+    "several channels": ((2, 3, 4, 4), (2, 3, 3), 1, 0),
+    "one sample": ((1, 2, 3, 3), (3, 2, 2), 1, 0),
+    "wide images": ((2, 2, 4, 6), (3, 3, 3), 1, 0),
+    "filters that are no squares": ((2, 2, 5, 5), (3, 2, 3), 1, 0),
+    "padding": ((2, 2, 4, 4), (3, 3, 3), 1, 1),
+    "stride of 2": ((2, 2, 6, 6), (3, 2, 2), 2, 0),
+    "stride of 2, padding": ((1, 2, 5, 7), (3, 3, 3), 2, 1),
+    BESIDE: ((2, 2, 4, 4), (3, 3, 3), 1, 0),
+}
+# Images, windows and stride. There is no padding: what it does to negative numbers is not
+# the same in all books.
+POOLINGS: dict[str, tuple[Shape, tuple[int, int], int]] = {
+    "windows of 2 x 2": ((2, 3, 4, 4), (2, 2), 2),
+    "one channel": ((2, 1, 4, 4), (2, 2), 2),
+    "one sample": ((1, 2, 4, 4), (2, 2), 2),
+    "wide images": ((2, 2, 4, 6), (2, 2), 2),
+    "windows that are no squares": ((2, 2, 6, 6), (2, 3), 3),
+    "windows that overlap": ((2, 2, 5, 5), (3, 3), 2),
+    BESIDE: ((2, 2, 4, 4), (2, 2), 2),
+}
+
+
+def layers() -> Iterator[Task]:
+    yield from convolutions()
+    yield from poolings()
+
+
+def batches(shape: Shape) -> list[Shape]:
+    """The first goes by twice, with another dout."""
+    return [shape, shape, (shape[0] + 1, *shape[1:])]
+
+
+def convolutions() -> Iterator[Task]:
+    draw = Drawing(21)
+    for case, (shape, (filters, *size), stride, pad) in CONVOLUTIONS.items():
+        W, b = draw.normal(filters, shape[1], *size), draw.normal(filters)
+        down, across = positions(shape, (size[0], size[1]), stride, pad)
+        x = draw.normal(*shape)
+        calls: list[Call] = []
+        for batch in batches(shape):
+            given = x if batch == shape else draw.normal(*batch)
+            dout = draw.normal(batch[0], filters, down, across)
+            calls.append(call(dout, x=given, W=W, b=b, stride=stride, pad=pad))
+        yield from in_both("Convolution", case, *calls)
+
+
+def poolings() -> Iterator[Task]:
+    draw = Drawing(22)
+    for case, (shape, size, stride) in POOLINGS.items():
+        down, across = positions(shape, size, stride, 0)
+        sizes = {"pool_h": size[0], "pool_w": size[1], "stride": stride, "pad": 0}
+        x = draw.normal(*shape)
+        calls: list[Call] = []
+        for batch in batches(shape):
+            given = x if batch == shape else draw.normal(*batch)
+            dout = draw.normal(*batch[:2], down, across)
+            calls.append(call(dout, x=given, **sizes))
+        yield from in_both("Pooling", case, *calls)
