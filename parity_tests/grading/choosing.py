@@ -9,7 +9,6 @@ subjects before what is in another one. All others are told, each with the reaso
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import chain
 from pathlib import Path
 
 from gradparity.parity_tests.grading.course import SUBJECTS, folded
@@ -20,7 +19,9 @@ from gradparity.parity_tests.grading.records import Skipped
 SHELVES = re.compile(
     r"common|src|dataset|ch(ap(ter)?)?[-_ ]?\d+.*|第?\d+章", re.IGNORECASE
 )
-CHAPTER = re.compile(r"(?:ch(?:ap(?:ter)?)?[-_ ]?|第)(\d+)", re.IGNORECASE)
+CHAPTER = re.compile(
+    r"(?:ch(?:ap(?:ter)?)?[-_ ]?|第)(\d+)|(\d)(?=[-_.]|$)", re.IGNORECASE
+)
 # How files are called that somebody has put aside.
 ASIDE = re.compile(
     r"(^|[_\-. (])(old|bak|backup|copy|orig|tmp|temp|tests?|sample|naive)"
@@ -31,21 +32,23 @@ NOWHERE, COMMON = 50, 100  # the chapter of what is in none, and of what all of 
 
 
 def chapter(file: Path) -> int:
-    """The chapter that a file is in, as its folders tell."""
-    for part in reversed(file.parts[:-1]):
+    """The chapter that a file is in, as its name or its folders tell."""
+    for part in reversed(file.parts):
         if part.lower() == "common":
             return COMMON
         if found := CHAPTER.match(part):
-            return int(found[1])
+            return int(found[1] or found[2])
     return NOWHERE
 
 
-def root_of(file: Path) -> Path:
-    """The folder in which the imports of a file begin: the one above its shelf."""
+def root_of(file: Path) -> Path | None:
+    """The folder in which the imports of a file begin: the one above its shelf, or None
+    where it is in none.
+    """
     for depth in reversed(range(len(file.parts) - 1)):
         if SHELVES.fullmatch(file.parts[depth]):
             return Path(*file.parts[:depth])
-    return Path()
+    return None
 
 
 def choose(sources: Iterable[Source]) -> tuple[list[Definition], list[Skipped]]:
@@ -53,7 +56,7 @@ def choose(sources: Iterable[Source]) -> tuple[list[Definition], list[Skipped]]:
     sources = [*sources]
     found = [each for source in sources for each in source.definitions]
     size = _sizes(found)
-    main = max(size, key=lambda root: size[root], default=Path())
+    main = max(size, key=lambda root: size[root], default=None)
     imported = {name for source in sources for name in source.imports}
 
     def key(each: Definition) -> tuple[int, ...]:
@@ -87,9 +90,9 @@ def choose(sources: Iterable[Source]) -> tuple[list[Definition], list[Skipped]]:
     return chosen, skipped
 
 
-def _sizes(found: Iterable[Definition]) -> dict[Path, int]:
+def _sizes(found: Iterable[Definition]) -> dict[Path | None, int]:
     """How many subjects are defined below each root."""
-    names: dict[Path, set[str]] = {}
+    names: dict[Path | None, set[str]] = {}
     for each in found:
         names.setdefault(root_of(each.file), set()).add(each.subject.name)
     return {root: len(of_it) for root, of_it in names.items()}
@@ -159,15 +162,14 @@ def needed(
 
 
 def in_parts(chosen: Iterable[Definition]) -> Iterator[tuple[Path, list[Definition]]]:
-    """The definitions by the folder in which their imports begin, where there are several
-    that have shelves: two books in one clone. What lies in none of them goes with the
-    first.
+    """The definitions by the folder in which their imports begin: there are several where
+    there are two books in one clone. What is in no shelf goes with the first.
     """
-    parts: dict[Path, list[Definition]] = {}
+    parts: dict[Path | None, list[Definition]] = {}
     for each in chosen:
         parts.setdefault(root_of(each.file), []).append(each)
-    roots = [root for root in parts if root != Path()]
-    if len(roots) < 2:
-        yield roots[0] if roots else Path(), [*chain(*parts.values())]
-    else:
-        yield from parts.items()
+    loose = parts.pop(None, [])
+    if not parts:
+        parts = {Path(): []}
+    for number, (root, of_it) in enumerate(parts.items()):
+        yield root or Path(), of_it + (loose if not number else [])

@@ -120,7 +120,8 @@ class Source:
                     continue  # whatever it is called
                 case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
                     is_class = isinstance(node, ast.ClassDef)
-                    if subject := subject_of(name, is_class=is_class):
+                    subject = subject_of(name, is_class=is_class)
+                    if subject and not _is_of_the_second_volume(subject, node):
                         lines = [node.lineno, *(d.lineno for d in node.decorator_list)]
                         text = ast.get_source_segment(self.text, node) or ""
                         yield Definition(
@@ -151,6 +152,19 @@ def _is_main(node: ast.stmt) -> bool:
     return isinstance(node, ast.If) and any(
         isinstance(each, ast.Name) and each.id == "__name__"
         for each in ast.walk(node.test)
+    )
+
+
+def _is_of_the_second_volume(subject: Subject, node: ast.AST) -> bool:
+    """Whether a network goes forward and backward, and has no method for its gradients,
+    as those of the book's second volume, which are other networks.
+    """
+    nodes = node.body if isinstance(node, ast.ClassDef) else []
+    methods = {each.name for each in nodes if isinstance(each, ast.FunctionDef)}
+    return (
+        subject.kind == "network"
+        and {"forward", "backward"} <= methods
+        and not any("grad" in name.lower() for name in methods)
     )
 
 

@@ -34,7 +34,13 @@ from gradparity.parity_tests.grading import source_text
 from gradparity.parity_tests.grading.libraries import OURS
 from gradparity.parity_tests.grading.notebooks import in_cell
 from gradparity.parity_tests.grading.outcomes import GRADED, Note, Raised
-from gradparity.parity_tests.grading.stand_ins import Fill, Nothing, missing, stand_in
+from gradparity.parity_tests.grading.stand_ins import (
+    Fill,
+    Nothing,
+    as_numpy_was,
+    missing,
+    stand_in,
+)
 
 # A submission that forgot to rename an import must not be graded for what is ours.
 ROOMS = ("reference", "torch_impl", "jax_impl")  # of it, which may be graded, too
@@ -74,6 +80,7 @@ class Submission:
         self._cells, self.lent = cells or {}, lent
         self.start = start or root
         self.notes: list[Note] = []
+        self._asked: set[str] = set()  # names that files are being imported by
         self._loaded: dict[str, str] = {}  # files, and the names of their modules
         self.files = sorted(
             root.rglob("*.py"), key=lambda path: (len(path.parts), path)
@@ -197,9 +204,9 @@ class Submission:
         if not any("." in part for part in parts):
             apart = not self._package and parts[0] in self._taken
             name = ".".join(filter(None, [APART * apart, self._package, *parts]))
-            module = importlib.import_module(name)
+            module = self._by_name(name)
             loaded = getattr(module, "__file__", None)
-            if self.file(loaded) == self.file(str(file)):
+            if module and self.file(loaded) == self.file(str(file)):
                 return module
         name = "submitted_" + re.sub(r"\W", "_", "_".join(parts))
         if name not in sys.modules:
@@ -210,6 +217,16 @@ class Submission:
             sys.modules[name] = module_from_spec(spec)
             spec.loader.exec_module(sys.modules[name])
         return sys.modules[name]
+
+    def _by_name(self, name: str) -> ModuleType | None:
+        """The module of this name; None where this is how it is imported."""
+        if name in self._asked:
+            return None
+        self._asked.add(name)
+        try:
+            return importlib.import_module(name)
+        finally:
+            self._asked.remove(name)
 
     def loaded(self, file: object) -> ModuleType | None:
         """The module of a file, if it is loaded."""
@@ -276,6 +293,7 @@ class Submission:
         sys.path[:0] = [str(each) for each in inside if str(each) not in sys.path]
         if self._taken:
             builtins.__import__ = self._their_own(builtins.__import__)
+        as_numpy_was()
         builtins.get_ipython = Nothing()  # type: ignore[attr-defined]
         os.chdir = _unless_colab(os.chdir)  # type: ignore[assignment]
 
@@ -348,8 +366,9 @@ def _is_own(value: object, own: set[str], module: ModuleType, here: bool) -> boo
 
 
 def _told(error: BaseException) -> str:
+    """Its text, in one line."""
     try:
-        return str(error)
+        return " ".join(str(error).split())
     except BaseException:
         return "(it cannot be told as text)"
 

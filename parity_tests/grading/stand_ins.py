@@ -4,12 +4,21 @@ What only Colab has does nothing. There are no data. CuPy is NumPy. Of a third p
 is not installed, the module is there, and what is used of it fails in a sentence.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+# What NumPy had once, and what is written for it now.
+NUMPY_WAS: dict[str, Any] = {
+    **{kind.__name__: kind for kind in (int, float, bool, complex, object, str)},
+    **dict.fromkeys(("Inf", "Infinity", "infty", "PINF"), np.inf),
+    **{"NINF": -np.inf, "NaN": np.nan, "NAN": np.nan, "float_": np.float64},
+    **{"product": np.prod, "cumproduct": np.cumprod, "round_": np.round},
+    **{"alltrue": np.all, "sometrue": np.any, "mat": np.asmatrix},
+}
 Fill = Callable[[ModuleType], None]
 
 
@@ -99,6 +108,15 @@ def stand_in(name: str) -> Fill | None:
     if name in ("dataset", "dataset.mnist", "mnist"):
         return _without_data
     return _with_numpy if top in ("cupy", "cupyx") else None
+
+
+def as_numpy_was() -> None:
+    """Give NumPy what it had when the book was written, and has no more."""
+    for name, value in NUMPY_WAS.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if not hasattr(np, name):
+                setattr(np, name, value)
 
 
 def missing(name: str) -> Fill:
