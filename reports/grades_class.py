@@ -43,6 +43,7 @@ BECAME = {
     "ungraded": ("not graded", "could not be graded", "could not be graded"),
 }
 COMMONEST = 10
+TOLD = 5  # of what was found in a submission and not graded
 OWN_FAULT = ("pass", "fail", "incomplete")  # what is no news beside the table
 
 
@@ -229,12 +230,17 @@ def mistakes(rows: Iterable[Diagnosis]) -> list[str]:
 
 
 def found_and_not_graded(files: Iterable[GradedFile]) -> list[str]:
-    """Of each submission in which something was found and is not graded, what and why."""
-    return [
-        f"{grades.who(graded)}: {'; '.join(map(grades.why_left_out, rows))}."
-        for graded in files
-        if (rows := grades.left_out(graded))
-    ]
+    """Of each submission in which something was found and is not graded, what and why; of
+    many the first, since its own page tells them all.
+    """
+    said = []
+    for graded in files:
+        rows = [*map(grades.why_left_out, grades.left_out(graded))]
+        if len(rows) > TOLD:
+            rows[TOLD:] = [f"and {len(rows) - TOLD} more"]
+        if rows:
+            said.append(f"{grades.who(graded)}: {'; '.join(rows)}.")
+    return said
 
 
 def class_sentence(files: Sequence[GradedFile]) -> str:

@@ -107,6 +107,16 @@ def test_what_to_talk_about_comes_first_and_nothing_is_cut(
     assert "..." not in said.partition("Submissions\n")[2]
 
 
+def test_of_much_that_is_not_graded_a_class_is_told_the_first() -> None:
+    count = grades_class.TOLD + 3
+    over = {f"{k}.ipynb": "is old" for k in range(count)}
+    graded = passing().model_copy(update={"passed_over": over})
+    (said,) = grades_class.found_and_not_graded([graded, passing()])
+    assert said.endswith(f"{grades_class.TOLD - 1}.ipynb is old; and 3 more.")
+    table = grades_class.summary_table([graded])
+    assert table.rows[0][table.headers.index("not graded")] == str(count)
+
+
 def test_a_known_mistake_is_told_as_what_the_class_does() -> None:
     mutant = next(m for m in MUTANTS if m.name == "mask-below-zero")
     sentences = [
