@@ -219,9 +219,8 @@ def write_results(
     if not is_class:
         (graded,) = files
         if graded.status == "ungraded":
-            raise writing.UnusableTarget(
-                f"{path} is not written: what could not be graded has no score"
-            )
+            why = grades.cannot_be_loaded(graded)
+            raise writing.UnusableTarget(f"{path} is not written, since {why}")
         writing.write_file(path, as_json(results(graded, expected)))
         return
     texts: dict[str, str] = {}

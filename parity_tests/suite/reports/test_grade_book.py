@@ -294,7 +294,8 @@ def test_what_cannot_be_loaded_has_results_and_what_was_not_graded_has_none(
     assert "'(' was never closed" in test["output"]
     done = command([ungraded()], "a.py", "--results", "s.json")
     assert (done.status, done.out) == (2, "")
-    assert done.err.startswith("gradparity: s.json is not written")
+    said = "gradparity: s.json is not written, since class/eri.py could not be graded: "
+    assert done.err == f"{said}OSError: No space left on device\n"
     assert [*tmp_path.iterdir()] == [tmp_path / "r.json"]
 
 
