@@ -54,7 +54,8 @@ def root_of(file: Path) -> Path | None:
 def choose(sources: Iterable[Source]) -> tuple[list[Definition], list[Skipped]]:
     """The definitions that are graded, in the order of the subjects, and the others."""
     sources = [*sources]
-    found = [each for source in sources for each in source.definitions]
+    everything = [each for source in sources for each in source.definitions]
+    found = [each for each in everything if not each.unfit]
     size = _sizes(found)
     main = max(size, key=lambda root: size[root], default=None)
     imported = {name for source in sources for name in source.imports}
@@ -75,7 +76,10 @@ def choose(sources: Iterable[Source]) -> tuple[list[Definition], list[Skipped]]:
             len(each.file.parts),
         )
 
-    chosen, skipped = [], []
+    chosen = []
+    skipped = [
+        _told(d, f"defines {d.called}, which {d.unfit}") for d in everything if d.unfit
+    ]
     for name in SUBJECTS:
         those = [each for each in found if each.subject.name == name]
         if not those:
@@ -101,7 +105,8 @@ def _sizes(found: Iterable[Definition]) -> dict[Path | None, int]:
 def _skipped(each: Definition, best: Definition, last: Definition) -> Skipped:
     """Why a definition is not graded."""
     if each is not last:
-        why = f"defines {each.called} again in line {last.line}, which is what counts"
+        again = f"line {last.line}" if last.cell is None else f"cell {last.cell}"
+        why = f"defines {each.called} again in {again}, which is what counts"
     else:
         place = as_text(best.file)
         if each.origin is not None and best.origin is None:
@@ -121,12 +126,17 @@ def _skipped(each: Definition, best: Definition, last: Definition) -> Skipped:
             )
         else:
             why = f"defines {each.called}, as does {place}, which is graded"
+    return _told(each, why)
+
+
+def _told(each: Definition, why: str) -> Skipped:
     return Skipped(
         path=as_text(each.file),
         why=why,
         kind="passed over",
         names=[each.subject.name],
         line=each.line,
+        cell=each.cell,
     )
 
 

@@ -21,7 +21,8 @@ class Subject:
     built from where a submission offers them, and `also` the other names that it goes by,
     as `folded` gives them. `settings` are what a constructor or a function takes that is
     no array, such as a stride, and `modes` what forward does, such as whether it trains.
-    What `differentiates` is given a function. Of what is `further` in the course it is not
+    What `differentiates` is given a function; `arguments` are how many a function without
+    settings is given. Of what is `further` in the course it is not
     told that a submission does not have it.
     """
 
@@ -35,6 +36,7 @@ class Subject:
     settings: tuple[str, ...] = ()
     modes: tuple[str, ...] = ()
     differentiates: bool = False
+    arguments: int = 1
     further: bool = False
 
 
@@ -49,6 +51,7 @@ SUBJECTS = {
             "section 4.2",
             "softmax_with_loss",
             also=("crossentropy", "crossentropyloss"),
+            arguments=2,
         ),
         Subject(
             "numerical_gradient",
@@ -56,6 +59,7 @@ SUBJECTS = {
             "sections 4.3, 4.4 and 5.7.3",
             also=("numericalgrad", "numgrad", "numericgradient"),
             differentiates=True,
+            arguments=2,
         ),
         Subject("AddLayer", "layer", "section 5.4.2", "buy_fruit", also=("add",)),
         Subject(
@@ -118,6 +122,7 @@ SUBJECTS = {
             also=("numdiff", "numericaldifferentiation", "numericaldifference"),
             differentiates=True,
             further=True,
+            arguments=2,
         ),
         Subject(
             "mean_squared_error",
@@ -125,6 +130,7 @@ SUBJECTS = {
             "section 4.2.1",
             also=("mse", "meansquarederror"),
             further=True,
+            arguments=2,
         ),
         Subject(
             "sum_squared_error",
@@ -132,6 +138,7 @@ SUBJECTS = {
             "section 4.2.1",
             also=("sse", "sumofsquarederror", "sumofsquarederrors", "sumofsquares"),
             further=True,
+            arguments=2,
         ),
         Subject(
             "sigmoid_grad",

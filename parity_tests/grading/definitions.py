@@ -30,7 +30,9 @@ DEFINITION = re.compile(r"^[ \t]*(class|def)[ \t]+(\w+)", re.MULTILINE)
 class Definition:
     """A definition of a subject.
 
-    `called` is its name in the file. `layered` is whether it calls `forward` or
+    `called` is its name in the file, and `line` that in the `cell`, if it is a notebook;
+    `unfit` is why it is something else in spite of that,
+    beginning with a verb. `layered` is whether it calls `forward` or
     `backward` of anything, as a network of layers does and chapter 4's does not; `origin`
     is where in the book it stands word for word, or None where it is somebody's own.
     """
@@ -39,6 +41,8 @@ class Definition:
     called: str
     file: Path
     line: int
+    cell: int | None = None
+    unfit: str | None = None
     layered: bool = False
     foreign: bool = False
     origin: str | None = None
@@ -95,9 +99,11 @@ class Source:
             found.update(WORD.findall(line))
         return frozenset(found)
 
-    def place(self, line: int) -> tuple[int | None, int]:
-        """The cell, if it is a notebook, and the line in it."""
-        return notebooks.in_cell(self.notebook.cells if self.notebook else (), line)
+    def place(self, line: int) -> tuple[int, int | None]:
+        """The line, which in a notebook is one of a cell, and the cell."""
+        cells = self.notebook.cells if self.notebook else ()
+        cell, in_it = notebooks.in_cell(cells, line)
+        return in_it, cell
 
     @property
     def _may_define(self) -> bool:
@@ -110,22 +116,20 @@ class Source:
         for found in DEFINITION.finditer(self.text):
             subject = subject_of(found[2], is_class=found[1] == "class")
             if subject:
-                line = self.text.count("\n", 0, found.start()) + 1
-                yield Definition(subject, found[2], self.file, line)
+                at = self.place(self.text.count("\n", 0, found.start()) + 1)
+                yield Definition(subject, found[2], self.file, *at)
 
     def _defined(self, nodes: list[ast.stmt]) -> Iterator[Definition]:
         for node in nodes:
             match node:
-                case ast.FunctionDef() if not _takes_something(node):
-                    continue  # whatever it is called
                 case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
                     is_class = isinstance(node, ast.ClassDef)
-                    subject = subject_of(name, is_class=is_class)
-                    if subject and not _is_of_the_second_volume(subject, node):
+                    if subject := subject_of(name, is_class=is_class):
                         lines = [node.lineno, *(d.lineno for d in node.decorator_list)]
                         text = ast.get_source_segment(self.text, node) or ""
                         yield Definition(
-                            *(subject, name, self.file, min(lines)),
+                            *(subject, name, self.file, *self.place(min(lines))),
+                            unfit=_unfit(subject, node),
                             layered=_is_layered(node),
                             foreign=self._is_foreign,
                             origin=origin(text),
@@ -133,7 +137,8 @@ class Source:
                 case ast.Assign(
                     targets=[ast.Name(id=name)], value=ast.Lambda() | ast.Name()
                 ) if name in SUBJECTS:
-                    yield Definition(SUBJECTS[name], name, self.file, node.lineno)
+                    at = self.place(node.lineno)
+                    yield Definition(SUBJECTS[name], name, self.file, *at)
                 case ast.If() | ast.Try() | ast.With():
                     if not _is_main(node):
                         for block in ("body", "orelse", "finalbody"):
@@ -155,24 +160,25 @@ def _is_main(node: ast.stmt) -> bool:
     )
 
 
-def _is_of_the_second_volume(subject: Subject, node: ast.AST) -> bool:
-    """Whether a network goes forward and backward, and has no method for its gradients,
-    as those of the book's second volume, which are other networks.
-    """
-    nodes = node.body if isinstance(node, ast.ClassDef) else []
-    methods = {each.name for each in nodes if isinstance(each, ast.FunctionDef)}
-    return (
-        subject.kind == "network"
-        and {"forward", "backward"} <= methods
-        and not any("grad" in name.lower() for name in methods)
-    )
-
-
-def _takes_something(node: ast.FunctionDef) -> bool:
-    """Whether it has a parameter: all functions of the course have one."""
-    names = node.args
-    named = [*names.posonlyargs, *names.args, *names.kwonlyargs]
-    return bool(named or names.vararg or names.kwarg)
+def _unfit(subject: Subject, node: ast.stmt) -> str | None:
+    """Why it is something else than the subject, whatever its name; or None."""
+    if isinstance(node, ast.ClassDef):
+        methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
+        if (
+            subject.kind == "network"
+            and {"forward", "backward"} <= methods
+            and not any("grad" in name.lower() for name in methods)
+        ):
+            return "is a network like those of the book's second volume"
+    if isinstance(node, ast.FunctionDef):
+        names = node.args
+        all_of_them = [*names.posonlyargs, *names.args]
+        needed = len(all_of_them) - len(names.defaults)
+        if not (all_of_them or names.vararg or names.kwonlyargs):
+            return "takes no argument"
+        if needed > subject.arguments and not subject.settings:
+            return f"needs {needed} arguments, and not {subject.arguments}"
+    return None
 
 
 def _is_layered(node: ast.AST) -> bool:

@@ -66,7 +66,7 @@ def judge(path: str, ran: Ran, submission: Submission | None = None) -> GradedFi
     if ran.broke is not None:  # what it did not come to is not its mistake
         findings = {name: f for name, f in findings.items() if complete(f)}
     classes = [
-        graded_class(each).model_copy(update=origin(submission, defined.get(name)))
+        graded_class(each).model_copy(update=origin(defined.get(name)))
         for name, each in findings.items()
     ]
     failed = ran.broke is not None or any(c.verdict == "FAIL" for c in classes)
@@ -85,15 +85,12 @@ def judge(path: str, ran: Ran, submission: Submission | None = None) -> GradedFi
     )
 
 
-def origin(
-    submission: Submission | None, definition: Definition | None
-) -> dict[str, Any]:
+def origin(definition: Definition | None) -> dict[str, Any]:
     """What a class is called in the submission, and where it is defined."""
-    if submission is None or definition is None:
+    if definition is None:
         return {}
-    source = submission.sources[definition.file]
-    cell, line = source.place(definition.line)
-    place = Place(file=as_text(definition.file), line=line, cell=cell)
+    file, line, cell = as_text(definition.file), definition.line, definition.cell
+    place = Place(file=file, line=line, cell=cell)
     return {"called": definition.called, "source": place}
 
 

@@ -161,6 +161,38 @@ def test_a_class_is_a_layer_and_a_function_a_function(tmp_path: Path) -> None:
     }
 
 
+def test_what_cannot_be_the_function_is_not_graded_as_it(tmp_path: Path) -> None:
+    second = "class TwoLayerNet:\n    def forward(s, x, t): pass\n    def backward(s): pass\n"
+    text = "def softmax(): pass\ndef sigmoid(x, dout, y): pass\ndef relu(*x): pass\n"
+    path = written(tmp_path, layers=text + second)
+    assert chosen(path) == {"relu": "layers.py"}
+    assert [each.why for each in find(path).skipped] == [
+        "defines softmax, which takes no argument",
+        "defines sigmoid, which needs 3 arguments, and not 1",
+        "defines TwoLayerNet, which is a network like those of the book's second volume",
+    ]
+
+
+def test_numpy_has_what_it_had(tmp_path: Path) -> None:
+    text = RELU.replace("x <= 0", "np.array(x <= 0, dtype=np.int).astype(np.bool)")
+    assert grade(written(tmp_path, layers=text)).status == "pass"
+
+
+def test_a_file_may_have_the_name_of_one_in_another_package(tmp_path: Path) -> None:
+    """Of two folders `common`, each has what the other has not."""
+    files = {
+        "sample/common/__init__": "",
+        "sample/common/layers": OTHER,
+        "common/layer": "from common.tools import x\n" + RELU,
+        "common/tools": "x = 1\n",
+    }
+    found = grade(written(tmp_path, **files))
+    assert (found.status, verdicts(found)) == (
+        "pass",
+        {"AddLayer": "pass", "Relu": "pass"},
+    )
+
+
 def test_two_books_are_graded_each_with_its_own_imports(tmp_path: Path) -> None:
     head = "from common.layers import *\n"
     added = {"first/common/layers": RELU, "first/ch05/a": head + OTHER}
