@@ -116,6 +116,7 @@ def explains(
     """
     if not writes_alike(mistake.findings, findings):
         return False
+    theirs_of = mistake.findings.outcomes
     looked_at = mistake.quantities if quantities is None else quantities
     seen = False
     for mine, theirs in zip(findings.found, mistake.findings.found, strict=True):
@@ -124,10 +125,15 @@ def explains(
         if mine.quantity in looked_at and counts:
             if not agree(mine, theirs):
                 return False
+            if mine.value is None and mine.failure is None:
+                came = (o[mine.asked].results for o in (findings.outcomes, theirs_of))
+                if len({frozenset(results) for results in came}) > 1:
+                    return False  # one that is missing is not why others are
             # The share of a few samples that are right may be the same by chance, and
             # exceptions of one kind have many reasons; unless they name the same shapes.
-            tells = mine.raised is None or mine.value is not None
-            tells |= of_the_same_shapes(mine.raised, theirs.raised)
+            tells = mine.failure is None or of_the_same_shapes(
+                mine.failure, theirs.failure
+            )
             seen |= tells and not mine.right and mine.quantity != "accuracy"
     return seen
 
@@ -147,7 +153,7 @@ def agree(mine: Found, theirs: Found) -> bool:
     if mine.right or theirs.right:
         return mine.right and theirs.right
     if mine.value is None or theirs.value is None:
-        kinds = {f.raised and f.raised.kind for f in (mine, theirs)}
+        kinds = {f.failure and f.failure.kind for f in (mine, theirs)}
         alike = len(kinds) == 1 or kinds <= OF_SHAPES
         return mine.value is None and theirs.value is None and alike
     is_loss = LOSSES.get(mine.expected.task.name) == mine.quantity
@@ -259,7 +265,7 @@ def not_came(findings: Findings, quantity: str) -> set[str | None]:
     missing.
     """
     counted = [f for f in findings.of_quantity(quantity) if findings.counts(f)]
-    return {f.raised.kind if f.raised else None for f in counted if f.value is None}
+    return {f.failure.kind if f.failure else None for f in counted if f.value is None}
 
 
 def may_spoil(part: Findings, whole: Findings, quantity: str) -> bool:

@@ -19,7 +19,7 @@ from gradparity.parity_tests.measuring.comparison import distance, share, worst
 from gradparity.parity_tests.measuring.records import Worst
 
 NUMBERS = "fiub"  # the kinds of dtypes that can be measured
-OF_TYPE = "is of type "
+OF_NONE, OF_TYPE = "is None", "is of type "
 UNANSWERED = "no answer came"
 NONE = np.zeros(())
 
@@ -52,6 +52,14 @@ class Found:
     @property
     def quantity(self) -> str:
         return self.expected.quantity
+
+    @property
+    def failure(self) -> Raised | None:
+        """The exception in the place of a result, where none came, nor anything else."""
+        came = self.value is not None or (self.note or "").startswith(
+            (OF_NONE, OF_TYPE)
+        )
+        return None if came else self.raised
 
     @property
     def case(self) -> str:
@@ -269,7 +277,7 @@ def unmeasurable(
         for what in types:
             quantity, _, kind = what.partition(", ")
             if quantity == asked.quantity:
-                return "is None" if kind == "NoneType" else OF_TYPE + kind
+                return OF_NONE if kind == "NoneType" else OF_TYPE + kind
         if outcome.raised is not None:
             ours = outcome.raised.kind == UNFIT
             return ("" if ours else "raised ") + described(outcome.raised)

@@ -22,7 +22,7 @@ NAMES = {
 OUTPUTS = {"Sigmoid": "y the output", "SoftmaxWithLoss": "y the softmax of x"}
 SIGMOID = {
     "1 / (1 + exp(x))": "the minus in exp(-x) is missing",
-    "1 / 1 + exp(-x)": "the brackets around 1 + exp(-x) are missing",
+    "1 / 1 + exp(-x)": "as if the brackets around 1 + exp(-x) were missing",
     "1 / (1 - exp(-x))": "there is a minus where a plus belongs",
     "exp(-x)": "",
     "tanh(x)": "that is another activation",
@@ -56,8 +56,14 @@ FORMULAS: dict[tuple[str, str], dict[str, str]] = {
         "dout / (1 + exp(-x))": "that is the derivative of the softplus",
         "dout * where(x > 0, 1, exp(x))": "that is the derivative of the ELU",
     },
-    ("AddLayer", "out"): {"x * y": "that is the product"},
-    ("MulLayer", "out"): {"x + y": "that is the sum"},
+    ("AddLayer", "out"): {
+        "x * y": "that is the product",
+        "x - y": "that is the difference",
+    },
+    ("MulLayer", "out"): {
+        "x + y": "that is the sum",
+        "x / y": "that is the quotient",
+    },
     ("MulLayer", "dx"): {
         "dout * x * y": "the derivative of a product by one factor is the other one",
         "dout + y": "the chain rule multiplies",
@@ -99,7 +105,7 @@ FORMULAS: dict[tuple[str, str], dict[str, str]] = {
         "-sum(roll(t, -1, axis=1) * log(y)) / N": BEFORE,
     },
     ("SoftmaxWithLoss", "dx"): {
-        "y - t / N": "the brackets around y - t are missing",
+        "y - t / N": "as if the brackets around y - t were missing",
         "-t / y / N": "that is the derivative by y, which has yet to pass the softmax",
         "y / N": "t is not subtracted",
         "(y - t) * y * (1 - y) / N": "y - t is the derivative by x already",

@@ -10,6 +10,7 @@ import numpy as np
 from gradparity.parity_tests.grading.course import FUNCTIONS, SUBJECTS
 from gradparity.parity_tests.grading.exercise import BESIDE, PARAMS, UNFIT
 from gradparity.parity_tests.grading.findings import (
+    OF_NONE,
     OF_TYPE,
     UNANSWERED,
     Found,
@@ -28,6 +29,8 @@ from gradparity.parity_tests.grading.wrong import (
     same_inputs,
     value,
 )
+
+NOTHING = "returns nothing: a `return` is missing, or it returns None."
 
 
 def beside_another(wrong: Wrong) -> str | None:
@@ -50,13 +53,12 @@ def is_beside_another(wrong: Wrong) -> bool:
 
 def raises(wrong: Wrong) -> str | None:
     """An exception, in some cases or in all."""
-    raised = [f for f in wrong.wrong if f.value is None and f.raised is not None]
+    raised = [(f, f.failure) for f in wrong.wrong if f.failure is not None]
     if not raised:
         return None
-    first = raised[0]
-    assert first.raised is not None
-    what = described(first.raised)
-    if first.raised.kind != UNFIT:
+    first, failure = raised[0]
+    what = described(failure)
+    if failure.kind != UNFIT:
         what = f"`{wrong.name}` raises {what}"
     if len(raised) == len(wrong.found):
         return what if what.endswith((".", "?", "!")) else what + "."
@@ -93,11 +95,11 @@ def missing(wrong: Wrong) -> str | None:
     nothing = [
         f
         for f in wrong.wrong
-        if f.value is None and not (f.note or "").startswith(OF_TYPE)
+        if f.value is None and not (f.failure or (f.note or "").startswith(OF_TYPE))
     ]
     if not nothing:
         return None
-    is_none = any(f.note == "is None" for f in nothing)
+    is_none = any(f.note == OF_NONE for f in nothing)
     said = of_nothing(wrong, is_none)
     if len(nothing) < len(wrong.found):
         case = nothing[0].case
@@ -109,24 +111,30 @@ def of_nothing(wrong: Wrong, is_none: bool) -> str:
     """A sentence on what there is not: a method, or what it returns."""
     quantity, name = wrong.quantity, wrong.name
     if name in FUNCTIONS:
-        return f"`{name}` returns nothing: a `return` is missing."
+        return f"`{name}` {NOTHING}"
     if quantity in ("predict", "loss", "accuracy"):
         if is_none:
-            return f"`{name}.{quantity}` returns nothing: a `return` is missing."
+            return f"`{name}.{quantity}` {NOTHING}"
         return f"`{name}` has no method `{quantity}`."
     if quantity[1:] in SUBJECTS[name].holds:
         return f"`{name}.backward` does not set `self.{quantity}`."
     method = "forward" if quantity == "out" else "backward"
-    if name == NETWORK and not is_none:
-        gradients = [f for f in wrong.findings.found if f.quantity[1:] in PARAMS]
-        if all(f.value is None for f in gradients):
-            names = listed(PARAMS)
-            return f"`{name}` has no method `gradient` that returns {names} by name."
-        return f"`{name}.gradient` does not return a `{quantity[1:]}`."
     if name == NETWORK:
-        return f"`{name}.gradient` returns nothing: a `return` is missing."
+        gradients = [f for f in wrong.findings.found if f.quantity[1:] in PARAMS]
+        if any(f.value is not None for f in gradients):
+            parameter = quantity[1:]
+            if is_none:
+                return f"`{name}.gradient` returns None for `{parameter}`."
+            return f"`{name}.gradient` does not return a `{parameter}`."
+        if is_none:
+            return (
+                f"`{name}.gradient` returns nothing: a `return` is missing, or all that is "
+                "in it is None."
+            )
+        names = listed(PARAMS)
+        return f"`{name}` has no method `gradient` that returns {names} by name."
     if is_none:
-        return f"`{name}.{method}` returns nothing: a `return` is missing."
+        return f"`{name}.{method}` {NOTHING}"
     if quantity == "dy":
         return f"`{name}.backward` returns no `dy`: there are two inputs."
     return f"`{name}` has no method `{method}`, or it returns no `{quantity}`."

@@ -44,6 +44,8 @@ def by_the_sign(wrong: Wrong) -> str | None:
     if None in multiples or multiples == [0, 1]:
         return None
     below, above = (times(c, base) for c in multiples)
+    if below == above:
+        return f"{{is}} {below} wherever x is not 0"
     return f"{{is}} {below} where x is negative, and {above} where it is positive"
 
 

@@ -353,7 +353,7 @@ def step_not_divided_by(f: Function, x: Any, h: float = 1e-4) -> Any:
 
 @mistake("numerical_gradient")
 def step_back_to_the_start(f: Function, x: Any, h: float = 1e-4) -> Any:
-    """Takes the second value at x, for x + h less h is x again, and divides by 2 h: half
+    """Takes the second value at x, as x[i] -= h does after x + h, and divides by 2 h: half
     of the step is missing.
     """
 

@@ -509,6 +509,20 @@ def test_no_result_is_told_though_a_part_is_wrong(
     assert [d.mistake for d in of(found, "softmax")] == ["sum-over-the-whole-batch"]
 
 
+def test_a_mistake_that_is_one_result_less_is_not_that_there_is_none() -> None:
+    """`backward` without a `return`, once taken for one that has forgotten the second."""
+    found = of(graded_with("AddLayer", [("        return dx, dy", "")]), "AddLayer")
+    assert [diagnosis.mistake for diagnosis in found] == ["missing", "missing"]
+
+
+def test_nothing_is_told_before_what_comes_of_it() -> None:
+    """A `predict` that returns nothing raises further on, where it is used."""
+    edits = [(PREDICT, LAYER_FORWARD)]
+    first, *_ = of(graded_with("TwoLayerNet", edits), "TwoLayerNet")
+    assert (first.mistake, first.quantities) == ("missing", ["predict"])
+    assert first.sentence.startswith("`TwoLayerNet.predict` returns nothing")
+
+
 def test_an_exception_of_a_part_is_told_where_it_is_raised_again() -> None:
     """A part that is no more than named is not blamed for it."""
     without = graded_with("softmax", [("        y = np.exp(x)", "        y = exp(x)")])
@@ -718,7 +732,14 @@ RELATED: list[tuple[str, str, list[Edit], str | None]] = [
      "`TwoLayerNet` has no array `params['b2']`."),
     ("missing", "TwoLayerNet", [("        return grads\n\n", "\n\n"),
                                 ("        return grads", "")],
-     "`TwoLayerNet.gradient` returns nothing: a `return` is missing."),
+     "`TwoLayerNet.gradient` returns nothing: a `return` is missing, or all that "
+     "is in it is None."),
+    ("missing", "TwoLayerNet", [
+        ("            dout = layer.backward(dout)\n", "            pass\n"),
+    ], "`TwoLayerNet.gradient` returns nothing: a `return` is missing, or all that is in "
+     "it is None."),
+    ("missing", "TwoLayerNet", [("self.layers['Affine1'].db", "None")],
+     "`TwoLayerNet.gradient` returns None for `b1`."),
     ("missing", "TwoLayerNet", [("def gradient(", "def compute(")],
      "`TwoLayerNet` has no method `gradient` that returns `W1`, `b1`, `W2` and `b2` by "
      "name."),
@@ -744,7 +765,7 @@ RELATED: list[tuple[str, str, list[Edit], str | None]] = [
     ("formula", "Sigmoid", [(SIGMOID_BACK, "dout * (1.0 - self.out ** 2)")],
      "is `dout * (1 - y**2)`, with y the output: that is the rule of tanh"),
     ("formula", "Sigmoid", [("1 / (1 + np.exp(-x))", "1 / 1 + np.exp(-x)")],
-     "is `1 / 1 + exp(-x)`: the brackets around 1 + exp(-x) are missing"),
+     "is `1 / 1 + exp(-x)`: as if the brackets around 1 + exp(-x) were missing"),
     # Once taken for a product that overwrites its input.
     ("formula", "MulLayer", [("dy = dout * self.x", "dy = dx * self.x")],
      "is `dout * x * y`: the derivative of a product by one factor is the other one"),
@@ -842,9 +863,9 @@ RELATED: list[tuple[str, str, list[Edit], str | None]] = [
     ("missing", "Affine", [(f"self.db = {DB}", f"db = {DB}")],
      "`Affine.backward` does not set `self.db`."),
     ("missing", "Relu", [("        return out\n", "")],
-     "`Relu.forward` returns nothing: a `return` is missing."),
+     "`Relu.forward` returns nothing: a `return` is missing, or it returns None."),
     ("missing", "Relu", [("        return dx\n", "")],
-     "`Relu.backward` returns nothing: a `return` is missing."),
+     "`Relu.backward` returns nothing: a `return` is missing, or it returns None."),
     ("missing", "TwoLayerNet", [("def accuracy(", "def score(")],
      "`TwoLayerNet` has no method `accuracy`."),
     ("right-for-one-sample", "SoftmaxWithLoss", [
