@@ -42,8 +42,8 @@ DECLINED = {
     "book's common/layers.py flattens them.",
     MATRIX: "`{name}` takes vectors only: the book's common/gradient.py takes arrays of "
     "any shape.",
-    VECTOR: "`{name}` takes batches only: section 3.5 has one vector, and the book's "
-    "common/functions.py takes both.",
+    VECTOR: "`{name}` takes batches only: the book has it for one vector at first, and "
+    "its common/functions.py takes both.",
     ARRAYS: "`{name}` takes numbers only: the book's goes through arrays, too.",
     LABELS: "`{name}` takes labels in one-hot rows only, and not as numbers.",
     ONE_HOT: "`{name}` takes labels as numbers only, and not in one-hot rows.",
@@ -57,7 +57,8 @@ OPTIONAL = {
     CLOSURE: "`{name}` does not change x itself: where f reads that array and not its "
     "argument, as in the lecture's gradient check, the result is wrong.",
     EXTREME: "At extreme values, {extreme}",
-    VECTOR: "`{name}` is right for batches, and not for one vector, as in section 3.5.",
+    VECTOR: "`{name}` is right for batches, and not for one vector, with which the book "
+    "begins.",
 }
 # What is said of what was seen while it was loaded.
 NOTES = {

@@ -951,6 +951,11 @@ def test_the_sentence_begins_with_what_can_be_seen(
     assert diagnosis.sentence.endswith(".")
 
 
+def test_whole_numbers_are_no_reason_where_they_are_right() -> None:
+    (found,) = graded("def step_function(x):\n    return 1 * (x > 1)\n").diagnosis
+    assert found.mistake is None
+
+
 def test_what_may_follow_is_told_as_that() -> None:
     _, dx = of(graded_with("Relu", [("self.mask] = 0", "self.mask] = -1")]), "Relu")
     assert dx.sentence == (
