@@ -84,9 +84,10 @@ OF_THE_BOOK = frozenset(
         "`SoftmaxWithLoss` ignores `dout`: that is right as long as the loss is the end of "
         "the graph.",
         f"`TwoLayerNet` adds 1e-7 in the logarithm: {EXACT}",
-        # Its im2col and col2im make arrays of zeros without a dtype.
+        # It makes arrays of zeros without a dtype.
         "`im2col` returns `out` in float64 where float32 went in.",
         "`col2im` returns `out` in float64 where float32 went in.",
+        "`BatchNormalization` returns `out` in float64 where float32 went in.",
         "`Convolution` returns `out`, `dx` and `dW` in float64 where float32 went in.",
         "`Pooling` returns `out` and `dx` in float64 where float32 went in.",
     )

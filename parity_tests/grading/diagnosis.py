@@ -44,6 +44,7 @@ class Known:
     """A known mistake, and what comes of it."""
 
     mutant: Mutant
+    definition: Any  # of the mutant, or of one of the others that it has
     findings: Findings
     quantities: frozenset[str]  # that it makes wrong, if only at extreme values
 
@@ -52,7 +53,7 @@ class Known:
         outcomes = exercise({name: definition}, tasks_of(name))
         findings = Findings.of(name, outcomes)
         wrong = {f.quantity for f in findings.found if f.reached and not f.right}
-        return cls(mutant, findings, frozenset(wrong))
+        return cls(mutant, definition, findings, frozenset(wrong))
 
 
 def known(name: str) -> tuple[Known, ...]:
@@ -72,6 +73,27 @@ def _known(name: str) -> tuple[Known, ...]:
         for definition in (mutant.definition, *mutant.also)
     )
     return tuple(each for each in planted if each.quantities)
+
+
+def known_to(findings: Findings) -> tuple[Known, ...]:
+    """The same for a submission: where there is chance in a mistake, it is as in what the
+    submission answered.
+    """
+    name, mistakes = findings.name, known(findings.name)
+    if not any(hasattr(each.mutant.definition, "replaying") for each in mistakes):
+        return mistakes
+    drawn = {
+        given.tobytes(): found.value != 0
+        for found in findings.found
+        for given in [found.input("dout" if found.quantity == "dx" else "x")]
+        if found.value is not None and given is not None
+        if found.value.shape == given.shape
+    }
+    with LOCK:
+        return tuple(
+            Known.of(each.mutant, name, each.definition.replaying(drawn))
+            for each in mistakes
+        )
 
 
 def in_network(mutant: Mutant) -> Known:
@@ -181,7 +203,7 @@ def explanations(findings: Findings) -> list[tuple[list[str], list[Known]]]:
     """
     wrong = findings.wrong
     fitting: dict[frozenset[str], list[Known]] = {}
-    for mistake in only_once(m for m in known(findings.name) if explains(m, findings)):
+    for mistake in only_once(m for m in known_to(findings) if explains(m, findings)):
         here = mistake.quantities & {*wrong}
         fitting.setdefault(here, []).append(mistake)
     largest = [q for q in fitting if not any(q < other for other in fitting)]
@@ -202,7 +224,7 @@ def forward_explanation(findings: Findings) -> Known | None:
     """
     fitting = only_once(
         mistake
-        for mistake in known(findings.name)
+        for mistake in known_to(findings)
         if (forward := mistake.quantities & set(FORWARD))
         and explains(mistake, findings, forward)
     )
@@ -292,7 +314,7 @@ def for_one_kind_of_labels(findings: Findings, quantity: str) -> Diagnosis | Non
     (kind,) = wrong
     fitting = only_once(
         mistake
-        for mistake in known(findings.name)
+        for mistake in known_to(findings)
         if quantity in mistake.quantities
         and explains(mistake, findings, {quantity}, only=kind)
     )

@@ -27,11 +27,13 @@ from gradparity.parity_tests.grading.outcomes import (
     Task,
 )
 from gradparity.parity_tests.grading.spelling import (
+    attributes,
     gradient,
     gradient_names,
     in_container,
     misspelt,
     small,
+    spellings,
 )
 from gradparity.parity_tests.grading.using import noticing
 
@@ -178,8 +180,24 @@ class Subject:
     def forward(self, asking: "Asking", names: list[str]) -> Any:
         arguments = dict(zip(names, asking.give(*names), strict=True))
         if self.row.modes:
-            return call_by_name(self.made.forward, arguments)
+            return self.in_mode(arguments)
         return self.made.forward(*arguments.values())
+
+    def in_mode(self, arguments: dict[str, Any]) -> Any:
+        """Forward in training or at test time, as an argument or an attribute says."""
+        forward = self.made.forward
+        if takes(forward, len(arguments)):
+            return call_by_name(forward, arguments)
+        for mode in self.row.modes:
+            value, name = arguments.pop(mode), self.task.name
+            own = [a for a in attributes(self.made) if small(a) in spellings(mode)]
+            if not own and not value:
+                raise Unfit(
+                    f"`{name}.forward` takes no `{mode}`: there is no test time"
+                )
+            for each in own:
+                setattr(self.made, each, value)
+        return forward(*arguments.values())
 
     def backward(self, asking: "Asking") -> Any:
         """With a dout or without: a loss may insist on one, or want none of it."""

@@ -94,6 +94,9 @@ def make(
     if not held and not settings:
         return Made(*without_use(offered, name))
     values = {**held, **settings}
+    for each in parameters(offered):
+        if small(each.name).startswith("keep") and "dropout_ratio" in settings:
+            values["dropout_ratio"] = 1 - settings["dropout_ratio"]
     if held and makes_its_own(offered):
         return with_ours(offered, name, held)
     try:

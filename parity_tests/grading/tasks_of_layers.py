@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from gradparity.parity_tests.grading.drawing import Drawing, call, in_both
+import numpy as np
+
+from gradparity.parity_tests.grading.drawing import Drawing, call, in_both, single
 from gradparity.parity_tests.grading.outcomes import BESIDE, Call, Task
 from gradparity.parity_tests.grading.tasks_of_functions import positions
 
@@ -36,6 +38,8 @@ POOLINGS: dict[str, tuple[Shape, tuple[int, int], int]] = {
 def layers() -> Iterator[Task]:
     yield from convolutions()
     yield from poolings()
+    yield from dropouts()
+    yield from normalizations()
 
 
 def batches(shape: Shape) -> list[Shape]:
@@ -69,3 +73,52 @@ def poolings() -> Iterator[Task]:
             dout = draw.normal(*batch[:2], down, across)
             calls.append(call(dout, x=given, **sizes))
         yield from in_both("Pooling", case, *calls)
+
+
+def dropouts() -> Iterator[Task]:
+    """Of so many elements that their share tells a ratio from another, and none of which
+    is near 0; no two calls have the same.
+    """
+    draw = Drawing(23)
+
+    def one(ratio: float, train: bool, dout: bool = True) -> Call:
+        x = draw.normal(30, 20)
+        x = single(x + np.sign(x))
+        settings = {"dropout_ratio": ratio, "train_flg": train}
+        return call(draw.normal(*x.shape) if dout else None, x=x, **settings)
+
+    for case, ratio in (("training", 0.25), ("another ratio", 0.75)):
+        yield from in_both("Dropout", case, one(ratio, True), one(ratio, True))
+    test = one(0.25, train=True), one(0.25, train=False, dout=False)
+    yield from in_both("Dropout", "test time", *test)
+
+
+def normalizations() -> Iterator[Task]:
+    """Of numbers so large that it does not matter what is added to the variance."""
+    draw = Drawing(24)
+
+    def batch(
+        samples: int, features: int, train: bool = True, dout: bool = True
+    ) -> Call:
+        return call(
+            draw.normal(samples, features) if dout else None,
+            x=draw.normal(samples, features, scale=1000),
+            gamma=single(1 + np.abs(draw.normal(features))),
+            beta=draw.normal(features),
+            momentum=0.5,
+            train_flg=train,
+        )
+
+    def of(case: str, *calls: Call) -> Iterator[Task]:
+        """With the scale, the shift and the momentum of the first, all along."""
+        held = {name: calls[0].inputs[name] for name in ("gamma", "beta", "momentum")}
+        these = [Call(each.inputs | held, each.dout) for each in calls]
+        yield from in_both("BatchNormalization", case, *these)
+
+    first = batch(6, 3)
+    again = Call(first.inputs, draw.normal(6, 3))
+    yield from of("batch", first, again, batch(4, 3))
+    yield from of("as many samples as features", batch(4, 4), batch(4, 4))
+    yield from of(BESIDE, batch(5, 3), batch(5, 3))
+    trained = [batch(samples, 3, dout=False) for samples in (5, 6)]
+    yield from of("test time", *trained, batch(4, 3, train=False, dout=False))

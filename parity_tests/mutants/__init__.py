@@ -13,6 +13,7 @@ from gradparity.parity_tests.mutants import (  # noqa: F401
     course_columns,
     course_functions,
     course_images,
+    course_training,
     functions,
     jax_layers,
     linear,

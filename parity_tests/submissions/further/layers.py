@@ -55,3 +55,44 @@ class MaxPool:
 
 
 Convolution, Pooling = Conv2D, MaxPool
+
+
+class Dropout:
+    # Scales in training, and draws one by one.
+    def __init__(self, keep_prob=0.5):
+        self.keep_prob, self.rng = keep_prob, np.random.default_rng()
+
+    def forward(self, x, train=True):
+        if not train:
+            return x.copy()
+        self.mask = self.rng.binomial(1, self.keep_prob, x.shape).astype(x.dtype)
+        self.mask /= np.float32(self.keep_prob)
+        return x * self.mask
+
+    def backward(self, dout):
+        return dout * self.mask
+
+
+class BatchNorm:
+    def __init__(self, beta, gamma, momentum=0.9):
+        self.gamma, self.beta, self.momentum = gamma, beta, momentum
+        self.mean, self.var = 0.0, 1.0
+        self.training = True
+
+    def forward(self, x):
+        if not self.training:
+            return self.gamma * (x - self.mean) / np.sqrt(self.var + 1e-5) + self.beta
+        mean, var = x.mean(0), x.var(0)
+        self.mean = self.momentum * self.mean + (1 - self.momentum) * mean
+        self.var = self.momentum * self.var + (1 - self.momentum) * var
+        self.scale = 1 / (np.sqrt(var) + np.float32(1e-5))
+        self.normal = (x - mean) * self.scale
+        return self.gamma * self.normal + self.beta
+
+    def backward(self, dout):
+        self.dbeta, self.dgamma = dout.sum(0), (dout * self.normal).sum(0)
+        share = self.dbeta + self.normal * self.dgamma
+        return self.gamma * self.scale * (dout - share / np.float32(len(dout)))
+
+
+BatchNormalization = BatchNorm

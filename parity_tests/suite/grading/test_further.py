@@ -162,8 +162,8 @@ def test_what_is_handed_out_is_right() -> None:
     of_it = {n: names[n] for n in GRADED if SUBJECTS[n].further and n in names}
     found = judge("", ran(of_it))
     assert found.status == "pass", found.diagnosis
-    assert {"im2col", "col2im", "Convolution", "Pooling"} <= {
-        c.name for c in found.classes
+    assert {"Dropout", "BatchNormalization", "Convolution", "Pooling", "im2col"} <= {
+        each.name for each in found.classes
     }
     said = {warning.sentence for warning in found.warnings}
     assert said == {one for one in OF_THE_BOOK if SUBJECTS[one.split("`")[1]].further}
@@ -176,6 +176,7 @@ CONV_DB = "np.sum(dout, axis=0)"
 OUT_W = "out_w = int((W - FW + 2*self.pad) / self.stride) + 1"
 POOLED_W = "out_w = int((W - self.pool_w) / self.stride) + 1"
 WINDOWS = "        col = col.reshape(-1, self.pool_h * self.pool_w)\n"
+MASK = "        self.mask = np.random.rand(*x.shape) > self.dropout_ratio\n"
 IN_LAYERS = [
     ("feature-maps-as-wide-as-high", "Convolution", OUT_W, OUT_W.replace("(W", "(H")),
     ("filters-not-transposed", "Convolution", COL_W, COL_W.removesuffix(".T")),
@@ -191,6 +192,40 @@ IN_LAYERS = [
     ("filter-gradient-transposed", "Convolution", CONV_DW, CONV_DW.replace(".T.re", ".re")),
     ("filter-bias-gradient-averaged", "Convolution", CONV_DB, "np.mean(dout, axis=0)"),
     ("filter-bias-gradient-of-one-number", "Convolution", CONV_DB, "np.sum(dout)"),
+    ("dropout-mask-forgotten-backward", "Dropout", "return dout * self.mask",
+     "return dout"),
+    ("dropout-mask-drawn-again", "Dropout", "return dout * self.mask",
+     "return dout * (np.random.rand(*dout.shape) > self.dropout_ratio)"),
+    ("dropout-not-scaled", "Dropout", "x * (1.0 - self.dropout_ratio)", "x"),
+    ("dropout-scaled-twice", "Dropout", MASK,
+     MASK + "        self.mask = self.mask / (1 - self.dropout_ratio)\n"),
+    ("dropout-scaled-by-the-share-dropped", "Dropout", "(1.0 - self.dropout_ratio)",
+     "self.dropout_ratio"),
+    ("dropout-ratio-of-those-kept", "Dropout", "rand(*x.shape) > self",
+     "rand(*x.shape) < self"),
+    ("dropout-at-test-time", "Dropout", "if not train_flg:", "if False:"),
+    ("nothing-dropped", "Dropout", "return x * self.mask", "self.mask = 1; return x"),
+    ("variance-of-a-sample", "BatchNormalization", "var = np.mean(self.xc ** 2, axis=0)",
+     "var = np.var(x, axis=0, ddof=1)"),
+    ("divided-by-the-variance", "BatchNormalization", "np.sqrt(var + 10e-7)", "var + 1e-7"),
+    ("scale-forgotten-backward", "BatchNormalization", "dxn = dout * self.gamma",
+     "dxn = dout"),
+    ("gradient-of-the-mean-forgotten", "BatchNormalization",
+     "return dxc - np.sum(dxc, axis=0) / n", "return dxc"),
+    ("gradient-of-the-variance-forgotten", "BatchNormalization",
+     "        dxc += 2 * self.xc * dvar / n\n", ""),
+    ("gradient-of-the-variance-not-divided", "BatchNormalization", "* dvar / n", "* dvar"),
+    ("scale-gradient-not-summed", "BatchNormalization",
+     "np.sum(dout * self.xn, axis=0)", "dout * self.xn"),
+    ("scale-gradient-from-the-input", "BatchNormalization",
+     "np.sum(dout * self.xn, axis=0)", "np.sum(dout * self.xc, axis=0)"),
+    ("shift-gradient-not-summed", "BatchNormalization",
+     "self.dbeta = np.sum(dout, axis=0)", "self.dbeta = dout"),
+    ("shift-forgotten", "BatchNormalization", "return self.gamma * self.xn + self.beta",
+     "return self.gamma * self.xn"),
+    ("statistics-of-the-batch-at-test-time", "BatchNormalization", "if not train_flg:",
+     "if False:"),
+    ("statistics-of-the-last-batch", "BatchNormalization", "m = self.momentum", "m = 0"),
     ("gradient-spread-to-all-of-the-window", "Pooling",
      "dmax[np.arange(dout.size), self.arg_max] = dout.flatten()",
      "dmax += dout.flatten()[:, None]"),
@@ -211,3 +246,24 @@ def test_a_mistake_in_a_layer_is_named(
     mistake: str, name: str, old: str, new: str
 ) -> None:
     assert mistakes_with(name, old, new) == [mistake]
+
+
+def test_test_time_may_be_an_attribute_and_must_be_somewhere() -> None:
+    source = FURTHER["layers"].replace("self.training = True", "self.frozen = False")
+    names = offered_by(source.replace("not self.training", "self.frozen"))
+    (out, *rest) = (
+        judge("", ran({"BatchNormalization": names["BatchNorm"]})).classes[0].quantities
+    )
+    assert out.verdict == "FAIL"
+    assert "takes no `train_flg`: there is no test time" in str(out.note)
+    assert all(row.verdict == "pass" for row in rest)
+
+
+def test_chance_condemns_nobody() -> None:
+    """The bound on the share of elements kept is far from what chance does in a class."""
+    for source in ("np.random.rand(*x.shape)", "np.random.random(x.shape)"):
+        before, layer = handed_out().split("class Dropout:")
+        layer = layer.replace("np.random.rand(*x.shape)", source, 1)
+        names = offered_by(f"{before}class Dropout:{layer}")
+        found = [judge("", ran({"Dropout": names["Dropout"]})) for _ in range(10)]
+        assert {each.status for each in found} == {"pass"}
