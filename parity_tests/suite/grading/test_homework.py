@@ -162,7 +162,7 @@ def test_a_class_is_a_layer_and_a_function_a_function(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_the_function_is_not_graded_as_it(tmp_path: Path) -> None:
-    second = "class TwoLayerNet:\n    def forward(s, x, t): pass\n    def backward(s): pass\n"
+    second = BY_HAND + "    def forward(s, x, t): pass\n    def backward(s): pass\n"
     text = "def softmax(): pass\ndef sigmoid(x, dout, y): pass\ndef relu(*x): pass\n"
     path = written(tmp_path, layers=text + second)
     assert chosen(path) == {"relu": "layers.py"}
