@@ -953,7 +953,7 @@ def test_the_sentence_begins_with_what_can_be_seen(
 
 def test_whole_numbers_are_no_reason_where_they_are_right() -> None:
     (found,) = graded("def step_function(x):\n    return 1 * (x > 1)\n").diagnosis
-    assert found.mistake is None
+    assert found.mistake == "zero-in-places"
 
 
 def test_what_may_follow_is_told_as_that() -> None:
