@@ -25,7 +25,6 @@ from gradparity.parity_tests.grading.records import (
 )
 from gradparity.parity_tests.grading.submission_files import Found as Submission
 from gradparity.parity_tests.grading.submission_files import as_module
-from gradparity.parity_tests.measuring.wording import listed
 
 
 @np.errstate(all="ignore")  # what came may be any numbers, and signalling NaN
@@ -60,7 +59,9 @@ def judge(path: str, ran: Ran, submission: Submission | None = None) -> GradedFi
         for note in ran.notes:  # of what it did before anything was defined
             if note.kind == "top level" and note.raised:
                 return GradedFile(**about, status="unloadable", **located(note.raised))
-        problem = f"offers none of {listed(GRADED)}"
+        problem = (
+            f"defines none of the {len(GRADED)} classes and functions of the course"
+        )
         return GradedFile(**about, status="unloadable", problem=problem)
     findings = {name: Findings.of(name, ran.outcomes) for name in offered}
     if ran.broke is not None:  # what it did not come to is not its mistake

@@ -168,7 +168,10 @@ def _of_file(path: Path, others: Collection[Path]) -> Found:
     while _is_part(folder) and folder.parent != folder:
         folder = folder.parent
     asked = path.absolute().relative_to(folder)
-    source = _source(folder, asked)
+    try:
+        source = _source(folder, asked)
+    except PassedOver as error:
+        raise PassedOver(path, error.why) from error
     hidden = {other.absolute() for other in others}
     beside = _Looked(folder, parse=False)
     for place in dict.fromkeys([path.absolute().parent, folder]):

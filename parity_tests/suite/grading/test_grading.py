@@ -534,7 +534,7 @@ def test_what_offers_nothing() -> None:
     found = judge("a.py", Ran())
     assert found.status == "unloadable"
     assert found.problem is not None
-    assert found.problem.startswith("offers none of sigmoid, softmax,")
+    assert found.problem.startswith("defines none of the ")
     assert found.missing == CHAPTER_5
 
 
