@@ -82,14 +82,24 @@ class Source:
         return tuple(self._defined(self.tree.body))
 
     @cached_property
-    def _is_foreign(self) -> bool:
+    def _classes(self) -> dict[str, ast.ClassDef]:
         nodes = ast.walk(self.tree) if self.tree else ()
-        bases = [b for n in nodes if isinstance(n, ast.ClassDef) for b in n.bases]
+        return {each.name: each for each in nodes if isinstance(each, ast.ClassDef)}
+
+    @cached_property
+    def _is_foreign(self) -> bool:
         return any(
-            (isinstance(base, ast.Attribute) and base.attr in OF_FRAMEWORKS)
-            or (isinstance(base, ast.Name) and base.id in FRAMEWORKS)
-            for base in bases
+            _of_a_framework(b) for each in self._classes.values() for b in each.bases
         )
+
+    def _derived(self, node: ast.stmt) -> str | None:
+        """Of which class of another framework it is derived, unless that is defined here;
+        or None.
+        """
+        for base in node.bases if isinstance(node, ast.ClassDef) else ():
+            if _of_a_framework(base) and ast.unparse(base) not in self._classes:
+                return f"is derived of another framework's `{ast.unparse(base)}`"
+        return None
 
     @cached_property
     def imports(self) -> frozenset[str]:
@@ -129,7 +139,7 @@ class Source:
                         text = ast.get_source_segment(self.text, node) or ""
                         yield Definition(
                             *(subject, name, self.file, *self.place(min(lines))),
-                            unfit=_unfit(subject, node),
+                            unfit=_unfit(subject, node) or self._derived(node),
                             layered=_is_layered(node),
                             foreign=self._is_foreign,
                             origin=origin(text),
@@ -158,6 +168,13 @@ def _is_main(node: ast.stmt) -> bool:
         isinstance(each, ast.Name) and each.id == "__name__"
         for each in ast.walk(node.test)
     )
+
+
+def _of_a_framework(base: ast.expr) -> bool:
+    """Whether a class derived of this is one of another framework, as far as one sees."""
+    if isinstance(base, ast.Attribute):
+        return base.attr in OF_FRAMEWORKS
+    return isinstance(base, ast.Name) and base.id in FRAMEWORKS
 
 
 def _unfit(subject: Subject, node: ast.stmt) -> str | None:

@@ -86,7 +86,8 @@ class Submission:
             root.rglob("*.py"), key=lambda path: (len(path.parts), path)
         )
         self._known = {str(file) for file in self.files}
-        self._package = root.name if root / "__init__.py" in self.files else ""
+        is_package = root.name.isidentifier() and root / "__init__.py" in self.files
+        self._package = root.name if is_package else ""
         places = [file.relative_to(root).with_suffix("").parts for file in self.files]
         names = {part for parts in places for part in (parts[0], parts[-1])}
         if self._package:

@@ -18,6 +18,7 @@ from gradparity.parity_tests.grading.choosing import (
     choose,
     in_parts,
     needed,
+    root_of,
 )
 from gradparity.parity_tests.grading.course import folded
 from gradparity.parity_tests.grading.definitions import Definition, Source, as_text
@@ -173,10 +174,11 @@ def _of_file(path: Path, others: Collection[Path]) -> Found:
     except PassedOver as error:
         raise PassedOver(path, error.why) from error
     hidden = {other.absolute() for other in others}
+    root = root_of(asked) or Path()
     beside = _Looked(folder, parse=False)
-    for place in dict.fromkeys([path.absolute().parent, folder]):
+    for place in dict.fromkeys([path.absolute().parent, folder / root, folder]):
         beside.through(place, deep=False)
-    for place in _shelves(folder):
+    for place in dict.fromkeys([*_shelves(folder / root), *_shelves(folder)]):
         beside.through(place)
     allowed = [f for f in beside.files if folder / f not in hidden and f != asked]
     sources = {asked: source}
@@ -191,13 +193,13 @@ def _of_file(path: Path, others: Collection[Path]) -> Found:
         files = found
     chosen, skipped = choose([source])
     copied = _at_most(folder, files, len(files))
-    part = Part(Path(), tuple(chosen), copied, (asked,))
+    part = Part(root, tuple(chosen), copied, (asked,))
     return Found(folder, False, sources, (part,), tuple(skipped))
 
 
 def _is_part(folder: Path) -> bool:
     """Whether imports of a file in it begin further up: in a shelf, or in a package."""
-    is_package = (folder / "__init__.py").is_file() and folder.parent != folder
+    is_package = folder.name.isidentifier() and (folder / "__init__.py").is_file()
     return bool(SHELVES.fullmatch(folder.name)) or is_package
 
 

@@ -173,6 +173,20 @@ def test_what_cannot_be_the_function_is_not_graded_as_it(tmp_path: Path) -> None
     ]
 
 
+def test_a_class_of_another_framework_is_another_one(tmp_path: Path) -> None:
+    head = "from torch import nn\nfrom dezero import Function\n"
+    classes = (
+        "class Relu(nn.Module): pass\nclass Linear(Function): pass\n"
+        "class Layer: pass\nclass Sigmoid(Layer): pass\n"
+    )
+    path = written(tmp_path, layers=head + classes)
+    assert chosen(path) == {"Sigmoid": "layers.py"}
+    assert [each.why for each in find(path).skipped] == [
+        "defines Relu, which is derived of another framework's `nn.Module`",
+        "defines Linear, which is derived of another framework's `Function`",
+    ]
+
+
 def test_numpy_has_what_it_had(tmp_path: Path) -> None:
     text = RELU.replace("x <= 0", "np.array(x <= 0, dtype=np.int).astype(np.bool)")
     assert grade(written(tmp_path, layers=text)).status == "pass"
@@ -228,6 +242,8 @@ def test_what_a_file_imports_comes_along(tmp_path: Path) -> None:
     assert {file.as_posix() for file in find(path).parts[0].files} == {
         f"{name}.py" for name in neighbours if name != "not_needed"
     }
+    assert grade(path).status == "pass"
+    (tmp_path / "__init__.py").touch()  # nor does it matter what is above
     assert grade(path).status == "pass"
     course = written(
         tmp_path / "class", aiko="from ben import Relu as R\n" + RELU, ben=RELU
