@@ -13,6 +13,7 @@ from gradparity.parity_tests.grading.tasks import (
     EXTREME,
     LABELS,
     MATRIX,
+    NO_SQUARES,
     ONE_HOT,
     SCALED,
     TENSORS,
@@ -44,6 +45,7 @@ DECLINED = {
     "any shape.",
     VECTOR: "`{name}` takes batches only: the book has it for one vector at first, and "
     "its common/functions.py takes both.",
+    NO_SQUARES: "`{name}` takes square windows only: the book's has pool_h and pool_w.",
     ARRAYS: "`{name}` takes numbers only: the book's goes through arrays, too.",
     LABELS: "`{name}` takes labels in one-hot rows only, and not as numbers.",
     ONE_HOT: "`{name}` takes labels as numbers only, and not in one-hot rows.",

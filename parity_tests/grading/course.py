@@ -224,6 +224,8 @@ SUBJECTS = {
         ),
     )
 }
+# Arguments that are numbers, tuples or truth values of Python.
+SETTINGS = frozenset(n for s in SUBJECTS.values() for n in (*s.settings, *s.modes))
 FUNCTIONS = tuple(name for name, s in SUBJECTS.items() if s.kind == "function")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from gradparity.parity_tests import DTYPES
+from gradparity.parity_tests.grading.course import SETTINGS
 from gradparity.parity_tests.grading.outcomes import Call, Task
 
 
@@ -54,11 +55,9 @@ def in_both(name: str, case: str, *calls: Call) -> Iterator[Task]:
 
 
 def in_dtype(call: Call, dtype: str) -> Call:
-    """But for labels: one-hot rows are float64, as the data set's are; and for what is
-    counted or switched, such as a stride.
-    """
+    """But for settings and labels: one-hot rows are float64, as the data set's are."""
     inputs = {
-        name: value.astype(dtype) if value.dtype.kind == "f" and name != "t" else value
+        name: value if name == "t" or name in SETTINGS else value.astype(dtype)
         for name, value in call.inputs.items()
     }
     return Call(inputs, None if call.dout is None else call.dout.astype(dtype))

@@ -15,7 +15,7 @@ import numpy as np
 
 from gradparity.parity_tests.grading.asking_networks import ASKED
 from gradparity.parity_tests.grading.asking_networks import PARAMS as PARAMS
-from gradparity.parity_tests.grading.course import SUBJECTS
+from gradparity.parity_tests.grading.course import SETTINGS, SUBJECTS
 from gradparity.parity_tests.grading.making import Unfit, call_by_name, make, takes
 from gradparity.parity_tests.grading.outcomes import BESIDE as BESIDE
 from gradparity.parity_tests.grading.outcomes import (
@@ -43,8 +43,6 @@ CLOSURE = "f reads x elsewhere"
 UNFIT = "unfit"
 LARGEST = 2**20  # elements of a result
 LONGEST = 500  # characters of a message
-# Arguments that are numbers, tuples or truth values of Python.
-SETTINGS = frozenset(n for s in SUBJECTS.values() for n in (*s.settings, *s.modes))
 
 Own = Callable[[str], bool]
 asarray, errstate, may_share_memory = np.asarray, np.errstate, np.may_share_memory

@@ -20,6 +20,10 @@ from gradparity.parity_tests.grading.spelling import (
 )
 
 ndarray = np.ndarray
+# What a constructor has that does not take a setting.
+USUAL = {"stride": 1, "pad": 0, "momentum": 0.9}
+# What both sides of a window are called where they are one.
+SQUARE = spellings("size")
 NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
@@ -93,20 +97,39 @@ def make(
     """
     if not held and not settings:
         return Made(*without_use(offered, name))
-    values = {**held, **settings}
-    for each in parameters(offered):
-        if small(each.name).startswith("keep") and "dropout_ratio" in settings:
-            values["dropout_ratio"] = 1 - settings["dropout_ratio"]
+    values = {**held, **as_it_takes(offered, settings)}
     if held and makes_its_own(offered):
         return with_ours(offered, name, held)
     try:
         return Made(call_by_name(offered, values), dict(held))
     except Exception:
-        if of_its_own := of_sizes(offered, held):
+        if of_its_own := of_sizes(offered, held, settings):
             return put_in(of_its_own, name, held)
         if not takes(offered, len(values)):
-            raise refused(offered, name, [*values]) from None
+            raise refused(offered, name, [*held, *settings]) from None
         raise
+
+
+def as_it_takes(offered: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings as a constructor takes them: the share that is kept for that which is
+    dropped, one size for two that are the same, and without those that it does not know,
+    where they are what is usual.
+    """
+    found = dict(settings)
+    names = [small(each.name) for each in parameters(offered)]
+    if "dropout_ratio" in found and any(each.startswith("keep") for each in names):
+        found["dropout_ratio"] = 1 - found["dropout_ratio"]
+    window = [found.get(side) for side in ("pool_h", "pool_w")]
+    if None not in window and len({*window}) == 1 and {*names} & {*SQUARE}:
+        rest = {k: v for k, v in found.items() if k not in ("pool_h", "pool_w")}
+        found = {"size": window[0]} | rest
+    if any(each.kind is Parameter.VAR_KEYWORD for each in parameters(offered)):
+        return found
+    return {
+        each: value
+        for each, value in found.items()
+        if USUAL.get(each) != value or {*names} & {*spellings(each)}
+    }
 
 
 def without_use(offered: Any, name: str) -> tuple[Any, dict[str, Any], Any]:
@@ -131,30 +154,38 @@ def makes_its_own(offered: Any) -> bool:
 
 def with_ours(offered: Any, name: str, held: Mapping[str, np.ndarray]) -> Made:
     """One that makes its own weights, with ours in their place."""
-    made = of_sizes(offered, held)
+    made = of_sizes(offered, held, {})
     if made is None:
         raise refused(offered, name, [*held])
     return put_in(made, name, held)
 
 
-def of_sizes(offered: Any, held: Mapping[str, np.ndarray]) -> Any:
+def of_sizes(
+    offered: Any, held: Mapping[str, np.ndarray], settings: Mapping[str, Any]
+) -> Any:
     """What is made of the numbers of inputs and outputs, if it then has arrays of its own;
     or None.
     """
-    W = held.get("W")
-    if W is None or W.ndim != 2:
+    first = next(iter(held), None)
+    if first is None or held[first].ndim > 2:
         return None
+    sizes, names = held[first].shape, [each.name for each in parameters(offered)]
+    known = {
+        each: value
+        for setting, value in settings.items()
+        for each in names
+        if small(each) in spellings(setting)
+    }
     try:
         if makes_its_own(offered):
-            names = [each.name for each in required(offered)]
-            made = offered(
-                **{each: W.shape[0 if is_size(each, 0) else 1] for each in names}
-            )
+            needed = [each.name for each in required(offered)]
+            by_name = {each: sizes[0 if is_size(each, 0) else 1] for each in needed}
+            made = offered(**by_name)
         else:
-            made = offered(*W.shape)
+            made = offered(*sizes, **known)
     except Exception:
         return None
-    return made if own_arrays(made, "W", held) else None
+    return made if own_arrays(made, first, held) else None
 
 
 def own_arrays(

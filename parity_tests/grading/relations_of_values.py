@@ -130,7 +130,7 @@ def factor(found: Found) -> float | None:
 def given_size(found: Found, axis: int) -> float:
     """How many inputs (0) or outputs (1) an affine layer has."""
     W = found.input("W")
-    return float("nan") if W is None else float(W.shape[axis])
+    return float("nan") if W is None or W.ndim > 2 else float(W.shape[axis])
 
 
 def less_one(found: Found) -> float:

@@ -21,6 +21,15 @@ ALSO = {
     "filter_w": ("filterw", "fw", "kw", "kernelw", "filterwidth", "poolw", "ww"),
     "pool_h": ("poolh", "ph", "poolheight", "h", "height", "kh", "fh"),
     "pool_w": ("poolw", "pw", "poolwidth", "w", "width", "kw", "fw"),
+    "size": (
+        "size",
+        "poolsize",
+        "kernelsize",
+        "ksize",
+        "k",
+        "filtersize",
+        "windowsize",
+    ),
     "input_shape": ("inputshape", "shape", "xshape", "imgshape", "imshape"),
     "dropout_ratio": ("dropoutratio", "ratio", "dropoutrate", "rate", "droprate", "p"),
     "train_flg": (

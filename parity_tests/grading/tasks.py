@@ -17,13 +17,14 @@ from gradparity.parity_tests.grading.drawing import Drawing, call, in_both, sing
 from gradparity.parity_tests.grading.exercise import BESIDE, CLOSURE
 from gradparity.parity_tests.grading.outcomes import NETWORK, Call, Task
 from gradparity.parity_tests.grading.tasks_of_functions import ARRAYS
+from gradparity.parity_tests.grading.tasks_of_layers import NO_SQUARES
 
 EXTREME, SCALED, TENSORS, VECTOR = "extreme", "scaled dout", "tensors", "vector"
 LABELS, ONE_HOT, MATRIX = "labels", "one-hot", "matrix"
 # Groups in which to be wrong is a warning,
 OPTIONAL = (EXTREME, SCALED, CLOSURE, VECTOR)
 # and in which an exception is one; of the last two, in one of them.
-DECLINABLE = (TENSORS, MATRIX, VECTOR, ARRAYS, LABELS, ONE_HOT)
+DECLINABLE = (TENSORS, MATRIX, VECTOR, ARRAYS, NO_SQUARES, LABELS, ONE_HOT)
 SIZES = (12, 7, 5)  # of the network's layers
 
 

@@ -22,6 +22,7 @@ CONVOLUTIONS: dict[str, tuple[Shape, tuple[int, int, int], int, int]] = {
     "stride of 2, padding": ((1, 2, 5, 7), (3, 3, 3), 2, 1),
     BESIDE: ((2, 2, 4, 4), (3, 3, 3), 1, 0),
 }
+NO_SQUARES = "windows that are no squares"  # which not every constructor can have
 # Images, windows and stride. There is no padding: what it does to negative numbers is not
 # the same in all books.
 POOLINGS: dict[str, tuple[Shape, tuple[int, int], int]] = {
@@ -29,7 +30,7 @@ POOLINGS: dict[str, tuple[Shape, tuple[int, int], int]] = {
     "one channel": ((2, 1, 4, 4), (2, 2), 2),
     "one sample": ((1, 2, 4, 4), (2, 2), 2),
     "wide images": ((2, 2, 4, 6), (2, 2), 2),
-    "windows that are no squares": ((2, 2, 6, 6), (2, 3), 3),
+    NO_SQUARES: ((2, 2, 6, 6), (2, 3), 3),
     "windows that overlap": ((2, 2, 5, 5), (3, 3), 2),
     BESIDE: ((2, 2, 4, 4), (2, 2), 2),
 }
@@ -94,18 +95,24 @@ def dropouts() -> Iterator[Task]:
 
 
 def normalizations() -> Iterator[Task]:
-    """Of numbers so large that it does not matter what is added to the variance."""
+    """Of numbers so large that it does not matter what is added to the variance. With a
+    momentum of one half, it does not matter either which part it is a factor of.
+    """
     draw = Drawing(24)
 
     def batch(
-        samples: int, features: int, train: bool = True, dout: bool = True
+        samples: int,
+        features: int,
+        train: bool = True,
+        dout: bool = True,
+        momentum: float = 0.9,
     ) -> Call:
         return call(
             draw.normal(samples, features) if dout else None,
             x=draw.normal(samples, features, scale=1000),
             gamma=single(1 + np.abs(draw.normal(features))),
             beta=draw.normal(features),
-            momentum=0.5,
+            momentum=momentum,
             train_flg=train,
         )
 
@@ -120,5 +127,5 @@ def normalizations() -> Iterator[Task]:
     yield from of("batch", first, again, batch(4, 3))
     yield from of("as many samples as features", batch(4, 4), batch(4, 4))
     yield from of(BESIDE, batch(5, 3), batch(5, 3))
-    trained = [batch(samples, 3, dout=False) for samples in (5, 6)]
+    trained = [batch(samples, 3, dout=False, momentum=0.5) for samples in (5, 6)]
     yield from of("test time", *trained, batch(4, 3, train=False, dout=False))

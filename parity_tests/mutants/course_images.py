@@ -156,7 +156,15 @@ class AsWideAsHighWithAnyNumberOfFilters(Convolution):
         return out.reshape(at.n, at.out_h, wrong, filters).transpose(0, 3, 1, 2)
 
 
-@mistake("Convolution", also=[AsWideAsHighWithAnyNumberOfFilters])
+class AsWideAsHighInALoop(Convolution):
+    """`FeatureMapsAsWideAsHigh`, of that which fills its output place by place."""
+
+    def to_image(self, out: Any) -> Any:
+        wrong = positions(self.at.h, self.at.filter_w, self.at.stride, self.at.pad)
+        return super().to_image(out)[..., :wrong]
+
+
+@mistake("Convolution", also=[AsWideAsHighWithAnyNumberOfFilters, AsWideAsHighInALoop])
 class FeatureMapsAsWideAsHigh(AsWideAsHighWithAnyNumberOfFilters):
     """Computes out_w from the height of the images, which is right for square ones only."""
 
@@ -382,7 +390,15 @@ class WindowsSideBySide(Pooling):
         return super().forward(x)
 
 
-@mistake("Pooling")
+class PooledAsWideAsHighInALoop(Pooling):
+    """`PooledImagesAsWideAsHigh`, of that which fills its output place by place."""
+
+    def to_image(self, out: Any) -> Any:
+        wrong = positions(self.at.h, self.pool_w, self.at.stride, self.at.pad)
+        return super().to_image(out)[..., :wrong]
+
+
+@mistake("Pooling", also=[PooledAsWideAsHighInALoop])
 class PooledImagesAsWideAsHigh(Pooling):
     """Computes out_w from the height of the images, which is right for square ones only."""
 

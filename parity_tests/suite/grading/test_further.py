@@ -6,6 +6,7 @@ import pytest
 
 from gradparity.parity_tests.grading.cautions import OF_THE_BOOK
 from gradparity.parity_tests.grading.course import SUBJECTS, subject_of
+from gradparity.parity_tests.grading.findings import Findings
 from gradparity.parity_tests.grading.judging import judge
 from gradparity.parity_tests.grading.outcomes import GRADED
 from gradparity.parity_tests.mutants import MUTANTS, OF_THE_COURSE, Mutant
@@ -267,3 +268,66 @@ def test_chance_condemns_nobody() -> None:
         names = offered_by(f"{before}class Dropout:{layer}")
         found = [judge("", ran({"Dropout": names["Dropout"]})) for _ in range(10)]
         assert {each.status for each in found} == {"pass"}
+
+
+LAYER = """
+import numpy as np
+class {name}:
+    def __init__(self, {arguments}):
+        {made}
+    def forward(self, x, train_flg=True):
+        {forward}
+        return out
+"""
+OUT = "self.s = np.sqrt(x.var(0)); out = self.gamma * (x - x.mean(0)) / self.s + self.beta"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "made", "kept"),
+    [
+        ("BatchNormalization", "size",
+         "self.gamma, self.beta = np.ones(size), np.zeros(size)", "dgamma"),
+        ("BatchNormalization", "size, momentum=0.9",
+         "self.gamma, self.beta = np.ones(size), np.zeros(size)", "dgamma"),
+        ("BatchNormalization", "gamma, beta", "self.gamma, self.beta = gamma, beta",
+         "dgamma"),
+    ],
+)  # fmt: skip
+def test_a_constructor_may_know_less(
+    name: str, arguments: str, made: str, kept: str
+) -> None:
+    """Than the momentum, or the numbers; what is asked without them is right."""
+    source = LAYER.format(name=name, arguments=arguments, made=made, forward=OUT)
+    found = Findings.of(name, ran(offered_by(source)).outcomes).found
+    of_training = [f for f in found if f.group == "batch" and f.quantity == "out"]
+    assert of_training
+    assert all(f.right for f in of_training)
+
+
+def test_a_convolution_without_a_stride_is_asked_without_one() -> None:
+    old, new = "padding=0, stride=1):", "padding=0):\n        stride = 1"
+    names = offered_by(FURTHER["layers"].replace(old, new))
+    found = Findings.of("Convolution", ran({"Convolution": names["Conv2D"]}).outcomes)
+    wrong = {f.case for f in found.found if not f.right}
+    assert wrong == {"stride of 2", "stride of 2, padding"}
+
+
+def test_windows_may_be_square_only() -> None:
+    old = "pool_h, pool_w, stride=2, pad=0):"
+    new = "size, stride=2):\n        pool_h, pool_w, pad = size, size, 0"
+    names = offered_by(FURTHER["layers"].replace(old, new))
+    found = judge("", ran({"Pooling": names["MaxPool"]}))
+    assert found.status == "pass", found.diagnosis
+    assert warned(found) == {("Pooling", "windows that are no squares")}
+
+
+def test_an_output_as_wide_as_high_is_named_in_a_loop_too() -> None:
+    old = "rows, columns = 1 + places[-1][0], 1 + places[-1][1]"
+    new = old.replace("1 + places[-1][1]", (
+        "(self.x.shape[2] - self.weight.shape[3]) // self.stride + 1\n"
+        "        places = [place for place in places if place[1] < columns]"
+    ))  # fmt: skip
+    assert old in FURTHER["layers"]
+    names = offered_by(FURTHER["layers"].replace(old, new))
+    (first, *_) = judge("", ran({"Convolution": names["Conv2D"]})).diagnosis
+    assert first.mistake == "feature-maps-as-wide-as-high"
