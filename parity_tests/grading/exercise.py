@@ -188,7 +188,8 @@ class Subject:
             return call_by_name(forward, arguments)
         for mode in self.row.modes:
             value, name = arguments.pop(mode), self.task.name
-            own = [a for a in attributes(self.made) if small(a) in spellings(mode)]
+            kept = {**vars(type(self.made)), **attributes(self.made)}
+            own = [each for each in kept if small(each) in spellings(mode)]
             if not own and not value:
                 raise Unfit(
                     f"`{name}.forward` takes no `{mode}`: there is no test time"

@@ -128,8 +128,8 @@ def dropout(
 
     def forward(results: Results) -> Right | str:
         kept, factor = drawn(number, results)
-        # Hoeffding's inequality, for as many elements that are drawn one by one.
-        most = np.sqrt(np.log(2 / CERTAIN) / (2 * kept.size))
+        # Hoeffding's inequality, for as many elements as are drawn one by one.
+        most = np.sqrt(np.log(2 / CERTAIN) / (2 * draws(kept)))
         if abs(kept.mean() - share) > most:
             return f"keeps {kept.mean():.0%} of the elements where {share:.0%} is right"
         return scaled(x * kept * factor)
@@ -148,6 +148,13 @@ def dropout(
         yield "dx", backward
     else:
         yield "out", at_test_time
+
+
+def draws(kept: np.ndarray) -> int:
+    """How many elements were drawn for themselves: some drop whole columns, or rows."""
+    if (kept == kept[:1]).all():
+        return int(kept.shape[1])
+    return int(kept.shape[0] if (kept == kept[:, :1]).all() else kept.size)
 
 
 # --- BatchNormalization ---------------------------------------------------------------

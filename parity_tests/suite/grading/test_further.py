@@ -260,9 +260,32 @@ def test_test_time_may_be_an_attribute_and_must_be_somewhere() -> None:
     assert all(row.verdict == "pass" for row in rest)
 
 
+def test_whether_it_trains_may_be_an_attribute_of_the_class() -> None:
+    source = (
+        "import numpy as np\n"
+        "class Dropout:\n"
+        "    train = True\n"
+        "    def __init__(self, p):\n"
+        "        self.p = p\n"
+        "    def forward(self, x):\n"
+        "        if not self.train:\n"
+        "            return x * (1 - self.p)\n"
+        "        self.mask = np.random.rand(*x.shape) > self.p\n"
+        "        return x * self.mask\n"
+        "    def backward(self, dout):\n"
+        "        return dout * self.mask\n"
+    )
+    found = graded(source)
+    assert found.status == "pass", found.diagnosis
+    assert found.warnings == []
+
+
 def test_chance_condemns_nobody() -> None:
     """The bound on the share of elements kept is far from what chance does in a class."""
-    for source in ("np.random.rand(*x.shape)", "np.random.random(x.shape)"):
+    for source in (
+        "np.random.rand(*x.shape)",
+        "(np.random.rand(x.shape[1]) + 0 * x)",  # the same neurons for all samples
+    ):
         before, layer = handed_out().split("class Dropout:")
         layer = layer.replace("np.random.rand(*x.shape)", source, 1)
         names = offered_by(f"{before}class Dropout:{layer}")
