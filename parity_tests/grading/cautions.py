@@ -86,6 +86,7 @@ OF_THE_BOOK = frozenset(
         "`SoftmaxWithLoss` ignores `dout`: that is right as long as the loss is the end of "
         "the graph.",
         f"`TwoLayerNet` adds 1e-7 in the logarithm: {EXACT}",
+        PART_OF_X.format(name="numerical_gradient"),  # in ch04/gradient_2d.py
         # It makes arrays of zeros without a dtype.
         "`im2col` returns `out` in float64 where float32 went in.",
         "`col2im` returns `out` in float64 where float32 went in.",

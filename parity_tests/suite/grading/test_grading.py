@@ -3,6 +3,7 @@
 Submissions run in this process here: what they are run in otherwise has tests of its own.
 """
 
+import ast
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -379,12 +380,17 @@ def test_a_network_must_not_need_a_loss_before_its_gradient() -> None:
 
 def test_what_is_true_of_the_books_own_code_is_known() -> None:
     """The list is what is said of the transcription, word for word."""
-    found = graded(lecture())
-    of_chapter_5 = {
+    rows = (SUBMISSIONS / "book" / "ch04" / "gradient_2d.py").read_text(
+        encoding="utf-8"
+    )
+    defined = [n for n in ast.parse(rows).body if isinstance(n, ast.FunctionDef)]
+    by_rows = "import numpy as np\n" + "\n".join(map(ast.unparse, defined))
+    warnings = [*graded(lecture()).warnings, *graded(by_rows).warnings]
+    not_further = {
         said for said in OF_THE_BOOK if not SUBJECTS[said.split("`")[1]].further
     }
-    assert {warning.sentence for warning in found.warnings} == of_chapter_5
-    assert all(warning.of_the_book for warning in found.warnings)
+    assert {warning.sentence for warning in warnings} == not_further
+    assert all(warning.of_the_book for warning in warnings)
     other = graded(lecture().replace("1e-7", "1e-5"))
     of_it = {w.class_: w.of_the_book for w in other.warnings if w.kind == "epsilon"}
     assert {*of_it.values()} == {False}
