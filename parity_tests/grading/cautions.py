@@ -14,6 +14,7 @@ from gradparity.parity_tests.grading.tasks import (
     LABELS,
     MATRIX,
     NO_SQUARES,
+    NUMBERS,
     ONE_HOT,
     SCALED,
     TENSORS,
@@ -46,6 +47,7 @@ DECLINED = {
     VECTOR: "`{name}` takes batches only: the book has it for one vector at first, and "
     "its common/functions.py takes both.",
     NO_SQUARES: "`{name}` takes square windows only: the book's has pool_h and pool_w.",
+    NUMBERS: "`{name}` takes arrays only: the book's takes a number, too.",
     ARRAYS: "`{name}` takes numbers only: the book's goes through arrays, too.",
     LABELS: "`{name}` takes labels in one-hot rows only, and not as numbers.",
     ONE_HOT: "`{name}` takes labels as numbers only, and not in one-hot rows.",

@@ -149,14 +149,6 @@ SUBJECTS = {
             further=True,
         ),
         Subject(
-            "relu_grad",
-            "function",
-            "section 5.5.1",
-            "relu",
-            also=("relugradient",),
-            further=True,
-        ),
-        Subject(
             "im2col",
             "function",
             "section 7.4.2",

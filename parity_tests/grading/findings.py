@@ -170,8 +170,9 @@ def declined_groups(name: str, outcomes: Mapping[Asked, Outcome]) -> list[str]:
         ]
         if asked and all(o is not None and o.raised is not None for o in asked):
             declined.append(kind)
-    if tasks.LABELS in declined and tasks.ONE_HOT in declined:
-        return [kind for kind in declined if kind not in (tasks.LABELS, tasks.ONE_HOT)]
+    for pair in tasks.ONE_OF_TWO:
+        if {*pair} <= {*declined}:
+            declined = [kind for kind in declined if kind not in pair]
     return declined
 
 

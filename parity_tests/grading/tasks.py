@@ -8,6 +8,7 @@ its group; some groups may be wrong, or refused, and the submission is right non
 
 from collections.abc import Iterator
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,16 @@ from gradparity.parity_tests.grading import tasks_of_functions, tasks_of_layers
 from gradparity.parity_tests.grading.drawing import Drawing, call, in_both, single
 from gradparity.parity_tests.grading.exercise import BESIDE, CLOSURE
 from gradparity.parity_tests.grading.outcomes import NETWORK, Call, Task
-from gradparity.parity_tests.grading.tasks_of_functions import ARRAYS
+from gradparity.parity_tests.grading.tasks_of_functions import ARRAYS, NUMBERS
 from gradparity.parity_tests.grading.tasks_of_layers import NO_SQUARES
 
 EXTREME, SCALED, TENSORS, VECTOR = "extreme", "scaled dout", "tensors", "vector"
 LABELS, ONE_HOT, MATRIX = "labels", "one-hot", "matrix"
 # Groups in which to be wrong is a warning,
 OPTIONAL = (EXTREME, SCALED, CLOSURE, VECTOR)
-# and in which an exception is one; of the last two, in one of them.
-DECLINABLE = (TENSORS, MATRIX, VECTOR, ARRAYS, NO_SQUARES, LABELS, ONE_HOT)
+# and in which an exception is one; of these pairs, in one of the two.
+ONE_OF_TWO = ((LABELS, ONE_HOT), (ARRAYS, NUMBERS))
+DECLINABLE = (TENSORS, MATRIX, VECTOR, NO_SQUARES, *chain(*ONE_OF_TWO))
 SIZES = (12, 7, 5)  # of the network's layers
 
 

@@ -8,6 +8,7 @@ from gradparity.parity_tests import DTYPES
 from gradparity.parity_tests.grading.drawing import Drawing, call, in_both, single
 from gradparity.parity_tests.grading.outcomes import Call, Task
 
+NUMBERS = "one number"  # which whoever changes an array in place cannot take
 ARRAYS = "arrays"  # of which section 3.2.2 has a first version that takes numbers only
 
 
@@ -21,11 +22,11 @@ def functions() -> Iterator[Task]:
 def elementwise() -> Iterator[Task]:
     """Not at 0, where the book's own functions do not agree."""
     draw = Drawing(11)
-    for name in ("step_function", "relu", "sigmoid_grad", "relu_grad"):
+    for name in ("step_function", "relu", "sigmoid_grad"):
         calls = [call(x=draw.normal(*shape, scale=2)) for shape in ((6,), (3, 4))]
         yield from in_both(name, ARRAYS, *calls)
         numbers = (1.5, -0.75, 20.0, -20.0)
-        yield from in_both(name, "numbers", *(call(x=x) for x in numbers))
+        yield from in_both(name, NUMBERS, *(call(x=x) for x in numbers))
 
 
 def differences() -> Iterator[Task]:

@@ -172,7 +172,6 @@ ANSWERS: dict[str, Answers] = {
     "numerical_diff": gradient,
     "step_function": partial(exactly, lambda x: (x > 0).astype(x.dtype)),
     "relu": partial(exactly, lambda x: np.maximum(x, 0)),
-    "relu_grad": partial(exactly, lambda x: (x > 0).astype(x.dtype)),
     "sigmoid_grad": sigmoid_grad,
     "mean_squared_error": partial(squared_error, mean=True),
     "sum_squared_error": partial(squared_error, mean=False),

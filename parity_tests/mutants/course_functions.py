@@ -57,24 +57,6 @@ def a_hundredth_below_zero(x: Any) -> Any:
     return np.where(x > 0, x, np.asarray(x) * np.asarray(x).dtype.type(0.01))
 
 
-@mistake("relu_grad")
-def input_in_place_of_one(x: Any) -> Any:
-    """Gives x itself above 0, which is the value of ReLU; its derivative there is 1."""
-    return np.maximum(0, x)
-
-
-@mistake("relu_grad")
-def derivative_below_zero(x: Any) -> Any:
-    """Gives 1 below 0 and 0 above: the derivative of ReLU is 1 where x is positive."""
-    return np.where(x > 0, 0, 1)
-
-
-@mistake("relu_grad")
-def derivative_of_the_absolute_value(x: Any) -> Any:
-    """Gives -1 below 0, where the derivative of ReLU is 0."""
-    return np.sign(x)
-
-
 @mistake("sigmoid_grad")
 def derivative_of_what_is_given(x: Any) -> Any:
     """Computes x (1 - x), as if it were given y = sigmoid(x) and not x."""

@@ -10,12 +10,6 @@ def relu(x):
     return np.where(x < 0, 0, x)
 
 
-def relu_grad(x):
-    slope = np.zeros_like(x)
-    slope[x >= 0] = 1
-    return slope
-
-
 def sigmoid_grad(x):
     e = np.exp(-x)
     return e / (1 + e) ** 2

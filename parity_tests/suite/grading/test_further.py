@@ -99,6 +99,12 @@ def test_a_step_function_of_numbers_alone_is_one() -> None:
     assert warned(found) == {("step_function", "arrays")}
 
 
+def test_a_relu_of_arrays_alone_is_one() -> None:
+    found = graded("def relu(x):\n    x[x < 0] = 0\n    return x\n")
+    assert found.status == "pass"
+    assert ("relu", "one number") in warned(found)
+
+
 @pytest.mark.parametrize(
     "value", ["0.5 * {}.sum()", "{}.mean()", "{}.sum() / 2 / len(y)"]
 )
