@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from gradparity.parity_tests.grading.asking_optimizers import DEFAULTS, SETTINGS
 from gradparity.parity_tests.grading.diagnosis import Known, explains, known
 from gradparity.parity_tests.grading.exercise import CLOSURE
 from gradparity.parity_tests.grading.findings import Findings, Found, described
@@ -31,6 +32,10 @@ REMARKS = {
     "overwrote": "`{name}` later changes the array that it returned as {what}: whoever "
     "kept it finds other numbers.",
     "type": "`{name}` returns {what} of type {with_} where a NumPy array is expected.",
+    "rebinds": "`{name}` puts new arrays into `params`, for {what}: layers that hold the "
+    "old ones, as those of section 5.7.2 do, go on with these.",
+    "lists": "`{name}` takes lists of parameters and gradients, where the book's takes "
+    "dictionaries.",
     "not restored": "`{name}` leaves {what} changed: who checks a network with it changes "
     "its parameters.",
     "named": "`{name}` has {what} as `{with_}`: the book's optimizers and gradient checks "
@@ -63,6 +68,7 @@ OPTIONAL = {
     EXTREME: "At extreme values, {extreme}",
     VECTOR: "`{name}` is right for batches, and not for one vector, with which the book "
     "begins.",
+    DEFAULTS: "`{name}` has other settings by itself than the book's, {defaults}.",
 }
 # What is said of what was seen while it was loaded.
 NOTES = {
@@ -99,6 +105,10 @@ OF_THE_BOOK = frozenset(
 )
 # Exceptions that come of a slip, and not of an argument that is refused.
 SLIPS = ("NameError", "UnboundLocalError", "AttributeError")
+NUMERICAL = (
+    "`{name}` finds {what} by numerical differentiation, as in section 4.5: they are right "
+    "as far as central differences can be."
+)
 NOTICEABLE = 1e-7  # of an output, or a gradient, at extreme values
 SHOWN = 5  # paths
 KINDS = {SCALED: "dout ignored", CLOSURE: "closure"}
@@ -117,6 +127,12 @@ def cautions(findings: Findings) -> Iterator[Warned]:
     for (verb, came, went), what in other_dtypes(findings).items():
         sentence = f"`{name}` {verb} {listed(what)} in {came} where {went} went in."
         yield warned("dtype", sentence)
+    if findings.variant.sentence:
+        said = findings.variant.sentence.format(name=name)
+        yield warned(findings.variant.name, said)
+    if numerical := [f.quantity for f in findings.found if f.numerical]:
+        words = {"name": name, "what": listed(list(dict.fromkeys(numerical)))}
+        yield warned("numerical", NUMERICAL.format(**words))
     if findings.epsilon:
         yield warned("epsilon", added(findings))
     if findings.wrong:
@@ -137,7 +153,9 @@ def cautions(findings: Findings) -> Iterator[Warned]:
         if group == EXTREME and not is_noticeable(findings, wrong):
             continue
         if wrong and not (findings.declined and all(f.raised for f in wrong)):
-            words = {"name": name}
+            settings = SETTINGS.get(name, {}).items()
+            defaults = listed([f"{role}={value:g}" for role, value in settings])
+            words = {"name": name, "defaults": defaults}
             if group == EXTREME:
                 words["extreme"] = at_extremes(findings, wrong)
             if group == SCALED:
@@ -228,7 +246,7 @@ def is_noticeable(findings: Findings, wrong: list[Found]) -> bool:
 def extreme_mistake(findings: Findings, wrong: list[Found]) -> Known | None:
     """The known mistake that explains what is wrong at extreme values."""
     quantities = {f.quantity for f in wrong}
-    for mistake in known(findings.name):
+    for mistake in known(findings.name, findings.variant):
         explained = explains(mistake, findings, group=EXTREME)
         if mistake.quantities >= quantities and explained:
             return mistake

@@ -8,7 +8,7 @@ read in the submission's own process too, and imports nothing.
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["function", "layer", "network"]
+Kind = Literal["function", "layer", "network", "optimizer"]
 BOOK = "K. Saitoh, Deep Learning from Scratch (O'Reilly Japan, 2016)"
 
 
@@ -102,10 +102,62 @@ SUBJECTS = {
             "section 5.7.2",
             "two_layer_net",
             built_from=(
+                *("Affine", "Relu", "Sigmoid", "SoftmaxWithLoss"),
+                *("sigmoid", "softmax", "cross_entropy_error"),
+            ),
+            also=("twolayernetwork", "twolayersnet"),
+        ),
+        Subject(
+            "MultiLayerNet",
+            "network",
+            "sections 6.2 and 6.4.2",
+            built_from=(
+                *("Affine", "Relu", "Sigmoid", "SoftmaxWithLoss"),
+                *("sigmoid", "softmax", "cross_entropy_error"),
+            ),
+            also=("multilayernetwork", "multilayersnet"),
+            further=True,
+        ),
+        Subject(
+            "SimpleConvNet",
+            "network",
+            "section 7.5",
+            built_from=(
                 *("Affine", "Relu", "SoftmaxWithLoss"),
                 *("softmax", "cross_entropy_error"),
             ),
-            also=("twolayernetwork", "twolayersnet"),
+            also=("simpleconvnetwork", "simplecnn", "convnet"),
+            further=True,
+        ),
+        Subject(
+            *("SGD", "optimizer", "section 6.1.2"),
+            also=("sgdoptimizer", "stochasticgradientdescent", "gradientdescent"),
+            further=True,
+        ),
+        Subject(
+            *("Momentum", "optimizer", "section 6.1.4"),
+            also=("momentumoptimizer", "momentumsgd", "sgdmomentum", "sgdwithmomentum"),
+            further=True,
+        ),
+        Subject(
+            *("Nesterov", "optimizer", "section 6.1"),
+            also=("nesterovoptimizer", "nesterovmomentum", "nag"),
+            further=True,
+        ),
+        Subject(
+            *("AdaGrad", "optimizer", "section 6.1.5"),
+            also=("adagradoptimizer",),
+            further=True,
+        ),
+        Subject(
+            *("RMSprop", "optimizer", "section 6.1.5"),
+            also=("rmspropoptimizer",),
+            further=True,
+        ),
+        Subject(
+            *("Adam", "optimizer", "section 6.1.6"),
+            also=("adamoptimizer",),
+            further=True,
         ),
         Subject(
             "step_function",

@@ -21,6 +21,7 @@ from gradparity.parity_tests.grading.records import Diagnosis
 from gradparity.parity_tests.grading.relations import relation
 from gradparity.parity_tests.grading.tasks import LABELS, ONE_HOT, VECTOR, tasks_of
 from gradparity.parity_tests.grading.truths import LOSSES
+from gradparity.parity_tests.grading.variants import Variant, variants
 from gradparity.parity_tests.grading.wrong import (
     CLOSE,
     FORWARD,
@@ -49,25 +50,30 @@ class Known:
     quantities: frozenset[str]  # that it makes wrong, if only at extreme values
 
     @classmethod
-    def of(cls, mutant: Mutant, name: str, definition: Any) -> "Known":
+    def of(
+        cls, mutant: Mutant, name: str, definition: Any, variant: Variant | None = None
+    ) -> "Known":
         outcomes = exercise({name: definition}, tasks_of(name))
-        findings = Findings.of(name, outcomes)
+        findings = Findings.of(name, outcomes, variant or variants(name)[0])
         wrong = {f.quantity for f in findings.found if f.reached and not f.right}
+        wrong -= findings.left_out
         return cls(mutant, definition, findings, frozenset(wrong))
 
 
-def known(name: str) -> tuple[Known, ...]:
-    """The catalogue's mistakes in a class or function that make something wrong."""
+def known(name: str, variant: Variant | None = None) -> tuple[Known, ...]:
+    """The mistakes in a class or function, or in a variant of it, that are known and make
+    something wrong.
+    """
     with LOCK:
-        return _known(name)
+        return _known(name, variant or variants(name)[0])
 
 
 @cache
-def _known(name: str) -> tuple[Known, ...]:
+def _known(name: str, variant: Variant) -> tuple[Known, ...]:
     planted = (
-        Known.of(mutant, name, definition)
+        Known.of(mutant, name, variant.of(definition), variant)
         for mutant in (*MUTANTS, *OF_THE_COURSE)
-        if mutant.layer == name
+        if mutant.layer == (variant.mistakes or name)
         and mutant.implementation == "reference"
         and mutant.scope != "training"
         for definition in (mutant.definition, *mutant.also)
@@ -79,7 +85,8 @@ def known_to(findings: Findings) -> tuple[Known, ...]:
     """The same for a submission: where there is chance in a mistake, it is as in what the
     submission answered.
     """
-    name, mistakes = findings.name, known(findings.name)
+    name, variant = findings.name, findings.variant
+    mistakes = known(name, variant)
     if not any(hasattr(each.mutant.definition, "replaying") for each in mistakes):
         return mistakes
     drawn = {
@@ -91,7 +98,7 @@ def known_to(findings: Findings) -> tuple[Known, ...]:
     }
     with LOCK:
         return tuple(
-            Known.of(each.mutant, name, each.definition.replaying(drawn))
+            Known.of(each.mutant, name, each.definition.replaying(drawn), variant)
             for each in mistakes
         )
 
@@ -229,6 +236,29 @@ def forward_explanation(findings: Findings) -> Known | None:
         and explains(mistake, findings, forward)
     )
     return fitting[0] if len(fitting) == 1 else None
+
+
+def meant(findings: Findings) -> Findings:
+    """The same; or, where nothing that is known explains all that is wrong, held against a
+    variant in which something does.
+    """
+    name, every = findings.name, variants(findings.name)
+    if not findings.wrong or len(every) == 1 or is_explained(findings):
+        return findings
+    for variant in every:
+        if variant.in_doubt and variant is not findings.variant:
+            other = Findings.of(name, findings.outcomes.values(), variant)
+            if is_explained(other):
+                return other
+    return findings
+
+
+def is_explained(findings: Findings) -> bool:
+    """Whether a known mistake explains all that is wrong."""
+    return any(
+        mistake.quantities >= {*findings.wrong} and explains(mistake, findings)
+        for mistake in known(findings.name, findings.variant)
+    )
 
 
 # --- Sentences ------------------------------------------------------------------------
@@ -459,13 +489,13 @@ def diagnosis(
         "known": known,
         "sentence": sentence,
         "relation": relation,
-        "reread": reread or reread_of(findings.name),
+        "reread": reread or reread_of(findings.name, findings.variant.section),
     }
     return Diagnosis(**about)
 
 
-def reread_of(name: str) -> str:
+def reread_of(name: str, section: str = "") -> str:
     """The section of the book, and the page of `gradparity explain` if there is one."""
     subject = SUBJECTS[name]
     page = f"; gradparity explain {subject.topic}" if subject.topic else ""
-    return f"{BOOK}, {subject.section}{page}"
+    return f"{BOOK}, {section or subject.section}{page}"

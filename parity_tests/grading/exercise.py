@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests.grading.asking_networks import ASKED
 from gradparity.parity_tests.grading.asking_networks import PARAMS as PARAMS
+from gradparity.parity_tests.grading.asking_networks import ask_network
+from gradparity.parity_tests.grading.asking_optimizers import ask_optimizer
 from gradparity.parity_tests.grading.course import SETTINGS, SUBJECTS
 from gradparity.parity_tests.grading.making import Unfit, call_by_name, make, takes
 from gradparity.parity_tests.grading.outcomes import BESIDE as BESIDE
@@ -29,7 +30,6 @@ from gradparity.parity_tests.grading.outcomes import (
 from gradparity.parity_tests.grading.spelling import (
     attributes,
     gradient,
-    gradient_names,
     in_container,
     misspelt,
     small,
@@ -43,6 +43,8 @@ CLOSURE = "f reads x elsewhere"
 UNFIT = "unfit"
 LARGEST = 2**20  # elements of a result
 LONGEST = 500  # characters of a message
+# Who asks a class of a kind.
+ASKED = {"network": ask_network, "optimizer": ask_optimizer}
 
 Own = Callable[[str], bool]
 asarray, errstate, may_share_memory = np.asarray, np.errstate, np.may_share_memory
@@ -307,18 +309,6 @@ class Asking:
         if own != shape and isinstance(value, ndarray) and value.shape == own:
             value = value.reshape(shape)  # as the layer's own array is
         self.keep("d" + name, value)
-
-    def keep_named(self, gradients: Any, name: str) -> None:
-        """Write down a network's gradient by a parameter, under whatever name it is."""
-        if name in gradients:
-            self.keep("d" + name, gradients[name])
-            return
-        wanted = {small(name), *gradient_names(name)}
-        for key in gradients:
-            if isinstance(key, str) and small(key) in wanted:
-                self.remark("named", "d" + name, key)
-                self.keep("d" + name, gradients[key])
-                return
 
     def remark(self, kind: str, *what: str) -> None:
         self.remarks.append(Remark(kind, ", ".join(what)))

@@ -7,14 +7,18 @@ Nothing that an answer says of itself is believed: it is looked up by what was a
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from gradparity.parity_tests.grading import tasks, truths
+from gradparity.parity_tests.grading.asking_networks import NUMERICAL
 from gradparity.parity_tests.grading.course import SUBJECTS
 from gradparity.parity_tests.grading.exercise import CLOSURE, UNFIT
 from gradparity.parity_tests.grading.outcomes import Outcome, Raised
+from gradparity.parity_tests.grading.rights import EPSILONS, Perhaps, Right
+from gradparity.parity_tests.grading.variants import FIRST, Variant, variants
 from gradparity.parity_tests.measuring.comparison import distance, share, worst
 from gradparity.parity_tests.measuring.records import Worst
 
@@ -22,6 +26,7 @@ NUMBERS = "fiub"  # the kinds of dtypes that can be measured
 OF_NONE, OF_TYPE = "is None", "is of type "
 UNANSWERED = "no answer came"
 NONE = np.zeros(())
+NOT_RETURNED = "was not returned"
 
 Asked = tuple[str, str, int]  # case, dtype, number of the call
 
@@ -48,6 +53,7 @@ class Found:
         False  # the gradient of exactly the loss that has something added to y
     )
     reached: bool = True
+    numerical: bool = False  # a gradient by central differences
 
     @property
     def quantity(self) -> str:
@@ -102,7 +108,7 @@ class Findings:
     """Everything about a class or function.
 
     `declined` are the groups of cases that it refuses and may refuse; `epsilon` is what
-    its loss adds to the probabilities.
+    its loss adds to the probabilities; `variant` is what it is held against.
     """
 
     name: str
@@ -110,19 +116,26 @@ class Findings:
     found: tuple[Found, ...]
     declined: frozenset[str]
     epsilon: float = 0.0
+    variant: Variant = FIRST
 
     @classmethod
-    def of(cls, name: str, outcomes: Iterable[Outcome]) -> "Findings":
-        """What is to be said of a name; outcomes of others are passed over."""
+    def of(
+        cls, name: str, outcomes: Iterable[Outcome], variant: Variant | None = None
+    ) -> "Findings":
+        """What is to be said of a name; outcomes of others are passed over. Without a
+        variant, that which they speak for.
+        """
         by_call = {(o.case, o.dtype, o.call): o for o in outcomes if o.name == name}
         declined = frozenset(declined_groups(name, by_call))
-        found = look(name, by_call, 0.0)
+        variant = variant or chosen(name, by_call)
+        found = look(name, by_call, 0.0, variant)
         epsilon = 0.0
-        if name in truths.LOSSES and not all(f.right for f in found):
-            tried = {e: look(name, by_call, e) for e in truths.EPSILONS}
+        loss = truths.LOSSES.get(name)
+        if not all(f.right for f in found if f.quantity == loss):
+            tried = {e: look(name, by_call, e, variant) for e in EPSILONS}
             # The cases that count first; among equals, the exact loss.
             epsilon = max(
-                truths.EPSILONS,
+                EPSILONS,
                 key=lambda e: (
                     sum(f.right for f in tried[e] if f.group not in tasks.OPTIONAL),
                     sum(f.right for f in tried[e]),
@@ -131,19 +144,37 @@ class Findings:
             found = tried[epsilon]
         if gives_a_part(found):
             declined |= {tasks.MATRIX}
-        return cls(name, by_call, found, declined, epsilon)
+        return cls(name, by_call, found, declined, epsilon, variant)
 
     def counts(self, found: Found) -> bool:
         """Whether it must be right, and was asked for."""
+        if found.quantity in self.left_out:
+            return False
         must = found.group not in tasks.OPTIONAL and found.group not in self.declined
         return must and found.reached
+
+    @cached_property
+    def left_out(self) -> frozenset[str]:
+        """What nobody need have, and it has not, or of which it cannot be said whether it
+        is right: a gradient by central differences is that of a loss, and an exception is
+        that of the first that raises one.
+        """
+        others = [f for f in self.found if f.quantity != NUMERICAL]
+        spoilt = {f.asked for f in others if f.value is None}
+        spoilt |= {f.asked for f in others if f.quantity == "loss" and not f.right}
+        return frozenset(
+            f.quantity
+            for f in self.found
+            if f.quantity == NUMERICAL and (f.note == NOT_RETURNED or f.asked in spoilt)
+        )
 
     def of_quantity(self, quantity: str) -> list[Found]:
         return [f for f in self.found if f.quantity == quantity]
 
     @property
     def quantities(self) -> list[str]:
-        return list(dict.fromkeys(f.quantity for f in self.found))
+        every = dict.fromkeys(f.quantity for f in self.found)
+        return [q for q in every if q not in self.left_out]
 
     @property
     def uses(self) -> set[str]:
@@ -156,6 +187,49 @@ class Findings:
         """The quantities that are wrong where that counts."""
         wrong = {f.quantity for f in self.found if self.counts(f) and not f.right}
         return [q for q in self.quantities if q in wrong]
+
+
+def chosen(name: str, outcomes: Mapping[Asked, Outcome]) -> Variant:
+    """What a submission is held against: the first variant that is told by what is right,
+    and else that which most speaks for.
+    """
+    first, *others = every = variants(name)
+    if not others or not outcomes:
+        return first
+    used = {r.what for o in outcomes.values() for r in o.remarks if r.kind == "uses"}
+    every = tuple(v for v in every if not used.intersection(v.not_with)) or every
+    for variant in every:
+        if is_told(name, outcomes, variant):
+            return variant
+
+    def speaks(variant: Variant) -> tuple[int, int]:
+        found = look(name, outcomes, 0.0, variant)
+        counted = (f for f in found if f.group not in tasks.OPTIONAL)
+        right = sum(f.right and f.quantity != "accuracy" for f in counted)
+        return right, len(used.intersection(variant.uses))
+
+    return max((v for v in every if v.in_doubt), key=speaks, default=first)
+
+
+def is_told(name: str, outcomes: Mapping[Asked, Outcome], variant: Variant) -> bool:
+    """Whether all that tells a variant is right, wherever it came."""
+    telling = [
+        each
+        for each in truths.expected(name, variant)
+        if tasks.group(each.task.case) not in tasks.OPTIONAL
+        and each.quantity in (variant.told_by or (each.quantity,))
+    ]
+    for epsilon in EPSILONS if "loss" in variant.told_by else (0.0,):
+        seen = False
+        for each in telling:
+            found = compare(each, calls_of(each, outcomes), epsilon)
+            if not (found.right or (variant.told_by and found.value is None)):
+                break
+            seen |= found.right
+        else:
+            if seen:
+                return True
+    return False
 
 
 def declined_groups(name: str, outcomes: Mapping[Asked, Outcome]) -> list[str]:
@@ -190,17 +264,22 @@ def gives_a_part(found: Iterable[Found]) -> bool:
 
 
 def look(
-    name: str, outcomes: Mapping[Asked, Outcome], epsilon: float
+    name: str, outcomes: Mapping[Asked, Outcome], epsilon: float, variant: Variant
 ) -> tuple[Found, ...]:
     """All that is expected of a name against what came."""
     found = []
-    for each in truths.expected(name):
-        calls = [
-            outcomes.get((each.task.case, each.task.dtype, number))
-            for number in range(each.number + 1)
-        ]
-        found.append(compare(each, calls, epsilon))
+    for each in truths.expected(name, variant):
+        found.append(compare(each, calls_of(each, outcomes), epsilon))
     return tuple(found)
+
+
+def calls_of(
+    asked: truths.Expected, outcomes: Mapping[Asked, Outcome]
+) -> list[Outcome | None]:
+    """What came of the calls of its task, up to its own."""
+    task = asked.task
+    numbers = range(asked.number + 1)
+    return [outcomes.get((task.case, task.dtype, number)) for number in numbers]
 
 
 def compare(
@@ -220,7 +299,7 @@ def compare(
     value = None if outcome is None else outcome.results.get(asked.quantity)
     why = None
     if isinstance(right, str):
-        why, right = right, truths.Right(np.zeros(()) if value is None else value, NONE)
+        why, right = right, Right(np.zeros(()) if value is None else value, NONE)
     about: dict[str, Any] = {
         "expected": asked,
         "value": None if value is None or value.dtype.kind not in NUMBERS else value,
@@ -232,6 +311,7 @@ def compare(
     if note := unmeasurable(asked, outcome, value, right.truth) or why:
         return Found(**about, right=False, note=note)
     assert value is not None  # which would have been noted
+    assert outcome is not None
     ratio = ratios(value, right, dtype)
     if ratio.size and ratio.max() > 1 and dtype == "float64" and is_single(value):
         single = asked.right("float32", epsilon, results)
@@ -241,12 +321,15 @@ def compare(
         if in_single is not None and in_single.max() <= 1:
             # Computed in float32, though its dtype is another.
             about["dtype"], ratio = "float32", in_single
-    exact = asked.derivatives.get((dtype, epsilon))
-    if ratio.size and ratio.max() > 1 and exact is not None:
-        of_exact = ratios(value, exact, dtype)
-        if of_exact.max() <= 1:
-            about |= {"truth": exact.truth, "exact": True}
-            right, ratio = exact, of_exact
+    others: dict[str, Perhaps] = {"exact": asked.stated.derivatives}
+    if any(remark.kind == "differences" for remark in outcome.remarks):
+        others["numerical"] = asked.stated.differences
+    for how, of_it in others.items():
+        if ratio.size and ratio.max() > 1 and (other := of_it(dtype, epsilon)):
+            of_other = ratios(value, other, dtype)
+            if of_other.max() <= 1:
+                about |= {"truth": other.truth, how: True}
+                right, ratio = other, of_other
     return Found(
         **about,
         right=bool(ratio.max() <= 1),
@@ -282,7 +365,7 @@ def unmeasurable(
         if outcome.raised is not None:
             ours = outcome.raised.kind == UNFIT
             return ("" if ours else "raised ") + described(outcome.raised)
-        return "was not returned"
+        return NOT_RETURNED
     if value.shape != truth.shape:
         return f"expected shape {truth.shape}, got {value.shape}"
     if value.dtype.kind not in NUMBERS or value.dtype == np.float16:
@@ -306,7 +389,7 @@ def place(raised: Raised) -> str:
     return f" ({os.path.basename(raised.file)}, {cell}line {raised.line})"
 
 
-def ratios(value: np.ndarray, right: truths.Right, dtype: str) -> np.ndarray:
+def ratios(value: np.ndarray, right: Right, dtype: str) -> np.ndarray:
     """The share of what is allowed that every element is off.
 
     Where nothing can be said of what is allowed, the truth rounded once is right.

@@ -114,10 +114,6 @@ FORMULAS: dict[tuple[str, str], dict[str, str]] = {
     },
     (NETWORK, "predict"): {
         "softmax(right)": "the softmax belongs to the loss alone",
-        "softmax(1 / (1 + exp(-x @ W1 - b1)) @ W2 + b2)": (
-            "that is the network of the book's chapter 4, and the one that is graded is "
-            "that of chapter 5, with a ReLU and without the softmax in predict"
-        ),
         "tanh(x @ W1 + b1) @ W2 + b2": "tanh is in the place of the ReLU",
     },
     (NETWORK, "accuracy"): {"1 - right": "that is the share of errors"},

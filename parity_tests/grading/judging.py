@@ -13,7 +13,7 @@ from gradparity.parity_tests.grading.cautions import (
 )
 from gradparity.parity_tests.grading.course import SUBJECTS
 from gradparity.parity_tests.grading.definitions import Definition, as_text
-from gradparity.parity_tests.grading.diagnosis import diagnose
+from gradparity.parity_tests.grading.diagnosis import diagnose, meant
 from gradparity.parity_tests.grading.findings import UNANSWERED, Findings, Found
 from gradparity.parity_tests.grading.outcomes import GRADED, Raised, Ran
 from gradparity.parity_tests.grading.records import (
@@ -63,7 +63,7 @@ def judge(path: str, ran: Ran, submission: Submission | None = None) -> GradedFi
             f"defines none of the {len(GRADED)} classes and functions of the course"
         )
         return GradedFile(**about, status="unloadable", problem=problem)
-    findings = {name: Findings.of(name, ran.outcomes) for name in offered}
+    findings = {name: meant(Findings.of(name, ran.outcomes)) for name in offered}
     if ran.broke is not None:  # what it did not come to is not its mistake
         findings = {name: f for name, f in findings.items() if complete(f)}
     classes = [

@@ -55,7 +55,9 @@ BLOCK = 4096  # bytes that a file takes at least
 MOST_PRINTED = 64 << 20  # bytes
 CONTINUED = bytes(range(0x80, 0xC0))  # in UTF-8, all others begin a character
 MOST_REMARKS = 100
-OTHER_QUANTITIES = frozenset({"out", "gradient", "predict", "loss", "accuracy"})
+OTHER_QUANTITIES = frozenset(
+    {"out", "gradient", "predict", "loss", "accuracy", "numerical_gradient"}
+)
 # Of the environment, nothing is handed on but what Python and NumPy may need to start.
 HANDED_ON = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 # How many threads the arithmetic has, for whichever library does it.
@@ -494,8 +496,8 @@ class _Answers:
 
 
 def _quantities(task: Task) -> set[str]:
-    inputs = {f"d{name}" for call in task.calls for name in call.inputs}
-    return inputs | OTHER_QUANTITIES
+    inputs = {name for call in task.calls for name in call.inputs}
+    return inputs | {f"d{name}" for name in inputs} | OTHER_QUANTITIES
 
 
 @contextmanager

@@ -64,9 +64,11 @@ class Remark:
     array and no number: `what` is "out, list"), `not restored` (numerical_gradient left x
     changed), `uses` (on the first call of a task, of another class or function of the
     submission, which `what` names; of what may be built from others alone), `named` (a
-    gradient has another name than the book's: `what` is "dW, dw"), `made` (it makes the
-    array `what` itself, and was given ours), `needless` (its constructor takes an argument
-    that is of no use).
+    gradient, parameter or method has another name than the book's: `what` is "dW, dw"),
+    `made` (it makes the array `what` itself, and was given ours), `needless` (its
+    constructor takes an argument that is of no use), `differences` (a gradient is found by
+    central differences), `rebinds` (an optimizer puts a new array in the place of the
+    parameter `what`), `lists` (it takes lists, and no dictionaries).
     """
 
     kind: str
@@ -78,7 +80,8 @@ class Outcome:
     """What came of call number `call` (from 0) of a task.
 
     `results` are `out` and `d...` of a layer, `out` of a function, `gradient` of
-    numerical_gradient, and predict, loss, accuracy, dW1, db1, dW2 and db2 of the network.
+    numerical_gradient, predict, loss, accuracy, dW1, db1, dW2 and db2 of a network, and
+    W1, b1, W2 and b2 of an optimizer.
     What the submission has no means to answer is not in there. After an exception there
     are those that came before it.
     """

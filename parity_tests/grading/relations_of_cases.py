@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradparity.parity_tests.grading.asking_networks import NUMERICAL
 from gradparity.parity_tests.grading.course import FUNCTIONS, SUBJECTS
 from gradparity.parity_tests.grading.exercise import BESIDE, PARAMS, UNFIT
 from gradparity.parity_tests.grading.findings import (
@@ -16,7 +17,7 @@ from gradparity.parity_tests.grading.findings import (
     Found,
     described,
 )
-from gradparity.parity_tests.grading.outcomes import NETWORK, Remark
+from gradparity.parity_tests.grading.outcomes import Remark
 from gradparity.parity_tests.grading.relations_of_values import multiplied
 from gradparity.parity_tests.grading.tasks import LABELS, ONE_HOT
 from gradparity.parity_tests.grading.wrong import (
@@ -112,14 +113,14 @@ def of_nothing(wrong: Wrong, is_none: bool) -> str:
     quantity, name = wrong.quantity, wrong.name
     if name in FUNCTIONS:
         return f"`{name}` {NOTHING}"
-    if quantity in ("predict", "loss", "accuracy"):
+    if quantity in ("predict", "loss", "accuracy", NUMERICAL):
         if is_none:
             return f"`{name}.{quantity}` {NOTHING}"
         return f"`{name}` has no method `{quantity}`."
     if quantity[1:] in SUBJECTS[name].holds:
         return f"`{name}.backward` does not set `self.{quantity}`."
     method = "forward" if quantity == "out" else "backward"
-    if name == NETWORK:
+    if SUBJECTS[name].kind == "network":
         gradients = [f for f in wrong.findings.found if f.quantity[1:] in PARAMS]
         if any(f.value is not None for f in gradients):
             parameter = quantity[1:]
@@ -131,7 +132,7 @@ def of_nothing(wrong: Wrong, is_none: bool) -> str:
                 f"`{name}.gradient` returns nothing: a `return` is missing, or all that is "
                 "in it is None."
             )
-        names = listed(PARAMS)
+        names = listed(list(dict.fromkeys(f.quantity[1:] for f in gradients)))
         return f"`{name}` has no method `gradient` that returns {names} by name."
     if is_none:
         return f"`{name}.{method}` {NOTHING}"
@@ -288,7 +289,7 @@ def few_digits(wrong: Wrong) -> str | None:
         why = "rounding does not explain it"
         if wrong.name == "numerical_gradient":
             why = "the step is too small, or too large"
-        if wrong.name == NETWORK and wrong.quantity[1:] in PARAMS:
+        if SUBJECTS[wrong.name].kind == "network" and wrong.quantity[1:] in PARAMS:
             why += "; a numerical gradient is that near"
         return f"{{is}} right to about {int(-np.log10(off))} digits, and {why}"
     return None

@@ -21,7 +21,8 @@ from gradparity.parity_tests.grading.wrong import (
 
 def of_a_known_formula(wrong: Wrong) -> str | None:
     """What a wrong formula gives that is often written."""
-    for formula, why in FORMULAS.get((wrong.name, wrong.quantity), {}).items():
+    of_class = wrong.findings.variant.mistakes or wrong.name
+    for formula, why in FORMULAS.get((of_class, wrong.quantity), {}).items():
         if all(is_of_formula(f, wrong.name, formula) for f in wrong.found):
             said = f"{{is}} `{formula}`{note(wrong.name, formula)}"
             return f"{said}: {why}" if why else said

@@ -14,6 +14,9 @@ from gradparity.parity_tests.grading.outcomes import Task
 from gradparity.parity_tests.measuring.dtypes import truth_dtype
 from gradparity.reference.rounding import Arithmetic, gamma
 
+# What people add to the probabilities in a loss.
+EPSILONS = (0.0, 1e-7, 1e-5, 1e-6, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 2.0**-52)
+
 
 @dataclass(frozen=True, eq=False)
 class Right:
@@ -29,6 +32,28 @@ Results = Sequence[Mapping[str, np.ndarray]]
 Choice = Callable[[Results], Right | str]
 # Of a call of a task in a dtype, by quantity.
 Answers = Callable[[Task, int, str], Iterator[tuple[str, Right | Choice]]]
+# What is right in a dtype, and with this added to the probabilities; or nothing more.
+Of = Callable[[str, float], Right | Choice]
+Perhaps = Callable[[str, float], Right | None]
+
+
+def nothing(dtype: str, epsilon: float) -> None:
+    """No other way to be right."""
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class Stated:
+    """What is right of one quantity of a call.
+
+    `derivatives` are right as well: the gradients of exactly the loss that has something
+    added to y, where most have those of the cross entropy. `differences` are right for who
+    differentiates numerically. All of it is computed when it is asked for.
+    """
+
+    right: Of
+    derivatives: Perhaps = nothing
+    differences: Perhaps = nothing
 
 
 def computed(

@@ -13,21 +13,31 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests.grading import tasks_of_functions, tasks_of_layers
+from gradparity.parity_tests.grading import (
+    tasks_of_functions,
+    tasks_of_layers,
+    tasks_of_networks,
+    tasks_of_optimizers,
+)
+from gradparity.parity_tests.grading.asking_optimizers import DEFAULTS
 from gradparity.parity_tests.grading.drawing import Drawing, call, in_both, single
 from gradparity.parity_tests.grading.exercise import BESIDE, CLOSURE
-from gradparity.parity_tests.grading.outcomes import NETWORK, Call, Task
+from gradparity.parity_tests.grading.outcomes import Task
 from gradparity.parity_tests.grading.tasks_of_functions import ARRAYS, NUMBERS
 from gradparity.parity_tests.grading.tasks_of_layers import NO_SQUARES
+from gradparity.parity_tests.grading.tasks_of_networks import LABELS as LABELS
+from gradparity.parity_tests.grading.tasks_of_networks import ONE_HOT as ONE_HOT
 
 EXTREME, SCALED, TENSORS, VECTOR = "extreme", "scaled dout", "tensors", "vector"
-LABELS, ONE_HOT, MATRIX = "labels", "one-hot", "matrix"
+MATRIX = "matrix"
 # Groups in which to be wrong is a warning,
-OPTIONAL = (EXTREME, SCALED, CLOSURE, VECTOR)
+OPTIONAL = (EXTREME, SCALED, CLOSURE, VECTOR, DEFAULTS)
 # and in which an exception is one; of these pairs, in one of the two.
 ONE_OF_TWO = ((LABELS, ONE_HOT), (ARRAYS, NUMBERS))
-DECLINABLE = (TENSORS, MATRIX, VECTOR, NO_SQUARES, *chain(*ONE_OF_TWO))
-SIZES = (12, 7, 5)  # of the network's layers
+DECLINABLE = (
+    *(TENSORS, MATRIX, VECTOR, NO_SQUARES),
+    *(*tasks_of_networks.DECLINABLE, *chain(*ONE_OF_TWO)),
+)
 
 
 def group(case: str) -> str:
@@ -203,32 +213,6 @@ def numerical_gradients() -> Iterator[Task]:
     yield Task("numerical_gradient", "curved", "float64", (curved,))
 
 
-def networks() -> Iterator[Task]:
-    """In float64, which is what the lecture's parameters are."""
-    draw = Drawing(7)
-    inputs, hidden, classes = SIZES
-
-    def batch(size: int, labels: bool = False) -> Call:
-        return call(
-            W1=draw.normal(inputs, hidden, scale=0.4),
-            b1=draw.normal(hidden, scale=0.4),
-            W2=draw.normal(hidden, classes, scale=0.4),
-            b2=draw.normal(classes, scale=0.4),
-            x=single(draw.rng.random((size, inputs))),
-            t=(draw.labels if labels else draw.one_hot)(size, classes),
-        )
-
-    def network(case: str, *calls: Call) -> Task:
-        return Task(NETWORK, case, "float64", calls)
-
-    first = batch(6)
-    others = Call(batch(6).inputs | {"x": first.inputs["x"]})  # other parameters
-    yield network(ONE_HOT, first, others, first, batch(4))
-    yield network(LABELS, batch(6, labels=True), batch(4, labels=True))
-    yield network("one-hot, as many samples as classes", batch(classes))
-    yield network("one-hot, one sample", batch(1))
-
-
 @cache
 def all_tasks() -> tuple[Task, ...]:
     """Every task, always with the same numbers."""
@@ -239,9 +223,10 @@ def all_tasks() -> tuple[Task, ...]:
         *activations(),
         *affine(),
         *losses(),
-        *networks(),
         *tasks_of_functions.functions(),
         *tasks_of_layers.layers(),
+        *tasks_of_networks.tasks(),
+        *tasks_of_optimizers.tasks(),
     )
 
 

@@ -7,25 +7,38 @@ All of this depends on the tasks alone, and is computed once.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from threading import RLock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from gradparity.parity_tests.catalogue.case import Case, NetworkCase
+from gradparity.parity_tests.catalogue.case import Case
 from gradparity.parity_tests.catalogue.layers import LAYERS
 from gradparity.parity_tests.catalogue.spec import LOSS
 from gradparity.parity_tests.checking.values import Prepared, error_bounds
-from gradparity.parity_tests.grading import truths_of_functions, truths_of_layers
-from gradparity.parity_tests.grading.outcomes import NETWORK, Call, Task
-from gradparity.parity_tests.grading.rights import Answers, Choice, Results, Right
+from gradparity.parity_tests.grading import (
+    truths_of_functions,
+    truths_of_layers,
+    truths_of_networks,
+    truths_of_optimizers,
+)
+from gradparity.parity_tests.grading.course import SUBJECTS
+from gradparity.parity_tests.grading.outcomes import Call, Task
+from gradparity.parity_tests.grading.rights import (
+    EPSILONS,
+    Answers,
+    Choice,
+    Results,
+    Right,
+    Stated,
+)
 from gradparity.parity_tests.grading.tasks import tasks_of
+from gradparity.parity_tests.grading.variants import Variant, variants
 from gradparity.parity_tests.implementations.backends import NUMPY
 from gradparity.parity_tests.measuring.arithmetic import arithmetic
 from gradparity.parity_tests.measuring.dtypes import truth_dtype
 from gradparity.reference.functions import at_labels, softmax, to_labels
-from gradparity.reference.networks import TwoLayerNet
 from gradparity.reference.rounding import (
     Arithmetic,
     Bounded,
@@ -43,34 +56,32 @@ LAYER_OF = {
     "cross_entropy_error": "CrossEntropy",
 }
 # Where the loss of a class is, and what people add to its probabilities.
-LOSSES = {"cross_entropy_error": "out", "SoftmaxWithLoss": "out", NETWORK: "loss"}
-EPSILONS = (0.0, 1e-7, 1e-5, 1e-6, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 2.0**-52)
+LOSSES = {"cross_entropy_error": "out", "SoftmaxWithLoss": "out"} | {
+    name: "loss" for name, subject in SUBJECTS.items() if subject.kind == "network"
+}
 LOCK = RLock()  # many submissions are judged side by side; this is computed once
 # What is no case of the catalogue's kind.
 FURTHER: dict[str, Answers] = {
     **truths_of_functions.ANSWERS,
     **truths_of_layers.ANSWERS,
 }
+# What states the truths of the classes of a kind, where it is not said here.
+STATING = {
+    "network": truths_of_networks.stated,
+    "optimizer": truths_of_optimizers.stated,
+}
 R = TypeVar("R")
-
-
-Rights = dict[tuple[str, float], Right]
-ByChoice = dict[tuple[str, float], Right | Choice]
+By = Mapping[str, Mapping[tuple[str, float], R]]
 
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """One quantity of one call. `rights` are by dtype and what is added to y in a loss.
-
-    `derivatives` are, in the same way, what is right as well: the gradients of exactly
-    that loss, where most have those of the cross entropy.
-    """
+    """One quantity of one call, and what is right of it."""
 
     task: Task
     number: int
     quantity: str
-    rights: ByChoice
-    derivatives: Rights
+    stated: Stated
 
     @property
     def call(self) -> Call:
@@ -79,49 +90,60 @@ class Expected:
     @property
     def is_whole(self) -> bool:
         """Whether what is right are whole numbers, exactly."""
-        right = self.rights[self.task.dtype, 0.0]
+        right = self.stated.right(self.task.dtype, 0.0)
         if not isinstance(right, Right) or right.allowed.any():
             return False
         return bool((right.truth % 1 == 0).all())
 
     def right(self, dtype: str, epsilon: float, results: Results) -> Right | str:
         """Given the results of the task's calls up to this one; or why none is right."""
-        right = self.rights.get((dtype, epsilon)) or self.rights[dtype, 0.0]
+        right = self.stated.right(dtype, epsilon)
         return right if isinstance(right, Right) else right(results)
 
 
-def expected(name: str) -> tuple[Expected, ...]:
-    """All that is expected of a class or function, in the order in which it is asked."""
+def expected(name: str, variant: Variant | None = None) -> tuple[Expected, ...]:
+    """All that is expected of a class or function, or of a variant of it, in the order in
+    which it is asked.
+    """
     with LOCK:
-        return _expected(name)
+        return _expected(name, variant or variants(name)[0])
 
 
 @cache
-def _expected(name: str) -> tuple[Expected, ...]:
-    found = []
-    for task in tasks_of(name):
-        for number, call in enumerate(task.calls):
-            # What comes in a narrower dtype than was asked is judged in that.
-            dtypes = dict.fromkeys((task.dtype, "float32"))
-            rights = {
-                dtype: dict(right_answers(task, number, dtype)) for dtype in dtypes
-            }
-            exact = {dtype: dict(derivatives(name, call, dtype)) for dtype in dtypes}
-            for quantity in {q: None for q, _ in rights[task.dtype]}:
-                of_it = (of_quantity(quantity, rights), of_quantity(quantity, exact))
-                found.append(Expected(task, number, quantity, *of_it))
-    return tuple(found)
+def _expected(name: str, variant: Variant) -> tuple[Expected, ...]:
+    stating = STATING.get(SUBJECTS[name].kind, stated)
+    return tuple(
+        Expected(task, number, quantity, of_it)
+        for task in tasks_of(name)
+        for number in range(len(task.calls))
+        for quantity, of_it in stating(task, number, variant.settings)
+    )
 
 
-def of_quantity(
-    quantity: str, by_dtype: Mapping[str, Mapping[tuple[str, float], R]]
-) -> dict[tuple[str, float], R]:
-    return {
-        (dtype, epsilon): right
-        for dtype, answers in by_dtype.items()
-        for (q, epsilon), right in answers.items()
-        if q == quantity
+def stated(
+    task: Task, number: int, settings: Mapping[str, Any]
+) -> Iterator[tuple[str, Stated]]:
+    """What is right of every quantity of a call."""
+    # What comes in a narrower dtype than was asked is judged in that.
+    dtypes = dict.fromkeys((task.dtype, "float32"))
+    rights = {dtype: dict(right_answers(task, number, dtype)) for dtype in dtypes}
+    exact = {
+        dtype: dict(derivatives(task.name, task.calls[number], dtype))
+        for dtype in dtypes
     }
+    for quantity in {q: None for q, _ in rights[task.dtype]}:
+        right = partial(found_in, rights, quantity)
+        yield quantity, Stated(right, partial(perhaps_in, exact, quantity))
+
+
+def found_in(by_dtype: By[R], quantity: str, dtype: str, epsilon: float) -> R:
+    """With what is added to the probabilities, or without, where that has no part in it."""
+    exact = by_dtype[dtype][quantity, 0.0]
+    return by_dtype[dtype].get((quantity, epsilon), exact)
+
+
+def perhaps_in(by_dtype: By[R], quantity: str, dtype: str, epsilon: float) -> R | None:
+    return by_dtype[dtype].get((quantity, epsilon))
 
 
 def right_answers(
@@ -135,23 +157,18 @@ def right_answers(
         return
     case = case_of(name, call)
     prepared = Prepared.of(case, dtype)
-    own = allowances(prepared.case, arithmetic(NUMPY, dtype))
+    own = allowances(prepared.given, arithmetic(NUMPY, dtype))
     for quantity, shown in quantities(name, prepared).items():
         truth, of_truth = prepared.truth[quantity], prepared.truth_bounds[quantity]
         yield (shown, 0.0), Right(truth, own[quantity].error + of_truth.error)
-        if shown == "loss":
-            yield ("accuracy", 0.0), right_accuracy(case, dtype)
     if name in LOSSES:
         for epsilon in EPSILONS[1:]:
             yield (LOSSES[name], epsilon), loss_of_more(prepared, own, epsilon)
 
 
-def case_of(name: str, call: Call) -> Case | NetworkCase:
+def case_of(name: str, call: Call) -> Case:
     """The call as a case of the catalogue's kind; a function gets a dout of zeros."""
     inputs = dict(call.inputs)
-    if name == NETWORK:
-        x, t = inputs.pop("x"), inputs.pop("t")
-        return NetworkCase("graded", inputs, x, t)
     layer = LAYER_OF.get(name, name)
     dout = call.dout
     if dout is None:
@@ -162,9 +179,6 @@ def case_of(name: str, call: Call) -> Case | NetworkCase:
 
 def quantities(name: str, prepared: Prepared) -> dict[str, str]:
     """What is looked at of a case, and what it is called there."""
-    if name == NETWORK:
-        gradients = ("dW1", "db1", "dW2", "db2")
-        return {"Affine2": "predict", "loss": "loss"} | {q: q for q in gradients}
     if name in LAYER_OF:
         return {"out": "out"}
     return {q: q for q in prepared.truth}
@@ -173,25 +187,22 @@ def quantities(name: str, prepared: Prepared) -> dict[str, str]:
 # --- More than one right way ----------------------------------------------------------
 
 
-def allowances(case: Case | NetworkCase, own: Arithmetic) -> Bounds:
+def allowances(case: Case, own: Arithmetic) -> Bounds:
     """The largest bound of all ways to compute a case, as long as nothing overflows."""
     ways = [error_bounds(case, a) for a in (own, replace(own, composed=True))]
-    if isinstance(case, Case):
-        moving = LAYERS[case.layer].differentiable
-        given = {name: Bounded.exact(case.inputs[name], own) for name in moving}
-        with np.errstate(all="ignore"):
-            if case.layer == "Sigmoid":
-                dout = Bounded.exact(case.dout, own)
-                ways.append(
-                    bounds("SigmoidGraph", case.inputs, case.dout, own.unlimited)
-                )
-                ways.append(sigmoid_by_tanh(given["x"], dout))
-            if case.layer == "Softmax":
-                ways.append({"out": log_softmax(given["x"], shifted=True).exp()})
-                ways.append({"out": log_softmax(given["x"], shifted=False).exp()})
-            if case.layer == "SoftmaxWithLoss":
-                dout = Bounded.exact(case.dout, own)
-                ways.append(loss_by_logsumexp(given["x"], case.inputs["t"], dout))
+    moving = LAYERS[case.layer].differentiable
+    given = {name: Bounded.exact(case.inputs[name], own) for name in moving}
+    with np.errstate(all="ignore"):
+        if case.layer == "Sigmoid":
+            dout = Bounded.exact(case.dout, own)
+            ways.append(bounds("SigmoidGraph", case.inputs, case.dout, own.unlimited))
+            ways.append(sigmoid_by_tanh(given["x"], dout))
+        if case.layer == "Softmax":
+            ways.append({"out": log_softmax(given["x"], shifted=True).exp()})
+            ways.append({"out": log_softmax(given["x"], shifted=False).exp()})
+        if case.layer == "SoftmaxWithLoss":
+            dout = Bounded.exact(case.dout, own)
+            ways.append(loss_by_logsumexp(given["x"], case.inputs["t"], dout))
     first = ways[0]
     for way in ways[1:]:
         for quantity, other in way.items():
@@ -239,10 +250,9 @@ def loss_by_logsumexp(x: Bounded, t: np.ndarray, dout: Bounded) -> Bounds:
 
 def loss_of_more(prepared: Prepared, own: Bounds, epsilon: float) -> Right:
     """The mean of -log(y + epsilon) at the labels."""
-    case, wide = prepared.case, truth_dtype(prepared.dtype)
-    t = case.t if isinstance(case, NetworkCase) else case.inputs["t"]
+    wide = truth_dtype(prepared.dtype)
     truth, bounded, of_truth = probabilities(prepared, own)
-    labels = to_labels("loss", t, truth.shape)
+    labels = to_labels("loss", prepared.given.inputs["t"], truth.shape)
     loss = -np.log(at_labels(truth, labels) + wide(epsilon)).sum() / labels.size
     allowed = 0.0
     with np.errstate(all="ignore"):
@@ -260,81 +270,38 @@ def derivatives(
     A row of them is that of (y - t) / N times y_t / (y_t + epsilon), with a few roundings
     more.
     """
-    if name not in ("SoftmaxWithLoss", NETWORK):
+    if name != "SoftmaxWithLoss":
         return
     case = case_of(name, call)
     prepared = Prepared.of(case, dtype)
-    case = prepared.case
-    own = allowances(case, arithmetic(NUMPY, dtype))
+    own = allowances(prepared.given, arithmetic(NUMPY, dtype))
     y, bounded, _ = probabilities(prepared, own)
     labels = to_labels("loss", call.inputs["t"], y.shape)
-    last = "dAffine2" if isinstance(case, NetworkCase) else "dx"
     one_hot = np.arange(y.shape[-1]) == labels[..., None]
-    scale = 1.0 if isinstance(case, NetworkCase) else np.abs(case.dout)
+    scale = np.abs(prepared.given.dout)
     y_t = at_labels(y, labels)[..., None]
     for epsilon in EPSILONS[1:]:
         share = y_t / (y_t + y.dtype.type(epsilon))
         with np.errstate(all="ignore"):  # where y_t is 0, nothing can be said
             roundings = at_labels(bounded.error, labels)[..., None] / y_t
             roundings = roundings + gamma(8, Arithmetic.of(dtype).u)
-            error = share * (own[last].error + prepared.truth_bounds[last].error)
+            error = share * (own["dx"].error + prepared.truth_bounds["dx"].error)
             error = error + roundings * (y + one_hot) * scale / labels.size
-        right = Right(prepared.truth[last] * share, error)
-        if isinstance(case, NetworkCase):
-            for quantity, gradient in through_the_network(prepared, own, right):
-                yield (quantity, epsilon), gradient
-        else:
-            yield (last, epsilon), right
-
-
-def through_the_network(
-    prepared: Prepared, own: Bounds, scores: Right
-) -> Iterator[tuple[str, Right]]:
-    """The gradients of the parameters, from those of the scores.
-
-    What rounding does on the way is no more than for larger gradients of the scores.
-    """
-    case, flow = prepared.case, prepared.truth
-    assert isinstance(case, NetworkCase)
-    x, W2 = (value.astype(scores.truth.dtype) for value in (case.x, case.params["W2"]))
-    opened = flow["Affine1"] > 0
-
-    def back(dscores: np.ndarray, absolute: bool) -> Iterator[tuple[str, np.ndarray]]:
-        size = np.abs if absolute else np.asarray
-        dhidden = dscores @ size(W2).T * opened
-        yield "dW1", size(x).T @ dhidden
-        yield "db1", dhidden.sum(axis=0)
-        yield "dW2", size(flow["Relu1"]).T @ dscores
-        yield "db2", dscores.sum(axis=0)
-
-    errors = dict(back(scores.allowed, absolute=True))
-    for quantity, truth in back(scores.truth, absolute=False):
-        rounding = own[quantity].error + prepared.truth_bounds[quantity].error
-        yield quantity, Right(truth, errors[quantity] + rounding)
+        yield ("dx", epsilon), Right(prepared.truth["dx"] * share, error)
 
 
 def probabilities(
     prepared: Prepared, own: Bounds
 ) -> tuple[np.ndarray, Bounded, Bounded]:
     """The truth of what a loss takes the logarithm of, what bounds it, and the truth."""
-    case, wide = prepared.case, truth_dtype(prepared.dtype)
-    if isinstance(case, Case) and case.layer == "CrossEntropy":
+    case, wide = prepared.given, truth_dtype(prepared.dtype)
+    if case.layer == "CrossEntropy":
         y = case.inputs["y"]
         exact = Bounded.exact(y, arithmetic(NUMPY, prepared.dtype))
         of_truth = Bounded.exact(y, arithmetic(NUMPY, wide))
         return y.astype(wide), exact, of_truth
-    if isinstance(case, NetworkCase):
-        truth = prepared.truth["y"]
-    else:
-        truth = softmax(case.inputs["x"].astype(wide))
+    truth = softmax(case.inputs["x"].astype(wide))
     return truth, own["y"], prepared.truth_bounds["y"]
 
 
 # --- What is no layer -----------------------------------------------------------------
-
-
-def right_accuracy(case: Case | NetworkCase, dtype: str) -> Right:
-    """A count over a count: one rounding, or two if it is a mean."""
-    assert isinstance(case, NetworkCase)
-    truth = np.asarray(TwoLayerNet.from_params(case.params).accuracy(case.x, case.t))
-    return Right(truth, 2 * Arithmetic.of(dtype).u * truth)

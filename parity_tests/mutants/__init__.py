@@ -18,6 +18,8 @@ from gradparity.parity_tests.mutants import (  # noqa: F401
     jax_layers,
     linear,
     losses,
+    mistakes_by_hand,
+    mistakes_in_optimizers,
     networks,
     torch_layers,
     training,

@@ -13,7 +13,7 @@ from gradparity.parity_tests.implementations.contract import (
 from gradparity.parity_tests.implementations.loop import run
 from gradparity.parity_tests.implementations.registry import load
 
-Scope = Literal["function", "layer", "network", "training"]
+Scope = Literal["function", "layer", "network", "training", "optimizer"]
 Definition = TypeVar("Definition")
 MUTANTS: list["Mutant"] = []
 # Of what is in the course, and not in the contract of an implementation.
@@ -27,7 +27,7 @@ class Mutant:
     Args:
         name: in kebab-case; no two have the same.
         scope: what is replaced: a function that layers are made of, a layer, the
-            network, or the loop that trains it.
+            network, or the loop that trains it; of what is graded alone, an optimizer, too.
         layer: the layer or the function, or TwoLayerNet.
         implementation: whose; any name that `load` knows.
         sentence: what is wrong and what comes of it, for a beginner.
@@ -76,7 +76,8 @@ def mistakes(
     scope: Scope = "layer",
     catalogue: list[Mutant] = MUTANTS,
 ) -> Callable[..., Callable[[Definition], Definition]]:
-    """The decorator with which a module puts its mutants into the catalogue.
+    """The decorator with which a module puts its mutants into the catalogue, or into
+    another list.
 
     The name of what is decorated is the mutant's, its docstring the sentence:
 
