@@ -147,7 +147,7 @@ def test_where_two_mistakes_give_the_same_neither_is_named() -> None:
     twins = [replace(each, findings=findings) for each in (first, second)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "gradparity.parity_tests.grading.diagnosis.known", lambda _: twins
+            "gradparity.parity_tests.grading.diagnosis.known", lambda *_: twins
         )
         (found,) = diagnose({"softmax": findings})
     names = [each.mutant.name for each in twins]
