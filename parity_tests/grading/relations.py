@@ -7,6 +7,7 @@ first that holds is taken, so the narrower ones come before the wider ones.
 from gradparity.parity_tests.grading import relations_of_cases as cases
 from gradparity.parity_tests.grading import relations_of_formulas as formulas
 from gradparity.parity_tests.grading import relations_of_values as values
+from gradparity.parity_tests.grading.course import SUBJECTS
 from gradparity.parity_tests.grading.exercise import PARAMS
 from gradparity.parity_tests.grading.findings import Findings
 from gradparity.parity_tests.grading.outcomes import NETWORK
@@ -22,6 +23,7 @@ def shaped(test: Test, *names: str) -> Test:
     )
 
 
+DIFFERENCES = [name for name, subject in SUBJECTS.items() if subject.differentiates]
 # That there is nothing to be wrong, which goes before all that is.
 FAILING: dict[str, Test] = {
     "unanswered": cases.unanswered,
@@ -30,6 +32,7 @@ FAILING: dict[str, Test] = {
     "no-numbers": cases.of_no_numbers,
 }
 PRECISE: dict[str, Test] = {
+    "share-kept": cases.of_another_share,
     "two-objects": cases.beside_another,
     "transposed": values.transposed,
     "another-quantity": values.another_quantity,
@@ -39,8 +42,8 @@ PRECISE: dict[str, Test] = {
     "not-finite": shaped(values.not_finite),
     "factor": shaped(values.multiplied),
     "without-dout": shaped(values.without_dout),
-    "one-sided-difference": shaped(values.of_forward_differences, "numerical_gradient"),
-    "large-step": shaped(values.of_a_large_step, "numerical_gradient"),
+    "one-sided-difference": shaped(values.of_forward_differences, *DIFFERENCES),
+    "large-step": shaped(values.of_a_large_step, *DIFFERENCES),
     "wrong-at-zero": shaped(values.wrong_at_zero),
 }
 # What says as much as the sentence of a known mistake, and is not put before one.

@@ -19,6 +19,7 @@ from gradparity.parity_tests.grading.findings import (
 )
 from gradparity.parity_tests.grading.outcomes import Remark
 from gradparity.parity_tests.grading.relations_of_values import multiplied
+from gradparity.parity_tests.grading.rights import KEEPS
 from gradparity.parity_tests.grading.tasks import LABELS, ONE_HOT
 from gradparity.parity_tests.grading.wrong import (
     CLOSE,
@@ -139,6 +140,12 @@ def of_nothing(wrong: Wrong, is_none: bool) -> str:
     if quantity == "dy":
         return f"`{name}.backward` returns no `dy`: there are two inputs."
     return f"`{name}` has no method `{method}`, or it returns no `{quantity}`."
+
+
+def of_another_share(wrong: Wrong) -> str | None:
+    """More elements, or fewer, than chance can be the reason of."""
+    notes = [f.note for f in wrong.wrong if f.value is not None and f.note]
+    return next((note for note in notes if note.startswith(KEEPS)), None)
 
 
 def zero_in_places(wrong: Wrong) -> str | None:

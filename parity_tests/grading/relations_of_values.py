@@ -100,7 +100,7 @@ def multiplied(wrong: Wrong) -> str | None:
             return None
         if c != 0:
             known.append((f, c))
-    if not known:
+    if all(abs(c - 1) < LEAST_FACTOR for _, c in known):
         return None
     for name, formula in FACTORS.items():
         expected = [(f, c, e) for f, c in known if np.isfinite(e := formula(f))]

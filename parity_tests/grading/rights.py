@@ -26,6 +26,7 @@ class Right:
     allowed: np.ndarray
 
 
+KEEPS = "keeps "  # the beginning of why a share of elements is not right
 # The results of a task's calls, up to the one in question.
 Results = Sequence[Mapping[str, np.ndarray]]
 # What is right, given the results; or why nothing that came is.

@@ -7,6 +7,7 @@ import numpy as np
 
 from gradparity.parity_tests.grading.outcomes import Task
 from gradparity.parity_tests.grading.rights import (
+    KEEPS,
     Answers,
     Choice,
     Results,
@@ -131,7 +132,8 @@ def dropout(
         # Hoeffding's inequality, for as many elements as are drawn one by one.
         most = np.sqrt(np.log(2 / CERTAIN) / (2 * draws(kept)))
         if abs(kept.mean() - share) > most:
-            return f"keeps {kept.mean():.0%} of the elements where {share:.0%} is right"
+            came, right = f"{kept.mean():.0%}", f"{share:.0%}"
+            return f"{KEEPS}{came} of the elements where {right} is right"
         return scaled(x * kept * factor)
 
     def backward(results: Results) -> Right:

@@ -35,20 +35,26 @@ class Convolution:
     def forward(self, x: Any) -> Any:
         height, width = self.W.shape[2:]
         self.at = self.columns(x.shape, height, width, self.stride, self.pad)
-        self.col, self.col_W = self.at.im2col(x), self.filters_in_columns()
+        self.col, self.col_W = self.in_columns(x), self.filters_in_columns()
         return self.to_image(self.col @ self.col_W + self.b)
+
+    def in_columns(self, x: Any) -> Any:
+        return self.at.im2col(x)
 
     def filters_in_columns(self) -> Any:
         return self.W.reshape(len(self.W), -1).T
 
     def to_image(self, out: Any) -> Any:
-        at = self.at
-        return out.reshape(at.n, at.out_h, at.out_w, -1).transpose(0, 3, 1, 2)
+        at, filters = self.at, len(self.W)
+        return out.reshape(at.n, at.out_h, at.out_w, filters).transpose(0, 3, 1, 2)
 
     def backward(self, dout: Any) -> Any:
         rows = self.from_image(dout)
         self.backward_params(rows)
-        return self.at.col2im(rows @ self.col_W.T)
+        return self.at.col2im(self.to_columns(rows))
+
+    def to_columns(self, rows: Any) -> Any:
+        return rows @ self.col_W.T
 
     def from_image(self, dout: Any) -> Any:
         return dout.transpose(0, 2, 3, 1).reshape(-1, len(self.W))
@@ -66,6 +72,16 @@ class FiltersNotTransposed(Convolution):
 
     def filters_in_columns(self) -> Any:
         return self.W.reshape(len(self.W), -1)
+
+
+@mistake("Convolution")
+class FiltersNotTransposedBackward(Convolution):
+    """Multiplies dout by the filters as forward does, and not by their transpose: with as
+    many filters as there are elements in one, nothing complains.
+    """
+
+    def to_columns(self, rows: Any) -> Any:
+        return rows @ self.col_W
 
 
 @mistake("Convolution")
@@ -127,7 +143,24 @@ class FeatureMapsOfTheGradientNotTransposed(Convolution):
         return dout.reshape(-1, len(self.W))
 
 
+def in_columns_of(stride: int | None, pad: int | None) -> type[Convolution]:
+    """A convolution that hands another stride or padding on to im2col."""
+
+    class HandedOn(Convolution):
+        def in_columns(self, x: Any) -> Any:
+            height, width = self.W.shape[2:]
+            step, border = stride or self.stride, self.pad if pad is None else pad
+            return self.columns(x.shape, height, width, step, border).im2col(x)
+
+    return HandedOn
+
+
 @mistake("Convolution")
+class StrideAndPaddingNotHandedOn(in_columns_of(1, 0)):  # type: ignore[misc]
+    """Does not hand stride and padding on to im2col."""
+
+
+@mistake("Convolution", also=[in_columns_of(1, None)])
 class StrideOfOne(Convolution):
     """Takes steps of one, whatever the stride is."""
 
@@ -136,7 +169,7 @@ class StrideOfOne(Convolution):
         return super().forward(x)
 
 
-@mistake("Convolution")
+@mistake("Convolution", also=[in_columns_of(None, 0)])
 class PaddingForgotten(Convolution):
     """Does not pad the images, whatever pad is: the output is smaller."""
 
@@ -333,7 +366,14 @@ class LargestAtTheFirstPlace(Pooling):
         return windows
 
 
-@mistake("Pooling")
+class OutOverTheWrongAxis(Pooling):
+    """`LargestOverTheWrongAxis`, forward already."""
+
+    def pooled(self) -> Any:
+        return self.windows.max(axis=0)
+
+
+@mistake("Pooling", also=[OutOverTheWrongAxis])
 class LargestOverTheWrongAxis(Pooling):
     """Looks for the place of the largest along axis=0: that is over the windows, and not
     in each of them.
@@ -346,7 +386,14 @@ class LargestOverTheWrongAxis(Pooling):
         return windows
 
 
-@mistake("Pooling")
+class ChannelsPooledTogetherInTheirShape(Pooling):
+    """`ChannelsPooledTogether`, with all channels in the shape of the output."""
+
+    def in_windows(self, col: Any) -> Any:
+        return col
+
+
+@mistake("Pooling", also=[ChannelsPooledTogetherInTheirShape])
 class ChannelsPooledTogether(Pooling):
     """Does not separate the channels: the largest of all of them is left of a window."""
 
@@ -372,6 +419,14 @@ class PooledImagesReshapedNotTransposed(Pooling):
 
 
 @mistake("Pooling")
+class PooledImagesWithChannelsLast(Pooling):
+    """Leaves the channels on the last axis, where the next layer looks for the width."""
+
+    def to_image(self, out: Any) -> Any:
+        return out.reshape(self.at.n, self.at.out_h, self.at.out_w, self.at.c)
+
+
+@mistake("Pooling")
 class PooledGradientNotTransposed(Pooling):
     """Takes dout in the order in which it lies, without the transpose that forward has:
     the channels get one another's gradients.
@@ -381,7 +436,23 @@ class PooledGradientNotTransposed(Pooling):
         return dout.reshape(-1)
 
 
-@mistake("Pooling")
+class StrideNotHandedOn(Pooling):
+    """`WindowsSideBySide`, which gives the output the size that is right."""
+
+    def in_windows(self, col: Any) -> Any:
+        at = self.at
+        return super().in_windows(
+            self.columns(
+                (at.n, at.c, at.h, at.w), self.pool_h, self.pool_w, 1, 0
+            ).im2col(self.x)
+        )
+
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        return super().forward(x)
+
+
+@mistake("Pooling", also=[StrideNotHandedOn])
 class WindowsSideBySide(Pooling):
     """Takes steps of one, whatever the stride is."""
 

@@ -741,7 +741,11 @@ def test_what_is_not_known_is_described(
 
 def test_every_relation_is_tried() -> None:
     tried = {relation for relation, *_ in RELATED}
-    elsewhere = {"transposed", "unanswered"}  # below, and in test_grading.py
+    elsewhere = {
+        "transposed",
+        "unanswered",
+        "share-kept",
+    }  # below, and in test_grading.py
     assert {*FAILING, *PRECISE, *EXPLAINING, *VAGUE} == tried | elsewhere
 
 
@@ -804,7 +808,7 @@ def test_mistakes_are_told_apart() -> None:
         for one in known(name):
             for other in known(name):
                 # Of one that is a part of another, the whole is named.
-                part = other.quantities < one.quantities
+                part = other.quantities & {*one.findings.wrong} < one.quantities
                 if one.mutant is not other.mutant and not part:
                     assert not explains(other, one.findings), (
                         f"{one.mutant.name} is taken for {other.mutant.name}"

@@ -184,6 +184,8 @@ CONV_OUT = "out.reshape(N, out_h, out_w, FN).transpose(0, 3, 1, 2)"
 CONV_DW = "np.dot(self.col.T, dout).T.reshape(FN, C, FH, FW)"
 CONV_DB = "np.sum(dout, axis=0)"
 OUT_W = "out_w = int((W - FW + 2*self.pad) / self.stride) + 1"
+CONV_COL = "im2col(x, FH, FW, self.stride, self.pad)"
+DMAX = "dmax[np.arange(dout.size), self.arg_max] = dout.flatten()"
 POOLED_W = "out_w = int((W - self.pool_w) / self.stride) + 1"
 WINDOWS = "        col = col.reshape(-1, self.pool_h * self.pool_w)\n"
 MASK = "        self.mask = np.random.rand(*x.shape) > self.dropout_ratio\n"
@@ -202,6 +204,43 @@ IN_LAYERS = [
     ("filter-gradient-transposed", "Convolution", CONV_DW, CONV_DW.replace(".T.re", ".re")),
     ("filter-bias-gradient-averaged", "Convolution", CONV_DB, "np.mean(dout, axis=0)"),
     ("filter-bias-gradient-of-one-number", "Convolution", CONV_DB, "np.sum(dout)"),
+    ("filters-not-transposed-backward", "Convolution", "self.col_W.T)", "self.col_W)"),
+    ("stride-and-padding-not-handed-on", "Convolution", CONV_COL, "im2col(x, FH, FW)"),
+    ("padding-forgotten", "Convolution", CONV_COL, "im2col(x, FH, FW, self.stride)"),
+    ("stride-of-one", "Convolution", CONV_COL, "im2col(x, FH, FW, pad=self.pad)"),
+    ("gradient-shared-in-the-window", "Pooling", DMAX,
+     "dmax += dout.flatten()[:, None] / dmax.shape[1]"),
+    ("largest-over-the-wrong-axis", "Pooling", "argmax(col, axis=1)",
+     "argmax(col, axis=0)"),
+    ("largest-over-the-wrong-axis", "Pooling", "np.max(col, axis=1)",
+     "np.max(col, axis=0)"),
+    ("channels-pooled-together", "Pooling", WINDOWS, ""),
+    ("pooled-images-with-channels-last", "Pooling", "out.transpose(0, 3, 1, 2)", "out"),
+    ("windows-side-by-side", "Pooling", "self.stride, self.pad)\n        col",
+     "1, 0)\n        col"),
+    ("pooled-images-reshaped-not-transposed", "Pooling",
+     "reshape(N, out_h, out_w, C)",
+     "reshape(N, C, out_h, out_w).transpose(0, 2, 3, 1)"),
+    ("mean-of-every-sample", "BatchNormalization", "np.mean(x, axis=0)",
+     "np.mean(x, axis=1)"),
+    ("mean-of-all-features", "BatchNormalization", "np.mean(x, axis=0)", "np.mean(x)"),
+    ("variance-of-every-sample", "BatchNormalization", "** 2, axis=0", "** 2, axis=1"),
+    ("variance-of-every-sample", "BatchNormalization", "** 2, axis=0",
+     "** 2, axis=1, keepdims=True"),
+    ("variance-of-all-features", "BatchNormalization", "** 2, axis=0", "** 2"),
+    ("deviation-not-squared-backward", "BatchNormalization", "/ self.std ** 2",
+     "/ self.std"),
+    ("gradient-of-the-variance-added", "BatchNormalization", "= -np.sum", "= np.sum"),
+    ("gradient-of-the-mean-not-divided", "BatchNormalization", "dxc, axis=0) / n",
+     "dxc, axis=0)"),
+    ("running-statistics-as-they-began", "BatchNormalization", "m = self.momentum",
+     "m = 1"),
+    ("dropout-mask-turned-around-backward", "Dropout", "return dout * self.mask",
+     "return dout * (1 - self.mask)"),
+    ("dropout-mask-turned-around-forward", "Dropout", "return x * self.mask",
+     "return x * (1 - self.mask)"),
+    ("dropout-scaled-backward-only", "Dropout", "return dout * self.mask",
+     "return dout * self.mask / (1 - self.dropout_ratio)"),
     ("dropout-mask-forgotten-backward", "Dropout", "return dout * self.mask",
      "return dout"),
     ("dropout-mask-drawn-again", "Dropout", "return dout * self.mask",
@@ -237,8 +276,7 @@ IN_LAYERS = [
      "if False:"),
     ("statistics-of-the-last-batch", "BatchNormalization", "m = self.momentum", "m = 0"),
     ("gradient-spread-to-all-of-the-window", "Pooling",
-     "dmax[np.arange(dout.size), self.arg_max] = dout.flatten()",
-     "dmax += dout.flatten()[:, None]"),
+     DMAX, "dmax += dout.flatten()[:, None]"),
     ("largest-at-the-first-place", "Pooling",
      "[np.arange(dout.size), self.arg_max]", "[:, 0]"),
     ("pooled-images-as-wide-as-high", "Pooling", POOLED_W, POOLED_W.replace("(W", "(H")),
@@ -250,7 +288,9 @@ IN_LAYERS = [
 
 
 @pytest.mark.parametrize(
-    ("mistake", "name", "old", "new"), IN_LAYERS, ids=[m for m, *_ in IN_LAYERS]
+    ("mistake", "name", "old", "new"),
+    IN_LAYERS,
+    ids=[f"{m}-{i}" for i, (m, *_) in enumerate(IN_LAYERS)],
 )
 def test_a_mistake_in_a_layer_is_named(
     mistake: str, name: str, old: str, new: str
@@ -363,3 +403,19 @@ def test_an_output_as_wide_as_high_is_named_in_a_loop_too() -> None:
     names = offered_by(FURTHER["layers"].replace(old, new))
     (first, *_) = judge("", ran({"Convolution": names["Conv2D"]})).diagnosis
     assert first.mistake == "feature-maps-as-wide-as-high"
+
+
+def test_a_share_that_chance_does_not_make_is_told() -> None:
+    source = handed_out().replace(
+        "np.random.rand(*x.shape) >", "np.random.randn(*x.shape) >"
+    )
+    (said,) = judge("", ran({"Dropout": offered_by(source)["Dropout"]})).diagnosis
+    assert said.mistake == "share-kept"
+    assert said.sentence.endswith("% of the elements where 75% is right.")
+
+
+@pytest.mark.parametrize("h", ["1e-3", "1e-5"])
+def test_a_difference_to_one_side_is_told_whatever_its_step(h: str) -> None:
+    source = f"def numerical_diff(f, x):\n    return (f(x + {h}) - f(x)) / {h}\n"
+    (said,) = graded(source).diagnosis
+    assert said.mistake == "one-sided-difference"

@@ -1,195 +1,12 @@
-"""Layers that do something else in training than at test time, in small steps, and
-mistakes, each of which is one of these steps.
-"""
+"""Batch normalization, in small steps, and mistakes, each of which is one of them."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from gradparity.parity_tests.mutants.mutant import OF_THE_COURSE, mistakes
 
 mistake = mistakes("reference", "layer", OF_THE_COURSE)
-NEAR = 0.2  # what by chance a share of hundreds is not off by
-
-
-# --- Dropout --------------------------------------------------------------------------
-
-
-class Dropout:
-    """Zeroes elements by chance in training, and scales all at test time.
-
-    The chance may be somebody else's: `replaying` takes the elements that were kept.
-    """
-
-    kept: ClassVar[Mapping[bytes, np.ndarray]] = {}
-
-    @classmethod
-    def replaying(cls, kept: Mapping[bytes, np.ndarray]) -> type["Dropout"]:
-        """The class, whose masks are these, by the bytes of what they are drawn for."""
-        return type(cls.__name__, (cls,), {"kept": kept})
-
-    def __init__(self, dropout_ratio: float = 0.5) -> None:
-        self.ratio = dropout_ratio
-
-    def draw(self, x: Any) -> Any:
-        """Somebody else's, as long as it may have been drawn so."""
-        kept = self.kept.get(x.tobytes())
-        if kept is not None and abs(kept.mean() - self.share_kept()) < NEAR:
-            return kept
-        rng = np.random.default_rng([*x.tobytes()[:64]])
-        return rng.random(x.shape) < self.share_kept()
-
-    def share_kept(self) -> float:
-        return 1 - self.ratio
-
-    def forward(self, x: Any, train_flg: bool = True) -> Any:
-        if not train_flg:
-            return x * x.dtype.type(self.scale_at_test_time())
-        self.mask = self.draw(x)
-        return x * self.mask / x.dtype.type(self.divisor())
-
-    def divisor(self) -> float:
-        """What is divided by in training."""
-        return 1
-
-    def scale_at_test_time(self) -> float:
-        return 1 - self.ratio
-
-    def backward(self, dout: Any) -> Any:
-        return dout * self.mask / dout.dtype.type(self.divisor())
-
-
-class InvertedDropout(Dropout):
-    """Scales in training, and not at test time."""
-
-    def divisor(self) -> float:
-        return 1 - self.ratio
-
-    def scale_at_test_time(self) -> float:
-        return 1
-
-
-class InvertedMaskForgotten(InvertedDropout):
-    """`DropoutMaskForgottenBackward`, of that which scales in training."""
-
-    def backward(self, dout: Any) -> Any:
-        return dout * 1
-
-
-class InvertedMaskForgottenAndScaled(InvertedDropout):
-    """`DropoutMaskForgottenBackward`, of that which scales in training, backward too."""
-
-    def backward(self, dout: Any) -> Any:
-        return dout / dout.dtype.type(self.divisor())
-
-
-@mistake("Dropout", also=[InvertedMaskForgotten, InvertedMaskForgottenAndScaled])
-class DropoutMaskForgottenBackward(Dropout):
-    """Lets all of dout through: what was zeroed forward has no gradient."""
-
-    def backward(self, dout: Any) -> Any:
-        return dout * 1
-
-
-class InvertedMaskDrawnAgain(InvertedDropout):
-    """`DropoutMaskDrawnAgain`, of that which scales in training."""
-
-    def backward(self, dout: Any) -> Any:
-        return dout * self.draw(dout) / dout.dtype.type(self.divisor())
-
-
-@mistake("Dropout", also=[InvertedMaskDrawnAgain])
-class DropoutMaskDrawnAgain(Dropout):
-    """Draws another mask backward: the gradient goes through elements that were zeroed,
-    and not through all that were kept.
-    """
-
-    def backward(self, dout: Any) -> Any:
-        return dout * self.draw(dout)
-
-
-@mistake("Dropout")
-class DropoutNotScaled(Dropout):
-    """Scales neither in training nor at test time, when more elements are there than
-    what comes after has learned with.
-    """
-
-    def scale_at_test_time(self) -> float:
-        return 1
-
-
-@mistake("Dropout")
-class DropoutScaledTwice(InvertedDropout):
-    """Scales in training and at test time: once is enough."""
-
-    def scale_at_test_time(self) -> float:
-        return 1 - self.ratio
-
-
-@mistake("Dropout")
-class DropoutScaledByTheShareDropped(Dropout):
-    """Multiplies by the ratio at test time, which is the share that is dropped; by
-    1 - ratio, that of those kept, is right.
-    """
-
-    def scale_at_test_time(self) -> float:
-        return self.ratio
-
-
-@mistake("Dropout")
-class DropoutScaledForwardOnly(InvertedDropout):
-    """Divides by the share that is kept forward, and not backward."""
-
-    def backward(self, dout: Any) -> Any:
-        return dout * self.mask
-
-
-class KeptAndScaledByTheRatio(Dropout):
-    """`DropoutRatioOfThoseKept`, also at test time."""
-
-    def share_kept(self) -> float:
-        return self.ratio
-
-    def scale_at_test_time(self) -> float:
-        return self.ratio
-
-
-class InvertedRatioOfThoseKept(KeptAndScaledByTheRatio):
-    """`DropoutRatioOfThoseKept`, of that which scales in training."""
-
-    def divisor(self) -> float:
-        return self.ratio
-
-    def scale_at_test_time(self) -> float:
-        return 1
-
-
-@mistake("Dropout", also=[KeptAndScaledByTheRatio, InvertedRatioOfThoseKept])
-class DropoutRatioOfThoseKept(Dropout):
-    """Keeps as many elements as the ratio says, where it should drop so many."""
-
-    def share_kept(self) -> float:
-        return self.ratio
-
-
-@mistake("Dropout")
-class DropoutAtTestTime(Dropout):
-    """Drops elements at test time, too: the answer is another one each time."""
-
-    def forward(self, x: Any, train_flg: bool = True) -> Any:
-        return super().forward(x)
-
-
-@mistake("Dropout")
-class NothingDropped(Dropout):
-    """Drops nothing in training."""
-
-    def draw(self, x: Any) -> Any:
-        return np.ones(x.shape, bool)
-
-
-# --- BatchNormalization ---------------------------------------------------------------
 
 
 class BatchNormalization:
@@ -209,13 +26,16 @@ class BatchNormalization:
             self.running_mean = self.running_var = np.zeros(x.shape[1], x.dtype)
         if not train_flg:
             return self.at_test_time(x)
-        mean = x.mean(axis=0)
+        mean = self.mean(x)
         self.xc = x - mean
         var = self.variance()
         self.std = self.deviation(var)
         self.xn = self.xc / self.std
         self.remember(mean, var)
         return self.scaled(self.xn)
+
+    def mean(self, x: Any) -> Any:
+        return x.mean(axis=0)
 
     def variance(self) -> Any:
         return (self.xc**2).mean(axis=0)
@@ -248,13 +68,23 @@ class BatchNormalization:
         return dout * self.gamma
 
     def through_the_variance(self, dxn: Any) -> Any:
-        return -self.xn * (dxn * self.xn).mean(axis=0) / self.std
+        return -self.xc * (dxn * self.xc).mean(axis=0) / self.std**3
 
     def through_the_mean(self, dxc: Any) -> Any:
         return dxc - dxc.mean(axis=0)
 
 
-@mistake("BatchNormalization")
+class AcrossFeaturesAsTheyAre(BatchNormalization):
+    """`NormalizedAcrossFeatures`, without an axis of one: most shapes do not fit then."""
+
+    def mean(self, x: Any) -> Any:
+        return x.mean(axis=1)
+
+    def variance(self) -> Any:
+        return (self.xc**2).mean(axis=1)
+
+
+@mistake("BatchNormalization", also=[AcrossFeaturesAsTheyAre])
 class NormalizedAcrossFeatures(BatchNormalization):
     """Takes mean and variance of every sample, along axis=1; those of every feature, over
     the batch, are right.
@@ -274,6 +104,56 @@ class NormalizedAcrossFeatures(BatchNormalization):
         dxn = self.from_normalised(dout)
         dxc = dxn - self.xn * (dxn * self.xn).mean(axis=1, keepdims=True)
         return (dxc - dxc.mean(axis=1, keepdims=True)) / self.std
+
+
+class MeanInARow(BatchNormalization):
+    """`MeanOfEverySample`, with an axis of one."""
+
+    def mean(self, x: Any) -> Any:
+        return x.mean(axis=1, keepdims=True)
+
+
+@mistake("BatchNormalization", also=[MeanInARow])
+class MeanOfEverySample(BatchNormalization):
+    """Takes the mean along axis=1, over the features of a sample; that over the batch,
+    along axis=0, is right.
+    """
+
+    def mean(self, x: Any) -> Any:
+        return x.mean(axis=1)
+
+
+class VarianceInARow(BatchNormalization):
+    """`VarianceOfEverySample`, with an axis of one."""
+
+    def variance(self) -> Any:
+        return (self.xc**2).mean(axis=1, keepdims=True)
+
+
+@mistake("BatchNormalization", also=[VarianceInARow])
+class VarianceOfEverySample(BatchNormalization):
+    """Takes the variance along axis=1, over the features of a sample; that over the
+    batch, along axis=0, is right.
+    """
+
+    def variance(self) -> Any:
+        return (self.xc**2).mean(axis=1)
+
+
+@mistake("BatchNormalization")
+class MeanOfAllFeatures(BatchNormalization):
+    """Takes one mean over the batch and all features: every feature has its own."""
+
+    def mean(self, x: Any) -> Any:
+        return x.mean()
+
+
+@mistake("BatchNormalization")
+class VarianceOfAllFeatures(BatchNormalization):
+    """Takes one variance over the batch and all features: every feature has its own."""
+
+    def variance(self) -> Any:
+        return (self.xc**2).mean()
 
 
 @mistake("BatchNormalization")
@@ -382,6 +262,32 @@ class GradientOfTheVarianceNotDivided(BatchNormalization):
 
 
 @mistake("BatchNormalization")
+class GradientOfTheVarianceAdded(BatchNormalization):
+    """Has the wrong sign in what comes through the variance."""
+
+    def through_the_variance(self, dxn: Any) -> Any:
+        return -super().through_the_variance(dxn)
+
+
+@mistake("BatchNormalization")
+class DeviationNotSquaredBackward(BatchNormalization):
+    """Divides by the deviation, and not by its square, on the way through it: the
+    derivative of 1 / s is -1 / s**2.
+    """
+
+    def through_the_variance(self, dxn: Any) -> Any:
+        return super().through_the_variance(dxn) * self.std
+
+
+@mistake("BatchNormalization")
+class GradientOfTheMeanNotDivided(BatchNormalization):
+    """Adds up what comes through the mean, and forgets to divide it by N."""
+
+    def through_the_mean(self, dxc: Any) -> Any:
+        return dxc - dxc.sum(axis=0)
+
+
+@mistake("BatchNormalization")
 class ScaleGradientNotSummed(BatchNormalization):
     """Does not sum dgamma over the batch: every sample used the same gamma."""
 
@@ -427,6 +333,31 @@ class StatisticsOfTheBatchAtTestTime(BatchNormalization):
 
     def forward(self, x: Any, train_flg: bool = True) -> Any:
         return super().forward(x)
+
+
+class AsItBeganAtOne(BatchNormalization):
+    """`RunningStatisticsAsTheyBegan`, with a variance of 1."""
+
+    def at_test_time(self, x: Any) -> Any:
+        return self.scaled(x)
+
+
+def as_it_began(added: float) -> type[BatchNormalization]:
+    """`RunningStatisticsAsTheyBegan`, with so much added to a variance of 0."""
+
+    class AsItBeganAtZero(BatchNormalization):
+        def at_test_time(self, x: Any) -> Any:
+            return self.scaled(x / np.sqrt(x.dtype.type(added)))
+
+    return AsItBeganAtZero
+
+
+@mistake(
+    "BatchNormalization",
+    also=[AsItBeganAtOne, *map(as_it_began, (1e-5, 1e-7, 1e-8))],
+)
+class RunningStatisticsAsTheyBegan(as_it_began(1e-6)):  # type: ignore[misc]
+    """Never changes the running mean and variance: at test time they are as they began."""
 
 
 @mistake("BatchNormalization")
