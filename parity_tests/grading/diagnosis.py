@@ -287,7 +287,7 @@ def diagnose_one(findings: Findings, parts: list[Findings]) -> Iterator[Diagnosi
             # What is wrong forward is no mistake of its own where that of a part is there.
             if any(
                 may_spoil(p, findings, q) for p in parts for q in here if q in FORWARD
-            ):
+            ) or any(of_a_part(m, p) for m in mistakes for p in parts):
                 continue
             left = [q for q in left if q not in here]
             yield named(findings, mistakes, here)
@@ -310,6 +310,11 @@ def diagnose_one(findings: Findings, parts: list[Findings]) -> Iterator[Diagnosi
             left = [q for q in left if q != quantity]
             yield found
     yield from related(findings, left)
+
+
+def of_a_part(mistake: Known, part: Findings) -> bool:
+    """Whether a mistake is that of a part, where the class does without one."""
+    return getattr(mistake.mutant.definition, "of_part", None) == part.name
 
 
 def not_came(findings: Findings, quantity: str) -> set[str | None]:

@@ -269,14 +269,14 @@ class GradientOfImagesOverwritten(Convolution):
     have to be added up.
     """
 
-    columns = OverlapsOverwritten
+    columns, of_part = OverlapsOverwritten, "col2im"
 
 
 @mistake("Convolution")
 class GradientOfImagesWithPadding(Convolution):
     """Leaves the padding around dx: the gradient is larger than the image."""
 
-    columns = PaddingNotCutOff
+    columns, of_part = PaddingNotCutOff, "col2im"
 
 
 # --- Pooling --------------------------------------------------------------------------
@@ -485,4 +485,4 @@ class OverlappingWindowsOverwritten(Pooling):
     added up.
     """
 
-    columns = OverlapsOverwritten
+    columns, of_part = OverlapsOverwritten, "col2im"

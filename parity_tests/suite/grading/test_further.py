@@ -419,3 +419,18 @@ def test_a_difference_to_one_side_is_told_whatever_its_step(h: str) -> None:
     source = f"def numerical_diff(f, x):\n    return (f(x + {h}) - f(x)) / {h}\n"
     (said,) = graded(source).diagnosis
     assert said.mistake == "one-sided-difference"
+
+
+def test_what_follows_from_col2im_is_not_blamed_on_the_layer() -> None:
+    before, col2im = handed_out().split("def col2im")
+    wrong = f"{before}def col2im{col2im.replace('] += col', '] = col', 1)}"
+    names = offered_by(wrong)
+    names = {n: names[n] for n in ("im2col", "col2im", "Convolution", "Pooling")}
+    told = {d.class_: d.mistake for d in judge("", ran(names)).diagnosis}
+    assert told == {
+        "col2im": "overlaps-overwritten",
+        "Convolution": "follows-from-its-parts",
+        "Pooling": "follows-from-its-parts",
+    }
+    alone = judge("", ran({"Convolution": names["Convolution"]})).diagnosis
+    assert [d.mistake for d in alone] == ["gradient-of-images-overwritten"]
