@@ -121,6 +121,8 @@ def of_nothing(wrong: Wrong, is_none: bool) -> str:
     if quantity[1:] in SUBJECTS[name].holds:
         return f"`{name}.backward` does not set `self.{quantity}`."
     method = "forward" if quantity == "out" else "backward"
+    if SUBJECTS[name].kind == "optimizer":
+        return f"`{name}` has no method `update` that takes parameters and gradients."
     if SUBJECTS[name].kind == "network":
         gradients = [f for f in wrong.findings.found if f.quantity[1:] in PARAMS]
         if any(f.value is not None for f in gradients):

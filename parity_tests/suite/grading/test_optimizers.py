@@ -180,6 +180,18 @@ def test_lists_are_taken_as_in_the_second_book() -> None:
     assert kinds(found) == ["lists"]
 
 
+def test_what_has_no_update_is_told() -> None:
+    found = graded(
+        "class Adam:\n"
+        "    def __init__(self, lr=0.001, beta1=0.9, beta2=0.999):\n"
+        "        pass\n"
+    )
+    (told,) = found.diagnosis
+    assert told.sentence == (
+        "`Adam` has no method `update` that takes parameters and gradients."
+    )
+
+
 @pytest.mark.parametrize("mutant", PLANTED, ids=lambda mutant: mutant.name)
 def test_a_mistake_in_an_optimizer_is_named(mutant: Mutant) -> None:
     is_named(mutant, variants(mutant.layer)[0])
