@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
@@ -187,6 +188,9 @@ def _unfit(subject: Subject, node: ast.stmt) -> str | None:
             and not any("grad" in name.lower() for name in methods)
         ):
             return "is a network like those of the book's second volume"
+        updates = get_close_matches("update", methods, 1, 0.6)
+        if subject.kind == "optimizer" and not node.bases and not updates:
+            return "has no method `update`"
     if isinstance(node, ast.FunctionDef):
         names = node.args
         all_of_them = [*names.posonlyargs, *names.args]

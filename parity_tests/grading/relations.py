@@ -6,7 +6,9 @@ first that holds is taken, so the narrower ones come before the wider ones.
 
 from gradparity.parity_tests.grading import relations_of_cases as cases
 from gradparity.parity_tests.grading import relations_of_formulas as formulas
+from gradparity.parity_tests.grading import relations_of_steps as steps
 from gradparity.parity_tests.grading import relations_of_values as values
+from gradparity.parity_tests.grading.asking_optimizers import SETTINGS
 from gradparity.parity_tests.grading.course import SUBJECTS
 from gradparity.parity_tests.grading.exercise import PARAMS
 from gradparity.parity_tests.grading.findings import Findings
@@ -45,6 +47,8 @@ PRECISE: dict[str, Test] = {
     "one-sided-difference": shaped(values.of_forward_differences, *DIFFERENCES),
     "large-step": shaped(values.of_a_large_step, *DIFFERENCES),
     "wrong-at-zero": shaped(values.wrong_at_zero),
+    "step-alone": shaped(steps.of_the_step_alone, *SETTINGS),
+    "longer-steps": shaped(steps.of_longer_steps, *SETTINGS),
 }
 # What says as much as the sentence of a known mistake, and is not put before one.
 EXPLAINING: dict[str, Test] = {
@@ -59,6 +63,7 @@ EXPLAINING: dict[str, Test] = {
     "without-params": shaped(formulas.without_params, NETWORK),
     "reordered": shaped(values.reordered),
     "whole-numbers": shaped(formulas.of_whole_numbers),
+    "first-step": shaped(steps.after_the_first_step, *SETTINGS),
 }
 # What the share of a few samples that are right may seem to be by chance.
 BY_CHANCE = frozenset(

@@ -199,7 +199,7 @@ def wrong_for_one_sample(wrong: Wrong) -> str | None:
 
 def of_batches(wrong: Wrong, several: bool) -> list[Found]:
     """What came of batches of one sample, or of several."""
-    if wrong.name == "numerical_gradient":
+    if wrong.name == "numerical_gradient" or SUBJECTS[wrong.name].kind == "optimizer":
         return []
     return [
         f
@@ -224,7 +224,7 @@ def right_on_the_first_call(wrong: Wrong) -> str | None:
     )
     sizes = {f.batch for f in wrong.found if f.right}
     if (
-        wrong.name in FUNCTIONS
+        SUBJECTS[wrong.name].kind in ("function", "optimizer")
         or any(f.first for f in wrong.wrong)
         or not everywhere
         or not sizes & {f.batch for f in wrong.wrong}

@@ -192,9 +192,30 @@ def test_what_has_no_update_is_told() -> None:
     )
 
 
-@pytest.mark.parametrize("mutant", PLANTED, ids=lambda mutant: mutant.name)
-def test_a_mistake_in_an_optimizer_is_named(mutant: Mutant) -> None:
-    is_named(mutant, variants(mutant.layer)[0])
+@pytest.mark.parametrize(
+    ("row", "old", "new", "relation", "phrase"),
+    [
+        (0, "-= self.lr * grads[key]", "-= 2 * self.lr * grads[key]", "longer-steps",
+         "are moved by 2 times the right step in the first one"),
+        (0, "-= self.lr * grads[key]", "+= -self.lr * grads[key] - params[key]",
+         "step-alone", "are the step alone, which must be added to what the parameter was"),
+        (4, "= self.momentum *", "= 2 * self.momentum *", "first-step",
+         "are right after the first step, and not after all others: look at what is kept "
+         "from one step to the next"),
+    ],
+)  # fmt: skip
+def test_what_is_not_known_is_described(
+    row: int, old: str, new: str, relation: str, phrase: str
+) -> None:
+    name, settings, before, within, _ = WRITTEN[row]
+    assert old in within
+    found = graded(written(name, settings, before, within.replace(old, new)))
+    assert relation in {told.mistake for told in found.diagnosis}
+    assert phrase in {told.relation for told in found.diagnosis}
+    for told in found.diagnosis:
+        assert not told.known
+        assert "batch" not in told.sentence
+        assert "call" not in told.sentence
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
