@@ -24,6 +24,7 @@ OF_FRAMEWORKS = ("Module", "Layer", "Model", "Function")
 FRAMEWORKS = ("Module", "Model", "Function")
 IMPORT = re.compile(r"^[ \t]*(?:from|import)\b[^\n(#]*(?:\([^)]*\))?", re.MULTILINE)
 WORD = re.compile(r"\w+")
+WITHOUT_METHODS = ("object", "ABC", "NamedTuple")
 DEFINITION = re.compile(r"^[ \t]*(class|def)[ \t]+(\w+)", re.MULTILINE)
 
 
@@ -188,8 +189,9 @@ def _unfit(subject: Subject, node: ast.stmt) -> str | None:
             and not any("grad" in name.lower() for name in methods)
         ):
             return "is a network like those of the book's second volume"
+        own = all(ast.unparse(base) in WITHOUT_METHODS for base in node.bases)
         updates = get_close_matches("update", methods, 1, 0.6)
-        if subject.kind == "optimizer" and not node.bases and not updates:
+        if subject.kind == "optimizer" and own and not updates:
             return "has no method `update`"
     if isinstance(node, ast.FunctionDef):
         names = node.args

@@ -164,11 +164,13 @@ def test_a_class_is_a_layer_and_a_function_a_function(tmp_path: Path) -> None:
 def test_what_cannot_be_the_function_is_not_graded_as_it(tmp_path: Path) -> None:
     second = BY_HAND + "    def forward(s, x, t): pass\n    def backward(s): pass\n"
     text = "def softmax(): pass\ndef sigmoid(x, dout, y): pass\ndef relu(*x): pass\n"
+    text += "class SGD:\n    def step(self): pass\n"
     path = written(tmp_path, layers=text + second)
     assert chosen(path) == {"relu": "layers.py"}
     assert [each.why for each in find(path).skipped] == [
         "defines softmax, which takes no argument",
         "defines sigmoid, which needs 3 arguments, and not 1",
+        "defines SGD, which has no method `update`",
         "defines TwoLayerNet, which is a network like those of the book's second volume",
     ]
 
