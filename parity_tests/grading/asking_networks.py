@@ -99,7 +99,8 @@ def arguments(call: Call, name: str) -> dict[str, Any]:
         activation = "sigmoid" if inputs["sigmoid"] else "relu"
         sizes = {"input": len(W), "hidden": hidden, "output": output}
         return sizes | {"activation": activation, "decay": float(inputs["decay"])}
-    conv = {"filter_num": len(W), "filter_size": W.shape[-1], "pad": 0, "stride": 1}
+    conv = {"filter_num": len(W), "filter_size": W.shape[-1], "stride": 1}
+    conv |= {"pad": 0, "padding": 0}  # as some call it
     dims = {"input": inputs["x"].shape[1:], "conv": conv}
     return dims | {"hidden": hidden[1], "output": output}
 

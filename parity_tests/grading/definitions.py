@@ -21,7 +21,7 @@ from gradparity.parity_tests.grading.course import SUBJECTS, Subject, subject_of
 
 # What classes of other frameworks are derived from: of a module, or by themselves.
 OF_FRAMEWORKS = ("Module", "Layer", "Model", "Function")
-FRAMEWORKS = ("Module", "Model", "Function")
+FRAMEWORKS = ("Module", "Model", "Function", "Optimizer")
 IMPORT = re.compile(r"^[ \t]*(?:from|import)\b[^\n(#]*(?:\([^)]*\))?", re.MULTILINE)
 WORD = re.compile(r"\w+")
 WITHOUT_METHODS = ("object", "ABC", "NamedTuple")
@@ -99,7 +99,8 @@ class Source:
         or None.
         """
         for base in node.bases if isinstance(node, ast.ClassDef) else ():
-            if _of_a_framework(base) and ast.unparse(base) not in self._classes:
+            is_own = ast.unparse(base) in ("Optimizer", *self._classes)
+            if _of_a_framework(base) and not is_own:
                 return f"is derived of another framework's `{ast.unparse(base)}`"
         return None
 

@@ -329,7 +329,7 @@ class Asking:
             cubic = parabola + (c * v * v * v).sum()
             return cubic if p is None else cubic + (p * v[:-1] * v[1:]).sum()
 
-        self.keep("gradient", numerical_gradient(f, x))
+        self.keep("gradient", call_by_name(numerical_gradient, {"f": f, "x": x}))
 
     def look_back(self, restores: bool) -> None:
         """What was written into that was not to be: arguments, and earlier results."""

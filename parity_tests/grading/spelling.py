@@ -16,6 +16,7 @@ ALSO = {
     "x": ("x", "inputdata", "input", "inputs", "img", "image", "images", "data", "im"),
     "col": ("col", "cols", "column", "columns"),
     "stride": ("stride", "strides", "s"),
+    "f": ("f", "func", "function", "fn", "fun"),
     "pad": ("pad", "padding", "p"),
     "filter_h": ("filterh", "fh", "kh", "kernelh", "filterheight", "poolh", "hh"),
     "filter_w": ("filterw", "fw", "kw", "kernelw", "filterwidth", "poolw", "ww"),

@@ -212,3 +212,11 @@ def test_sizes_are_known_by_their_names(name: str) -> None:
     assert not is_size(name, 1)
     anything: Any = ["index", "W", "b", "x", "init"]
     assert not any(is_size(each, 0) for each in anything)
+
+
+def test_the_function_may_come_second() -> None:
+    text = """
+def numerical_diff(x, func):
+    return (func(x + 1e-4) - func(x - 1e-4)) / 2e-4
+"""
+    assert graded(text).status == "pass"
