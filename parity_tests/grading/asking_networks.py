@@ -277,7 +277,7 @@ def method_of(network: Any, quantity: str, count: int, asking: Asking) -> Any:
         method = getattr(network, name, None)
         if callable(method) and (name == quantity or takes(method, count)):
             if name != quantity:
-                asking.remark("named", quantity, name)
+                asking.remark("called", quantity, name)
             return method
     return None
 

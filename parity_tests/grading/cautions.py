@@ -32,6 +32,8 @@ REMARKS = {
     "overwrote": "`{name}` later changes the array that it returned as {what}: whoever "
     "kept it finds other numbers.",
     "type": "`{name}` returns {what} of type {with_} where a NumPy array is expected.",
+    "called": "`{name}` has {what} as `{with_}`: the book's training calls it by its own "
+    "name.",
     "rebinds": "`{name}` puts new arrays into `params`, for {what}: layers that hold the "
     "old ones, as those of section 5.7.2 do, go on with these.",
     "lists": "`{name}` takes lists of parameters and gradients, where the book's takes "
@@ -93,7 +95,10 @@ OF_THE_BOOK = frozenset(
         f"`SoftmaxWithLoss` adds 1e-7 in the logarithm: {EXACT}",
         "`SoftmaxWithLoss` ignores `dout`: that is right as long as the loss is the end of "
         "the graph.",
-        f"`TwoLayerNet` adds 1e-7 in the logarithm: {EXACT}",
+        *(
+            f"`{name}` adds 1e-7 in the logarithm: {EXACT}"
+            for name in ("TwoLayerNet", "MultiLayerNet", "SimpleConvNet")
+        ),
         PART_OF_X.format(name="numerical_gradient"),  # in ch04/gradient_2d.py
         # It makes arrays of zeros without a dtype.
         "`im2col` returns `out` in float64 where float32 went in.",

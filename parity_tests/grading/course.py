@@ -123,8 +123,8 @@ SUBJECTS = {
             "network",
             "section 7.5",
             built_from=(
-                *("Affine", "Relu", "SoftmaxWithLoss"),
-                *("softmax", "cross_entropy_error"),
+                *("Convolution", "Pooling", "Affine", "Relu", "SoftmaxWithLoss"),
+                *("im2col", "col2im", "softmax", "cross_entropy_error"),
             ),
             also=("simpleconvnetwork", "simplecnn", "convnet"),
             further=True,

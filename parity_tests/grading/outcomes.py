@@ -64,7 +64,8 @@ class Remark:
     array and no number: `what` is "out, list"), `not restored` (numerical_gradient left x
     changed), `uses` (on the first call of a task, of another class or function of the
     submission, which `what` names; of what may be built from others alone), `named` (a
-    gradient, parameter or method has another name than the book's: `what` is "dW, dw"),
+    gradient or parameter has another name than the book's: `what` is "dW, dw"), `called`
+    (a method has: "gradient, grad"),
     `made` (it makes the array `what` itself, and was given ours), `needless` (its
     constructor takes an argument that is of no use), `differences` (a gradient is found by
     central differences), `rebinds` (an optimizer puts a new array in the place of the

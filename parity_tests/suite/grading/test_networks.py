@@ -1,11 +1,14 @@
 """How networks are asked: what they are built from, and which network they are."""
 
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gradparity.parity_tests.grading.asking_networks import NUMERICAL, NUMERICALLY
+from gradparity.parity_tests.grading.cautions import OF_THE_BOOK
+from gradparity.parity_tests.grading.course import SUBJECTS
 from gradparity.parity_tests.grading.diagnosis import diagnose, explains, known
 from gradparity.parity_tests.grading.exercise import exercise
 from gradparity.parity_tests.grading.findings import Findings
@@ -25,6 +28,7 @@ from gradparity.parity_tests.suite.grading.test_grading import (
     offered_by,
     ran,
 )
+from gradparity.parity_tests.suite.support import SUBMISSIONS
 
 pytestmark = pytest.mark.usefixtures("without_shape_checks")
 
@@ -87,6 +91,27 @@ def test_further_networks_are_right(name: str) -> None:
     assert found.status == "pass", found.diagnosis
     assert found.warnings == []
     assert name not in judge("", ran({NETWORK: ByHand})).missing
+
+
+def test_the_books_networks_and_optimizers_are_right() -> None:
+    """As they are handed out, and in the lecture's transcription."""
+    folder = files("gradparity.parity_tests.grading") / "handed_out" / "common"
+    names = ("util", "functions", "gradient", "layers", "optimizer", "multi_layer_net")
+    sources = [(folder / f"{name}.py").read_text(encoding="utf-8") for name in names]
+    convolution = SUBMISSIONS / "book" / "ch07" / "simple_convnet.py"
+    sources.append(convolution.read_text(encoding="utf-8"))
+    source = "\n".join(
+        line
+        for line in "\n".join(sources).splitlines()
+        if not line.startswith(("from common", "sys.path"))
+    )
+    offered = offered_by(source)
+    asked = [n for n, s in SUBJECTS.items() if s.kind in ("network", "optimizer")]
+    found = judge("", ran({name: offered[name] for name in asked if name in offered}))
+    assert [each.name for each in found.classes] == [n for n in asked if n != NETWORK]
+    assert found.status == "pass", found.diagnosis
+    assert {warning.sentence for warning in found.warnings} <= OF_THE_BOOK
+    assert {*sentences(found)} == {"epsilon"}
 
 
 @pytest.mark.parametrize("name", [NETWORK, *FURTHER])
@@ -247,7 +272,7 @@ def rows(found: GradedFile) -> dict[str, str]:
         ([("self.params", "self.weights"), ("p['W1']", "p['w1']"),
           ("weights['W1']", "weights['w1']"), ("{'W1'", "{'dw1'")], {"named"}),
         ([("'b2': dy", "'db2': dy")], {"named"}),
-        ([("def gradient(", "def backward(")], {"named"}),
+        ([("def gradient(", "def backward(")], {"called"}),
         ([(SIZES, "hidden_size, input_size, output_size"), ("weight_init_std", "1")],
          set()),
         ([(SIZES, "*, output_size, input_size, hidden_size, std=0.01"),
