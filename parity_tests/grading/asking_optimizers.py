@@ -50,11 +50,12 @@ class State:
 
 def ask_optimizer(subject: Subject, asking: Asking) -> None:
     """A step with these gradients; the parameters are those of the first call."""
-    grads = [name for name in asking.call.inputs if name.startswith(("dW", "db"))]
+    grads: list[str] = [
+        name for name in asking.call.inputs if name.startswith(("dW", "db"))
+    ]
     first = subject.made is None
     if first:
-        params = {name: asking.call.inputs[name].copy() for name in names_of(grads)}
-        subject.made = State(make(subject, asking), params)
+        subject.made = begun(subject, asking, grads)
     state: State = subject.made
     method = method_of(state.optimizer, "update", 2, asking)
     if method is None:
@@ -64,17 +65,35 @@ def ask_optimizer(subject: Subject, asking: Asking) -> None:
     given = dict(zip(names_of(grads), asking.give(*grads), strict=True))
     try:
         state.update(method, given)
-    except KeyError as error:
-        if not (first and error.args and isinstance(error.args[0], int)):
+    except Exception:  # of any kind: it may be made for lists
+        if not first:
             raise
-        state.optimizer, state.in_lists = make(subject, asking), True
+        other = begun(subject, asking, grads)
+        other.in_lists = True
+        if not goes_well(other, given):
+            raise
+        subject.made = state = other
         asking.remark("lists", "params")
-        state.update(method_of(state.optimizer, "update", 2, asking), given)
     for name, old in before.items():
         new = state.params[name]
         if new is not old and not state.in_lists:
             asking.remark("rebinds", name)
         asking.keep(name, new.copy() if type(new) is ndarray else new)
+
+
+def begun(subject: Subject, asking: Asking, grads: list[str]) -> State:
+    """An optimizer before the first step, with parameters of its own."""
+    params = {name: asking.call.inputs[name].copy() for name in names_of(grads)}
+    return State(make(subject, asking), params)
+
+
+def goes_well(state: State, grads: dict[str, Any]) -> bool:
+    """Whether a step raises nothing."""
+    try:
+        state.update(state.optimizer.update, grads)
+    except Exception:  # of any kind: it is somebody else's code
+        return False
+    return True
 
 
 def names_of(grads: list[str]) -> list[str]:

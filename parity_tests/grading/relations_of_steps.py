@@ -43,9 +43,13 @@ def of_longer_steps(wrong: Wrong) -> str | None:
     if not factors or abs(factors[0] - 1) < LEAST or not np.isfinite(factors[0]):
         return None
     c = factors[0]
-    if all(close(a, c * b, CLOSE) for a, b in steps):
-        return f"{{is}} moved by {c:.6g} times the right step in the first one"
-    return None
+    if not all(close(a, c * b, CLOSE) for a, b in steps):
+        return None
+    if abs(c) < CLOSE:
+        return "{is} not moved by the first step"
+    if abs(c + 1) < LEAST:
+        return "{is} moved in the wrong direction by the first step"
+    return f"{{is}} moved by {c:.6g} times the right step in the first one"
 
 
 def after_the_first_step(wrong: Wrong) -> str | None:
