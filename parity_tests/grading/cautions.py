@@ -76,7 +76,7 @@ OPTIONAL = {
 NOTES = {
     "top level": "The code at the top level of {what} was left out, and its imports, "
     "definitions and constants alone were loaded{why}. Training, data and plots belong "
-    'into a function, or under if __name__ == "__main__":.',
+    "into a function.",
     "lent": "Not handed in, and taken from what was handed out: {what}.",
     "absent": "Neither handed in nor installed here, so that what uses it fails: {what}.",
     "cupy": "NumPy is used for {what}.",

@@ -158,7 +158,7 @@ def _prepared(
         alone=settings["alone"],
         told=lambda error: broken(error, limits),
     )
-    sys.argv[:] = [str(root / files[0])]
+    sys.argv[:] = [str(root / settings["script"])]
     sys.path[:] = import_path()
     own = [*readable(), root.parent]  # by whose listing a package is found
     _, listener = confine(limits, own, working, settings["without"])

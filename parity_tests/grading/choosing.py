@@ -85,11 +85,13 @@ def choose(sources: Iterable[Source]) -> tuple[list[Definition], list[Skipped]]:
         if not those:
             continue
         # Of one file, what is defined last is what there is.
-        last = {each.file: each for each in those}
+        last = {(each.file, each.called): each for each in those}
         best = min(last.values(), key=lambda each: (key(each), each.file))
         chosen.append(best)
         skipped += [
-            _skipped(each, best, last[each.file]) for each in those if each is not best
+            _skipped(each, best, last[each.file, each.called])
+            for each in those
+            if each is not best
         ]
     return chosen, skipped
 
@@ -109,6 +111,8 @@ def _skipped(each: Definition, best: Definition, last: Definition) -> Skipped:
         why = f"defines {each.called} again in {again}, which is what counts"
     else:
         place = as_text(best.file)
+        if best.file == each.file:
+            place = f"{best.called} in the same file"
         if each.origin is not None and best.origin is None:
             why = (
                 f"defines {each.called} as the book does, word for word: that of {place} "

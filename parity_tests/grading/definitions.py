@@ -10,14 +10,20 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from gradparity.parity_tests.grading import notebooks
 from gradparity.parity_tests.grading.copies import origin
-from gradparity.parity_tests.grading.course import SUBJECTS, Subject, subject_of
+from gradparity.parity_tests.grading.course import (
+    SUBJECTS,
+    Subject,
+    folded,
+    subject_of,
+)
 
 # What classes of other frameworks are derived from: of a module, or by themselves.
 OF_FRAMEWORKS = ("Module", "Layer", "Model", "Function")
@@ -53,12 +59,13 @@ class Definition:
 @dataclass(frozen=True)
 class Source:
     """A file of a submission: its text as Python, which for a notebook is that of its
-    cells.
+    cells. What is `virtual` is no file, but is written by a notebook's cell.
     """
 
     file: Path
     text: str
     notebook: notebooks.Notebook | None = None
+    virtual: bool = False
 
     @cached_property
     def tree(self) -> ast.Module | None:
@@ -153,11 +160,15 @@ class Source:
                     at = self.place(node.lineno)
                     yield Definition(SUBJECTS[name], name, self.file, *at)
                 case ast.If() | ast.Try() | ast.With():
-                    if not _is_main(node):
-                        for block in ("body", "orelse", "finalbody"):
-                            yield from self._defined(getattr(node, block, []))
-                        for handler in getattr(node, "handlers", []):
-                            yield from self._defined(handler.body)
+                    blocks = [
+                        getattr(node, b, []) for b in ("body", "orelse", "finalbody")
+                    ]
+                    blocks += [
+                        handler.body for handler in getattr(node, "handlers", [])
+                    ]
+                    for each in chain.from_iterable(map(self._defined, blocks)):
+                        why = "is not run, as it is under `if __name__ == ...`"
+                        yield replace(each, unfit=why) if _is_main(node) else each
 
 
 def as_text(path: Path) -> str:
@@ -190,6 +201,14 @@ def _unfit(subject: Subject, node: ast.stmt) -> str | None:
             and not any("grad" in name.lower() for name in methods)
         ):
             return "is a network like those of the book's second volume"
+        if (
+            folded(node.name) in subject.also
+            and subject.kind == "layer"
+            and not node.bases
+            and not get_close_matches("forward", methods, 1, 0.6)
+            and not get_close_matches("backward", methods, 1, 0.6)
+        ):
+            return "has neither `forward` nor `backward`"
         own = all(ast.unparse(base) in WITHOUT_METHODS for base in node.bases)
         updates = get_close_matches("update", methods, 1, 0.6)
         if subject.kind == "optimizer" and own and not updates:
@@ -210,6 +229,25 @@ def _is_layered(node: ast.AST) -> bool:
         isinstance(each, ast.Attribute) and each.attr in ("forward", "backward")
         for each in ast.walk(node)
     )
+
+
+def written(source: Source) -> Iterator[Source]:
+    """The files that the cells of a notebook write, if it is one and they are Python."""
+    for name, text in source.notebook.written if source.notebook else ():
+        place = Path(name)
+        if (
+            place.suffix == ".py"
+            and not place.is_absolute()
+            and ".." not in place.parts
+        ):
+            yield Source(source.file.parent / place, text, virtual=True)
+
+
+def left_out(source: Source) -> Iterator[tuple[int, str, list[str]]]:
+    """The cells of a notebook that are no Python: number, why, and what they define."""
+    for number, why, text in source.notebook.left_out if source.notebook else ():
+        alike = Source(source.file, text)._alike()
+        yield number, why, [each.subject.name for each in alike]
 
 
 def parsed(file: Path, content: bytes) -> Source:

@@ -71,7 +71,7 @@ def judge(path: str, ran: Ran, submission: Submission | None = None) -> GradedFi
         for name, each in findings.items()
     ]
     failed = ran.broke is not None or any(c.verdict == "FAIL" for c in classes)
-    failed |= any(note.kind == "not loaded" for note in ran.notes)
+    failed |= any(each.kind == "not loaded" for each in about.get("skipped", ()))
     return GradedFile(
         **about,
         status="fail" if failed else "pass",
@@ -96,25 +96,31 @@ def origin(definition: Definition | None) -> dict[str, Any]:
 
 
 def not_loaded(ran: Ran, submission: Submission) -> Iterator[Skipped]:
-    """The files that define something and could not be loaded, each with why."""
-    names: dict[str, list[str]] = {}
-    for part in submission.parts:
-        for definition in part.chosen:
-            inside = as_module(definition.file).as_posix()
-            names.setdefault(inside, []).append(definition.subject.name)
+    """What is defined and could not be loaded, each with why."""
+    chosen = [d for part in submission.parts for d in part.chosen]
     for note in ran.notes:
         if note.kind == "not loaded" and (raised := note.raised):
-            where = reason(raised)
+            here = [d for d in chosen if as_module(d.file).as_posix() == note.what]
+            path = as_text(here[0].file) if here else raised.file or note.what
+            place = (raised.line, raised.cell) if raised.file == path else (None, None)
             yield Skipped(
-                path=raised.file
-                if raised.file and note.what not in names
-                else note.what,
-                why=f"cannot be loaded: {where}",
+                path=path,
+                why=f"cannot be loaded: {reason(raised)}",
                 kind="not loaded",
-                names=names.get(note.what, []),
-                line=raised.line,
-                cell=raised.cell,
+                names=[d.subject.name for d in here],
+                line=place[0],
+                cell=place[1],
             )
+        for each in chosen:
+            if note.kind == "replaced" and note.what == each.subject.name:
+                yield Skipped(
+                    path=as_text(each.file),
+                    why=f"defines {each.called}, and then imports another one of this name",
+                    kind="not loaded",
+                    names=[each.subject.name],
+                    line=each.line,
+                    cell=each.cell,
+                )
 
 
 def located(raised: Raised) -> dict[str, Any]:

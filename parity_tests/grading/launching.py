@@ -9,6 +9,7 @@ import errno
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from secrets import token_hex
@@ -137,6 +138,7 @@ def run(
             "start": str(root / part.root),
             "working": str(working),
             "tasks": str(folder / "tasks"),
+            "script": inside[part.files[0]],
             "files": [inside[file] for file in part.files if file in part.first],
             "wanted": [(d.subject.name, d.called, inside[d.file]) for d in part.chosen],
             "cells": {
@@ -153,7 +155,27 @@ def run(
         launched = _Launched(
             file, working, tasks, limits, min(loading, limits.seconds), stopped
         )
-        return launched.run()
+        return without_paths(launched.run(), folder)
+
+
+def without_paths(ran: Ran, folder: Path) -> Ran:
+    """The same, in which nothing tells where the submission was run."""
+    at = re.compile(re.escape(str(folder)) + r"(/copy(/(lent-\d+|[^/]*))?/?)?")
+
+    def plain(text: str) -> str:
+        return at.sub("", text)
+
+    def raised(of: Raised | None) -> Raised | None:
+        return of and replace(of, message=plain(of.message))
+
+    return replace(
+        ran,
+        outcomes=tuple(replace(o, raised=raised(o.raised)) for o in ran.outcomes),
+        unloadable=raised(ran.unloadable),
+        broke=ran.broke and plain(ran.broke),
+        first_printed=plain(ran.first_printed),
+        notes=tuple(replace(note, raised=raised(note.raised)) for note in ran.notes),
+    )
 
 
 def _copied(folders: Sequence[Path], to: Path) -> list[str]:

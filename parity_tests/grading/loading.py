@@ -47,6 +47,12 @@ ROOMS = ("reference", "torch_impl", "jax_impl")  # of it, which may be graded, t
 # The package of what has a name that something else has, too. No file is called that.
 APART = "its/own"
 COLAB = "/content"
+# Packages of others: `from keras.layers import Dense` does not mean a file layers.py.
+OF_OTHERS = (
+    *("keras", "tensorflow", "torch", "torchvision", "chainer", "jax", "flax"),
+    *("sklearn", "scipy", "pandas", "matplotlib", "seaborn", "cv2", "PIL", "skimage"),
+    *("google", "IPython", "kaggle", "tqdm", "numba", "mxnet", "paddle", "dezero"),
+)
 MOST_NOTES = 50
 
 Wanted = Sequence[tuple[str, str, str]]  # subject, its name there, file
@@ -114,8 +120,10 @@ class Submission:
             try:
                 module = self.module(self.root / file)
                 for subject, called, where in wanted:
-                    if where == file:
+                    if where == file and not self._is_replaced(module, called):
                         found[subject] = getattr(module, called)
+                    elif where == file:
+                        self.notes.append(Note("replaced", subject))
             except MemoryError:
                 raise
             except BaseException as error:
@@ -129,6 +137,15 @@ class Submission:
         if first is not None and not found:
             raise first
         return {name: found[name] for name in GRADED if name in found}
+
+    def _is_replaced(self, module: ModuleType, called: str) -> bool:
+        """Whether what a module has under this name is what was handed out, as an import
+        came after the definition.
+        """
+        value = getattr(module, called)
+        other = sys.modules.get(str(getattr(value, "__module__", "")))
+        file = Path(str(getattr(other, "__file__", "")))
+        return any(file.is_relative_to(folder) for folder in self.lent)
 
     def _note_what_was_lent(self) -> None:
         for module in [*sys.modules.values()]:
@@ -473,6 +490,12 @@ class _Elsewhere(MetaPathFinder):
     def _elsewhere(self, name: str, asking: tuple[str, int] | None) -> Path | None:
         last, submission = name.rpartition(".")[2], self._submission
         found = [file for file in submission.files if file.stem == last]
+        if asking is not None:  # who asks for another one does not mean himself
+            found = [
+                f for f in found if name == last or f != submission.root / asking[0]
+            ]
+        if name != last and name.partition(".")[0] in OF_OTHERS:
+            return None
         # A package of this name, and not a file, is meant by `import common.layers`.
         if not found or (
             name == last

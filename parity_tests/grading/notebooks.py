@@ -5,7 +5,6 @@ of another language, which begins with `%%bash` or the like, is left out, and so
 that is not Python at all, which is told. Lines keep their places in their cells.
 """
 
-import ast
 import json
 import re
 import warnings
@@ -13,10 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 # What may stand before a cell of Python.
-OF_PYTHON = re.compile(r"%%(time|timeit|capture|prun|python3?|writefile|debug)\b")
+OF_PYTHON = re.compile(r"%%(time|timeit|capture|prun|python3?|debug)\b")
+WRITES = re.compile(
+    r"\s*%%(?:writefile|file)[ \t]+(-a[ \t]+|--append[ \t]+)?(\S+)[^\n]*\n"
+)
 MAGIC = re.compile(r"^([ \t]*)[!%?]{1,2}(?=[A-Za-z./~ ])", re.MULTILINE)
 HELP = re.compile(r"^([ \t]*)([\w.]+\?{1,2})[ \t]*$", re.MULTILINE)
-SHELL = re.compile(r"^([ \t]*)([\w, \t]+=[ \t]*[!%](?=[A-Za-z]).*)$", re.MULTILINE)
+SHELL = re.compile(r"^([ \t]*\w+[ \t]*=)([ \t]*[!%](?=[A-Za-z]).*)$", re.MULTILINE)
 
 
 class NoNotebook(ValueError):
@@ -26,12 +28,14 @@ class NoNotebook(ValueError):
 @dataclass(frozen=True)
 class Notebook:
     """The text of a notebook's code, the first line of each code cell in it (cells and
-    lines from 1), and the cells that are no Python, with why.
+    lines from 1), and the cells that are no Python, with why. `written` are the files that
+    its cells write, with their text.
     """
 
     text: str
     cells: tuple[tuple[int, int], ...]
-    left_out: tuple[tuple[int, str], ...] = ()
+    left_out: tuple[tuple[int, str, str], ...] = ()
+    written: tuple[tuple[str, str], ...] = ()
 
 
 def read(content: bytes) -> Notebook:
@@ -46,13 +50,21 @@ def read(content: bytes) -> Notebook:
         raise NoNotebook("is no notebook: it is not JSON") from error
     lines: list[str] = []
     cells, left_out = [], []
+    written: dict[str, str] = {}
     for number, source in _code_cells(whole):
         cells.append((number, len(lines) + 1))
+        if found := WRITES.match(source):
+            before = written.get(found[2], "") if found[1] else ""
+            written[found[2]] = before + source[found.end() :] + "\n"
+            source = _commented(source)
         text, why = _as_python(source)
         if why:
-            left_out.append((number, why))
+            left_out.append((number, why, source))
         lines += text.split("\n")
-    return Notebook("\n".join(lines) + "\n", tuple(cells), tuple(left_out))
+    return Notebook(
+        *("\n".join(lines) + "\n", tuple(cells), tuple(left_out)),
+        written=tuple(written.items()),
+    )
 
 
 def in_cell(cells: Sequence[Sequence[int]], line: int) -> tuple[int | None, int]:
@@ -66,7 +78,7 @@ def in_cell(cells: Sequence[Sequence[int]], line: int) -> tuple[int | None, int]
 def without_magic(text: str) -> str:
     """The text in which lines that are no Python, but a notebook's, do nothing."""
     text = MAGIC.sub(r"\1pass  # ", text)
-    return SHELL.sub(r"\1pass  # \2", HELP.sub(r"\1pass  # \2", text))
+    return SHELL.sub(r"\1 []  # \2", HELP.sub(r"\1pass  # \2", text))
 
 
 def _code_cells(whole: object) -> Iterator[tuple[int, str]]:
@@ -83,7 +95,8 @@ def _code_cells(whole: object) -> Iterator[tuple[int, str]]:
             if isinstance(source, list):
                 source = "".join(line for line in source if isinstance(line, str))
             if isinstance(source, str):
-                yield number, source.replace("\r\n", "\n").replace("\r", "\n")
+                plain = source.encode("utf-8", "replace").decode()
+                yield number, plain.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _as_python(source: str) -> tuple[str, str | None]:
@@ -104,7 +117,7 @@ def _mistake(source: str) -> str | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ast.parse(source)
+            compile(source, "<cell>", "exec", dont_inherit=True)
     except SyntaxError as error:
         line = f" (line {error.lineno})" if error.lineno else ""
         return f"SyntaxError: {error.msg}{line}"

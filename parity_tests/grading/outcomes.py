@@ -103,8 +103,9 @@ class Note:
     `kind` is one of: `top level` (the code at the top level of the file `what` was left
     out, as it `raised`, or as a rule was broken, which is `raised.message`), `lent` (the
     file `what` was handed out, or is the lecture's own), `absent` (the module `what` is not
-    installed), `cupy` (NumPy was used for the module `what`), and `not loaded` (the file
-    `what` could not be loaded, as it `raised`).
+    installed), `cupy` (NumPy was used for the module `what`), `not loaded` (the file `what`
+    could not be loaded, as it `raised`), and `replaced` (an import came after the subject
+    `what` was defined, and took its name).
     """
 
     kind: str

@@ -43,7 +43,8 @@ def definitions_alone(data: bytes, path: str) -> CodeType | None:
     if tree is None:
         return None
     kept = [*_kept(tree.body)]
-    if kept == tree.body or not any(isinstance(node, DEFINITIONS) for node in kept):
+    whole = kept == tree.body and not any(isinstance(n, ASSIGNMENTS) for n in kept)
+    if whole or not any(isinstance(node, DEFINITIONS) for node in kept):
         return None
     tree.body = [_if_it_can_be(n) if isinstance(n, ASSIGNMENTS) else n for n in kept]
     return compile(ast.fix_missing_locations(tree), path, "exec", dont_inherit=True)

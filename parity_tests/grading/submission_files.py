@@ -73,8 +73,8 @@ class Part:
 
     `root` is the folder in which their imports begin, within that of the submission, and so
     do they in those above it. Files go by their places in the submission's folder, and
-    `first` are those that are loaded where no text defines anything: it may be made when
-    they run.
+    `first` are those that are loaded where no text defines anything of the course: it may
+    be made when they run.
     """
 
     root: Path
@@ -113,7 +113,7 @@ class Found:
             copy = to / inside
             copy.parent.mkdir(parents=True, exist_ok=True)
             source = self.sources.get(file)
-            if source is not None and source.notebook:
+            if source is not None and (source.notebook or source.virtual):
                 copy.write_text(source.text, "utf-8", "backslashreplace")
             else:
                 copy.write_bytes(content_of(self.folder / file))
@@ -158,7 +158,7 @@ def _of_folder(path: Path) -> Found:
         parts.append(Part(root, tuple(of_it), copied, copied[:1]))
     if not chosen:
         copied = _at_most(path, [*looked.files], 0)
-        parts = [Part(Path(), (), copied, copied)]
+        parts = [Part(Path(), (), copied, () if passed_over else copied)]
     skipped = sorted([*looked.skipped, *passed_over], key=lambda each: each.path)
     return Found(path, True, looked.sources, tuple(parts), tuple(skipped))
 
@@ -191,10 +191,28 @@ def _of_file(path: Path, others: Collection[Path]) -> Found:
             with suppress(Unusable):
                 sources[file] = _source(folder, file)
         files = found
-    chosen, skipped = choose([source])
+    more = {each.file: each for each in definitions.written(source)}
+    sources |= more
+    files = [*dict.fromkeys([*files, *more])]
+    chosen, skipped = choose([source, *more.values()])
+    skipped += _left_out(source)
     copied = _at_most(folder, files, len(files))
-    part = Part(root, tuple(chosen), copied, (asked,))
+    part = Part(root, tuple(chosen), copied, () if source.definitions else (asked,))
     return Found(folder, False, sources, (part,), tuple(skipped))
+
+
+def _left_out(source: Source) -> list[Skipped]:
+    """The cells of a notebook that are no Python; what they define cannot be loaded."""
+    return [
+        Skipped(
+            path=as_text(source.file),
+            why=f"is not Python in cell {cell}: {why}",
+            kind="not loaded" if names else "passed over",
+            names=names,
+            cell=cell,
+        )
+        for cell, why, names in definitions.left_out(source)
+    ]
 
 
 def _is_part(folder: Path) -> bool:
@@ -268,19 +286,23 @@ def is_one(folder: Path) -> bool:
     """
     found = entries(folder)
     here = [each for each in found if _is_code(each)]
-    if any(as_module(each).name in KNOWN for each in here):
-        return True
     folders = [each for each in found if each.is_dir() and not each.is_symlink()]
-    if len(found) == 1:
-        return bool(here) or is_one(folders[0]) if here or folders else False
+    known = any(as_module(each).name in KNOWN for each in here)
+    if len(found) == 1 and not known:
+        return bool(here) or (bool(folders) and is_one(folders[0]))
     sources = {each: source for each in here if (source := _readable(folder, each))}
     defining = [source for source in sources.values() if source.definitions]
+    names = [n for s in defining for n in {d.subject.name for d in s.definitions}]
+    once = len({*names}) == len(names)
+    imported = _imported(sources)
+    if known:
+        return once or bool(imported)
+    packages = {each.name for each in folders if _defines(each)}
+    if packages and all(packages & {*s.imports} for s in sources.values()) and sources:
+        return True
     if not defining:
         return any(map(_defines, _shelves(folder)))
-    names = [d.subject.name for source in defining for d in source.definitions]
-    once = len(set(names)) == len(names)
-    called = all(map(_is_called_as_a_subject, defining))
-    return once and (called or bool(_imported(sources)))
+    return once and (all(map(_is_called_as_a_subject, defining)) or bool(imported))
 
 
 def helpers(folder: Path) -> list[Path]:
@@ -412,10 +434,11 @@ class _Looked:
         self._found[as_module(place)] = place
         self.sources[place] = source
         self._read += len(source.text)
-        for cell, why in source.notebook.left_out if source.notebook else ():
-            self._skip(
-                self.folder / place, f"is not Python in cell {cell}: {why}", cell
-            )
+        self.skipped += _left_out(source)
+        for each in definitions.written(source):
+            if as_module(each.file) not in self._found:
+                self._found[as_module(each.file)] = each.file
+                self.sources[each.file] = each
         return None
 
     def _skip(self, entry: Path, why: str, cell: int | None = None) -> None:
