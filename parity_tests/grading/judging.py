@@ -59,9 +59,10 @@ def judge(path: str, ran: Ran, submission: Submission | None = None) -> GradedFi
         for note in ran.notes:  # of what it did before anything was defined
             if note.kind == "top level" and note.raised:
                 return GradedFile(**about, status="unloadable", **located(note.raised))
-        problem = (
-            f"defines none of the {len(GRADED)} classes and functions of the course"
-        )
+        problem = "defines nothing of the course that can be graded"
+        if not about.get("skipped"):
+            count = len(GRADED)
+            problem = f"defines none of the {count} classes and functions of the course"
         return GradedFile(**about, status="unloadable", problem=problem)
     findings = {name: meant(Findings.of(name, ran.outcomes)) for name in offered}
     if ran.broke is not None:  # what it did not come to is not its mistake

@@ -181,6 +181,11 @@ def test_a_class_of_another_framework_is_another_one(tmp_path: Path) -> None:
         "class Relu(nn.Module): pass\nclass Linear(Function): pass\n"
         "class Layer: pass\nclass Sigmoid(Layer): pass\n"
     )
+    only = grade(
+        written(tmp_path / "only", layers=head + classes.partition("class Layer")[0])
+    )
+    assert (only.status, only.classes) == ("unloadable", [])
+    assert only.problem == "defines nothing of the course that can be graded"
     path = written(tmp_path, layers=head + classes)
     assert chosen(path) == {"Sigmoid": "layers.py"}
     assert [each.why for each in find(path).skipped] == [
@@ -227,6 +232,49 @@ def test_two_books_are_graded_each_with_its_own_imports(tmp_path: Path) -> None:
     assert "second/common/layers.py" in found.passed_over
 
 
+@pytest.mark.parametrize(
+    ("first", "then"), [("Affine", "Dense"), ("Linear", "Affine"), ("Relu", "ReLU")]
+)
+def test_the_books_name_goes_before_another_one(
+    first: str, then: str, tmp_path: Path
+) -> None:
+    """In one file, where neither replaces the other."""
+    written(tmp_path, layers="".join(RELU.replace("Relu", n) for n in (first, then)))
+    called = {d.called for p in find(tmp_path).parts for d in p.chosen}
+    assert called == {first, then} - {"Dense", "Linear", "ReLU"}
+    (skipped,) = find(tmp_path).skipped
+    assert "again" not in skipped.why
+    assert skipped.why.endswith(
+        f"as does {called.pop()} in the same file, which is graded"
+    )
+
+
+def test_what_is_not_run_is_told(tmp_path: Path) -> None:
+    main = "if __name__ == '__main__':\n    class Affine: pass\n"
+    (skipped,) = find(written(tmp_path, layers=RELU + main)).skipped
+    assert (skipped.names, skipped.line) == (["Affine"], 12)
+    assert "is under `if __name__" in skipped.why
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        "from common.layers import *\n",
+        "from common.layers import Relu\n",
+        "import common.layers\nRelu = common.layers.Relu\n",
+        "from layers import *\n",
+    ],
+)
+def test_what_is_handed_out_is_not_graded_in_ones_place(
+    after: str, tmp_path: Path
+) -> None:
+    found = grade(written(tmp_path, homework=WRONG + after) / "homework.py")
+    assert (found.status, found.classes) == ("unloadable", [])
+    (skipped,) = [each for each in found.skipped if each.kind == "not loaded"]
+    assert skipped.names == ["Relu"]
+    assert "then imports another one of this name" in skipped.why
+
+
 # --- A file, a class, a folder --------------------------------------------------------
 
 
@@ -262,10 +310,16 @@ def test_a_folder_is_one_submission_or_a_class(tmp_path: Path) -> None:
         "by imports": {"a": "from b import *\n" + RELU, "b": OTHER},
         "by names": {"relu": RELU, "add_layer": OTHER},
         "in parts": {"ch04/a": RELU, "ch05/b": OTHER},
+        "a package and a script": {"train": "from nn import *", "nn/layers": RELU},
         "further down": {"work/common/layers": RELU, "work/ch05/a": OTHER},
     }
     of_many = {
         "the same in each": {"aiko": RELU, "ben": RELU},
+        "one of them named as the lecture's": {
+            "aiko": RELU,
+            "ben": RELU,
+            "layers": RELU,
+        },
         "with what was handed out": {
             "aiko": "import helper\n" + RELU,
             "ben": "import helper\n" + RELU,
@@ -278,7 +332,7 @@ def test_a_folder_is_one_submission_or_a_class(tmp_path: Path) -> None:
         path = written(tmp_path / name, helper="x = 1\n", **files)
         names = [each.name for each in submissions(path)]
         assert names[:2] == ["aiko.py", "ben.py"], name
-        assert ("helper.py" in names) == (name == "the same in each")
+        assert ("helper.py" in names) == ("handed out" not in name)
         assert submissions(path, one=True) == [path]
 
 
@@ -361,6 +415,39 @@ def test_a_notebook_is_graded(tmp_path: Path) -> None:
     (skipped,) = found.skipped
     assert (skipped.path, skipped.cell) == ("work.ipynb", 4)
     assert skipped.why.startswith("is not Python in cell 4: SyntaxError: ")
+
+
+def test_a_cell_that_is_no_python_is_named_with_what_it_defines(tmp_path: Path) -> None:
+    path = tmp_path / "work.ipynb"
+    path.write_text(
+        notebook(RELU, "class Affine:\n    def backward(self, dout)\n        1")
+    )
+    found = grade(path)
+    assert (found.status, verdicts(found)) == ("fail", {"Relu": "pass"})
+    (skipped,) = found.skipped
+    assert (skipped.names, skipped.cell, skipped.kind) == (["Affine"], 2, "not loaded")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["await something()", "return 3", "files = !ls\nprint(files[0:])", "%%bash\nls"],
+)
+def test_what_only_a_notebook_takes_does_no_harm(cell: str, tmp_path: Path) -> None:
+    path = tmp_path / "work.ipynb"
+    path.write_text(notebook(cell, RELU))
+    found = grade(path)
+    assert (found.status, verdicts(found)) == ("pass", {"Relu": "pass"})
+    assert "top level" not in told(found)
+
+
+def test_a_notebook_writes_its_files(tmp_path: Path) -> None:
+    path = tmp_path / "work.ipynb"
+    cells = ["%%writefile layers.py\n" + WRONG, "from layers import Relu\nRelu()"]
+    path.write_text(notebook(*cells, "%%file common/add.py\n" + OTHER))
+    found = grade(path)
+    assert verdicts(found) == {"AddLayer": "pass", "Relu": "FAIL"}
+    assert found.looked_at == ["common/add.py", "layers.py"]
+    assert told(found) == {}
 
 
 def test_an_exception_in_a_notebook_has_its_cell(tmp_path: Path) -> None:
@@ -450,6 +537,31 @@ def test_a_module_of_theirs_goes_before_a_stand_in(tmp_path: Path) -> None:
     assert (found.status, told(found)) == ("pass", {})
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("layers", "from keras.layers import Dense"),
+        ("mnist", "from dataset.mnist import load_mnist"),
+        ("colab", "from google.colab import drive"),
+    ],
+)
+def test_a_file_is_not_taken_for_another_packages(
+    name: str, line: str, tmp_path: Path
+) -> None:
+    found = grade(written(tmp_path, **{name: line + RELU}) / f"{name}.py")
+    assert (found.status, verdicts(found)) == ("pass", {"Relu": "pass"})
+
+
+def test_nothing_tells_where_it_was_run(tmp_path: Path) -> None:
+    """Of what was handed out the file is told as it is called there."""
+    text = "print(__file__)\nfrom common.layers import nobody\n" + RELU
+    written(tmp_path / "given" / "common", layers="x = 1\n")
+    written(tmp_path / "one", layers=text)
+    found = grade(tmp_path / "one" / "layers.py", given=tmp_path / "given")
+    assert "cannot import name 'nobody'" in str(found.problem)
+    assert "gradparity-" not in found.model_dump_json()
+
+
 def test_what_is_not_installed_fails_when_it_is_used(tmp_path: Path) -> None:
     head = """
     import pandas_of_nobody as pd, torch_of_nobody.nn.functional as F
@@ -528,6 +640,7 @@ AT_TOP_LEVEL = {
     "a loop": ("while True: pass", "ran longer than 1 s"),
     "input": ("n = int(input('n?'))", "EOFError"),
     "a mistake": ("Relu().forward(None)", "TypeError"),
+    "an argument": ("import sys\nN = int(sys.argv[1])", "IndexError"),
 }
 
 
