@@ -16,6 +16,7 @@ from typing import Any
 
 from gradparity.parity_tests.grading.records import GradedClass, GradedFile
 from gradparity.reports import grades, grades_class, writing
+from gradparity.reports.japanese import spoken, table_spoken
 from gradparity.reports.visible import visible
 
 # What makes a cell a formula, in whatever width it is typed.
@@ -64,10 +65,12 @@ def csv_text(files: Sequence[GradedFile], expected: Sequence[str] = ()) -> str:
             ", ".join(one.name for one in grades.failed(graded)),
             ", ".join(grades_class.mistakes(graded.diagnosis)),
             str(len(graded.warnings)),
-            grades.problem(graded),
-            "; ".join(f"{name} {why}" for name, why in graded.passed_over.items()),
+            spoken(grades.problem(graded)),
+            "; ".join(
+                f"{name} {spoken(why)}" for name, why in graded.passed_over.items()
+            ),
             *(str(score), str(most)),
-            "; ".join(map(grades.why_left_out, grades.left_out(graded))),
+            "; ".join(spoken(grades.why_left_out(r)) for r in grades.left_out(graded)),
             ", ".join(graded.looked_at),
             *(grades_class.of_subject(graded, name) for name in names),
         )
@@ -116,9 +119,9 @@ def scored(graded: GradedFile, expected: Sequence[str] = ()) -> list[Results]:
 def a_test(name: str, passed: bool, output: str, worth: Results) -> Results:
     return {
         **worth,
-        "name": name,
+        "name": spoken(name),
         "status": "passed" if passed else "failed",
-        "output": output,
+        "output": spoken(output),
         "output_format": "text",
         "visibility": "visible",
     }
@@ -130,7 +133,8 @@ def about(graded: GradedFile, one: GradedClass) -> str:
         *(grades.diagnosed(row) for row in graded.diagnosis if row.class_ == one.name),
         *(grades.worth_knowing(r) for r in grades.own(graded) if r.class_ == one.name),
     ]
-    return "\n\n".join([*lines, grades.class_table(one).text()])
+    table = table_spoken(grades.class_table(one))
+    return "\n\n".join([*map(spoken, lines), table.text()])
 
 
 def absent(graded: GradedFile, name: str) -> str:
@@ -157,7 +161,7 @@ def results(graded: GradedFile, expected: Sequence[str] = ()) -> Results:
         },
         "score": score,
         "execution_time": round(graded.seconds, 3),
-        "output": "\n".join(said),
+        "output": "\n".join(map(spoken, said)),
         "output_format": "text",
         "test_output_format": "text",
         "test_name_format": "text",

@@ -24,10 +24,11 @@ from gradparity.parity_tests.grading.records import (
     Skipped,
     Warned,
 )
-from gradparity.parity_tests.measuring.wording import listed
 from gradparity.reports import console
+from gradparity.reports.japanese import Spoken, listed, spoken, table_spoken
 from gradparity.reports.tables.table import Table
 from gradparity.reports.visible import LONG, visible
+from gradparity.reports.wrapping import wrap
 
 output = console.for_results(emoji=False)
 
@@ -222,7 +223,7 @@ def as_the_book(graded: GradedFile) -> str:
     if not rows:
         return ""
     count = "1 more remark" if len(rows) == 1 else f"{len(rows)} more remarks"
-    names = listed(about) or "the whole of it"
+    names = listed(about) or spoken("the whole of it")
     return f"True of the book's own code as well: {count}, on {names}."
 
 
@@ -397,16 +398,22 @@ def exit_status(files: Sequence[GradedFile], is_class: bool) -> int:
 
 def say(*sentences: str) -> None:
     allow_any_text()
-    for sentence in sentences:
-        console.say(sentence, output)
+    for sentence in map(spoken, sentences):
+        console.say("\n".join(lines(sentence, output.width)), output)
 
 
 def bullet(sentence: str) -> str:
     """One of several; on a terminal its lines begin below one another."""
-    lines = [sentence]
-    if output.is_terminal:
-        lines = [*map(str, Text(sentence).wrap(output, output.width - len("- ")))]
-    return "- " + "\n  ".join(line.rstrip() for line in lines)
+    return Spoken("- " + "\n  ".join(lines(spoken(sentence), output.width - len("- "))))
+
+
+def lines(sentence: str, width: int) -> list[str]:
+    """The sentence; on a terminal as many lines as it takes, broken as its language is."""
+    if not output.is_terminal or "\n" in sentence:
+        return [sentence]
+    if isinstance(sentence, Spoken):
+        return [str(line) for line in wrap(Text(sentence), width)]
+    return [str(line).rstrip() for line in Text(sentence).wrap(output, width)]
 
 
 def show_places(paths: Iterable[Path]) -> None:
@@ -419,6 +426,7 @@ def show_places(paths: Iterable[Path]) -> None:
 def print_table(table: Table) -> None:
     """A title may not be markup any more than a cell."""
     allow_any_text()
+    table = table_spoken(table)
     if output.is_terminal:
         replace(table, title=escape(table.title)).print(output)
         output.print()
@@ -437,4 +445,4 @@ def allow_any_text() -> None:
 def ended(text: str | None) -> str:
     """A sentence with a full stop at its end; empty if there is none."""
     said = visible(text or "")
-    return said if not said or said[-1] in ".!?" else said + "."
+    return said if not said or said[-1] in ".!?。？" else said + "."

@@ -12,9 +12,9 @@ from functools import cache
 
 from gradparity.parity_tests.grading.course import SUBJECTS
 from gradparity.parity_tests.grading.records import Diagnosis, GradedClass, GradedFile
-from gradparity.parity_tests.measuring.wording import listed
 from gradparity.parity_tests.mutants import MUTANTS
 from gradparity.reports import grades
+from gradparity.reports.japanese import listed
 from gradparity.reports.tables.table import Table
 from gradparity.reports.visible import visible
 

@@ -80,6 +80,7 @@ class Options:
             show_default=False,
         ),
     ] = None
+    lang: Annotated[str, Option(metavar="en|ja", help="The language.")] = "en"
     as_json: AsJson = False
 
 
@@ -89,15 +90,18 @@ def grade(options: Options) -> None:
     the mistakes.
     """
     from gradparity.reports import grades
+    from gradparity.reports.japanese import speaking, spoken
 
+    choose("language", [options.lang], ("en", "ja"))
     expected = names_expected(options)
-    paths, is_class = submissions(options)
-    files = [grades.held_to(each, expected) for each in graded(options, paths)]
-    status = grades.exit_status(files, is_class)
-    show(options, files, is_class)
-    write(options, files, is_class)
-    if status == 2:
-        raise Unusable(grades.cannot_be_loaded(files[0]))
+    with speaking(options.lang):
+        paths, is_class = submissions(options)
+        files = [grades.held_to(each, expected) for each in graded(options, paths)]
+        status = grades.exit_status(files, is_class)
+        show(options, files, is_class)
+        write(options, files, is_class)
+        if status == 2:
+            raise Unusable(spoken(grades.cannot_be_loaded(files[0])))
     raise typer.Exit(status)
 
 
@@ -117,6 +121,7 @@ def submissions(options: Options) -> tuple[list[Path], bool]:
     """
     from gradparity.parity_tests.grading import grade
     from gradparity.reports import grade_book
+    from gradparity.reports.japanese import spoken
 
     path, html, csv = options.path, options.html, options.csv
     is_class = not options.one and grade.is_class(path)
@@ -125,7 +130,7 @@ def submissions(options: Options) -> tuple[list[Path], bool]:
         paths = grade.submissions(path, options.one)
     except grade.Unusable as error:
         if is_class or options.results is None or not path.exists():
-            raise Unusable(str(error)) from error
+            raise Unusable(spoken(str(error))) from error
         paths = [path]  # whoever reads its results is to be told why it has none
     if csv is not None:
         grade_book.check_csv(csv)
@@ -134,7 +139,7 @@ def submissions(options: Options) -> tuple[list[Path], bool]:
     asked = [("--html", html), ("--csv", csv), ("--results", options.results)]
     targets = [(option, place) for option, place in asked if place is not None]
     if refusal := grade_book.same_places(targets):
-        raise Unusable(refusal)
+        raise Unusable(spoken(refusal))
     if html is not None:
         require_report("--html")
         from gradparity.reports.pages import grading_html
@@ -158,9 +163,10 @@ def graded(options: Options, paths: Sequence[Path]) -> "list[GradedFile]":
     from gradparity.parity_tests.grading import grade, launching
     from gradparity.parity_tests.processes.settings import most_processes
     from gradparity.reports.console import bar, note
+    from gradparity.reports.japanese import spoken
 
     for sentence in launching.lacking_here():
-        note(f"warning: on this system {sentence}")
+        note(spoken(f"warning: on this system {sentence}"))
     limits = grade.Limits(seconds=options.time_limit)
     files = []
     with bar("Grading", len(paths)) as advance:
@@ -210,9 +216,11 @@ def show(options: Options, files: "list[GradedFile]", is_class: bool) -> None:
     from gradparity.parity_tests.grading import launching
     from gradparity.reports import grades, grades_class
     from gradparity.reports.console import print_json
+    from gradparity.reports.japanese import graded_spoken, spoken
 
     if options.as_json:
-        print_json(files=grades.plain(files), lacking=launching.lacking_here())
+        lacking = [*map(spoken, launching.lacking_here())]
+        print_json(files=grades.plain([*map(graded_spoken, files)]), lacking=lacking)
         return
     if is_class:
         grades_class.show_all(files)

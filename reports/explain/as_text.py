@@ -24,14 +24,11 @@ from gradparity.reports.explain import blocks, walk
 from gradparity.reports.explain.inline import parse
 from gradparity.reports.explain.wording import ui
 from gradparity.reports.tables.table import widths
+from gradparity.reports.wrapping import wide_break, wrap
 
 PROSE = 80  # columns: longer lines are hard to read
 STYLES = {"strong": "bold", "em": "italic"}
 MARKED = {"code_inline": "cyan", "math": "italic", "text": ""}
-WIDE = r"\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60"
-TOKENS = re.compile(rf"[{WIDE}](?=[^\S\n]*)|[^\s{WIDE}]+|\s+")
-NEVER_FIRST = "、。，．）」』】〕！？：；ー々）」"  # of a line, in Japanese
-NEVER_LAST = "（「『【〔"
 
 
 def render(page: blocks.Page, console: Console) -> None:
@@ -131,34 +128,6 @@ def styled(token: Token) -> Text:
         elif end == "close":
             styles.pop()
     return text
-
-
-def wide_break(before: str) -> bool:
-    """Whether a line that ended so goes on without a space, as Japanese does."""
-    return bool(before) and re.match(rf"[{WIDE}]", before[-1]) is not None
-
-
-def wrap(text: Text, width: int) -> Iterator[Text]:
-    """Lines of at most so many columns, broken between words, or between the characters
-    of Japanese where its rules allow.
-    """
-    cuts, column = [], 0
-    tokens = TOKENS.findall(text.plain)
-    position = 0
-    for index, token in enumerate(tokens):
-        following = tokens[index + 1] if index + 1 < len(tokens) else ""
-        held = token + (following if following[:1] in NEVER_FIRST else "")
-        if token[-1] in NEVER_LAST:
-            held += following
-        full = column + cell_len(held.rstrip()) > width and token.strip()
-        if column and full and token[0] not in NEVER_FIRST:
-            cuts.append(position)
-            column = 0
-        column += cell_len(token)
-        position += len(token)
-    for line in text.divide(cuts):
-        line.rstrip()
-        yield line
 
 
 @singledispatch

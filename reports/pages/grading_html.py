@@ -23,6 +23,8 @@ from pydantic_core import to_json
 from gradparity.parity_tests.grading import launching
 from gradparity.parity_tests.grading.records import GradedFile
 from gradparity.reports import grade_book, grades, grades_class, writing
+from gradparity.reports.japanese import LANGUAGE, spoken
+from gradparity.reports.pages.in_japanese import Literal, speak
 from gradparity.reports.pages.report_html import shown, sort_key
 from gradparity.reports.pages.templating import environment
 from gradparity.reports.visible import LONG, visible
@@ -59,11 +61,11 @@ def render(graded: GradedFile) -> str:
         ("found and not graded", grades.how_many_left_out(graded), "not graded"),
         ("not offered", len({*graded.missing} - {*graded.absent}), "missing"),
     ]
-    template = templates().get_template("grade.html.j2")
+    template = templates(LANGUAGE.get()).get_template("grade.html.j2")
     return template.render(
         graded=graded,
         counts=[each for each in counts if each[1] or each[2] in (*ALWAYS, "FAIL")],
-        verdict=grades.headline(graded),
+        verdict=spoken(grades.headline(graded)),
         became=grades_class.became(graded),
         left_out=left_out,
         own=grades.own(graded),
@@ -82,13 +84,13 @@ def render_index(
         for kind, word in WORDS.items()
         if kind in found or kind in ALWAYS
     ]
-    template = templates().get_template("grade_index.html.j2")
+    template = templates(LANGUAGE.get()).get_template("grade_index.html.j2")
     return template.render(
         rows=list(zip(files, found, addresses, strict=True)),
         name=name,
         sentence=grades_class.class_sentence(files),
         commonest=grades_class.commonest(files),
-        without_verdict=grades_class.without_verdict(files),
+        without_verdict=[*map(spoken, grades_class.without_verdict(files))],
         subjects=grades_class.subject_table(files),
         counts=counts,
         WORDS=WORDS,
@@ -101,7 +103,8 @@ def common() -> dict[str, object]:
     return {
         "generator": Markup(grades.GENERATOR),
         "versions": versions(),
-        "ratio": grades.RATIO.partition(": ")[2],
+        "ratio": spoken(grades.RATIO.partition(": ")[2]),
+        "lang": LANGUAGE.get(),
         "SYMBOLS": SYMBOLS,
         "COLOURS": COLOURS,
         "lacking": launching.lacking_here(),
@@ -120,14 +123,16 @@ def versions() -> list[str]:
 
 
 @cache
-def templates() -> Environment:
+def templates(lang: str) -> Environment:
+    """Those in a language."""
     found = environment()
     found.filters |= {
         "visible": visible,
         "said": said,
         "shown": shown,
         "sort_key": sort_key,
-        "who": grades.who,
+        "who": lambda *given: Literal(grades.who(*given)),
+        "case": lambda name: spoken(visible(name, grades.SHORT)),
         "apart": lambda worst: grades.apart(worst.value, worst.truth),
         "relation": grades.relation,
         "worth_knowing": grades.worth_knowing,
@@ -141,12 +146,14 @@ def templates() -> Environment:
         "count_left_out": grades.how_many_left_out,
         "where": where,
     }
+    if lang == "ja":
+        speak(found)
     return found
 
 
 def said(sentence: str, longest: int = LONG) -> Markup:
     """A sentence in which what stands between backticks is code."""
-    parts = re.split(r"`([^`]+)`", visible(sentence, longest))
+    parts = re.split(r"`([^`]+)`", visible(spoken(sentence), longest))
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if index % 2 else escaped(part)
         for index, part in enumerate(parts)

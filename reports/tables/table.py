@@ -1,7 +1,7 @@
 """A table as data, and three ways to print it.
 
 A `Table` is headers and rows of text. On a terminal Rich draws it, piped it is plain
-text and in `report.md` it is Markdown, the latter two by tabulate.
+text and in `report.md` it is Markdown, by tabulate.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,9 @@ from rich.table import Table as RichTable
 from tabulate import tabulate
 
 from gradparity.reports.visible import LONGEST, visible
+from gradparity.reports.wrapping import TOKENS
+
+FAILED = ("FAIL", "不合格")
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,11 @@ class Table:
             row[:] = [visible(cell, LONGEST) for cell in row]
 
     def text(self) -> str:
-        body = tabulate(self.rows, self.headers, "simple", disable_numparse=True)
+        rows = [[cell.strip() for cell in row] for row in (self.headers, *self.rows)]
+        room = [max(map(cell_len, cells)) for cells in zip(*rows, strict=True)]
+        room = [max(w, cell_len(h) + 2) for w, h in zip(room, rows[0], strict=True)]
+        rows.insert(1, ["-" * width for width in room])
+        body = "\n".join(in_columns(row, room) for row in rows)
         return f"{self.title}\n\n{body}\n"
 
     def markdown(self) -> str:
@@ -70,7 +77,8 @@ class Table:
         for header, width in zip(headers, widths(columns, console.width), strict=True):
             drawn.add_column(header, width=width, overflow="fold")
         for row in self.rows:
-            style = "bold red" if any("FAIL" in cell for cell in row) else None
+            failed = any(word in cell for cell in row for word in FAILED)
+            style = "bold red" if failed else None
             drawn.add_row(*map(escape, row), style=style)
         console.print(drawn)
 
@@ -86,10 +94,19 @@ class Table:
             console.print()
 
 
+def in_columns(cells: Sequence[str], room: Sequence[int]) -> str:
+    """A line of cells, two blanks apart; a Japanese character takes two columns."""
+    pairs = zip(cells, room, strict=True)
+    return "  ".join(
+        cell + " " * (width - cell_len(cell)) for cell, width in pairs
+    ).rstrip()
+
+
 def words(columns: Sequence[Sequence[str]]) -> list[int]:
-    """How wide the longest word of each column is."""
+    """How wide the longest word of each column is; Japanese may end after any character."""
     return [
-        max(cell_len(w) for c in column for w in [*c.split(), ""]) for column in columns
+        max(cell_len(w.strip()) for c in column for w in [*TOKENS.findall(c), ""])
+        for column in columns
     ]
 
 

@@ -548,9 +548,9 @@ def test_what_offers_nothing() -> None:
 def test_what_broke_a_rule_fails_with_what_it_had_answered() -> None:
     whole = ran({"AddLayer": layers.AddLayer, "Relu": layers.Relu})
     part = whole.outcomes[: len(whole.outcomes) - 2]
-    found = judge("a.py", replace(whole, outcomes=part, broke="ran for over 30 s"))
+    found = judge("a.py", replace(whole, outcomes=part, broke="ran longer than 30 s"))
     assert found.status == "fail"
-    assert found.problem == "ran for over 30 s"
+    assert found.problem == "ran longer than 30 s"
     assert [each.name for each in found.classes] == ["AddLayer"]
     assert found.diagnosis == []
     # Without a reason, what has no answer is wrong.
