@@ -147,11 +147,12 @@ def of_subject(graded: GradedFile, name: str) -> str:
         if one.name == name:
             return of_class(one)
     found = {row.kind for row in graded.skipped if name in row.names}
+    further = name in SUBJECTS and SUBJECTS[name].further
     if found:
         return "not loaded" if "not loaded" in found else "not graded"
     if name in graded.missing:
         return "missing"
-    return "not run" if became(graded) == "stopped" else ""
+    return "not run" if became(graded) == "stopped" and not further else ""
 
 
 def of_class(one: GradedClass) -> str:
@@ -254,7 +255,7 @@ def class_sentence(files: Sequence[GradedFile]) -> str:
         if found[kind]
     ]
     noun = "submission" if len(files) == 1 else "submissions"
-    done = sum(graded.status not in ("skipped", "ungraded") for graded in files)
+    done = sum(graded.status in ("pass", "fail") for graded in files)
     graded_ones = f" {done} of {len(files)} graded." if done < len(files) else ""
     return f"Of {len(files)} {noun} {listed(counts)}.{graded_ones}"
 

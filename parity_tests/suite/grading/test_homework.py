@@ -182,11 +182,11 @@ def test_a_class_of_another_framework_is_another_one(tmp_path: Path) -> None:
         "class Layer: pass\nclass Sigmoid(Layer): pass\n"
     )
     only = grade(
-        written(tmp_path / "only", layers=head + classes.partition("class Layer")[0])
+        written(tmp_path / "a", layers=head + classes.partition("class Layer")[0])
     )
     assert (only.status, only.classes) == ("unloadable", [])
     assert only.problem == "defines nothing of the course that can be graded"
-    path = written(tmp_path, layers=head + classes)
+    path = written(tmp_path / "b", layers=head + classes)
     assert chosen(path) == {"Sigmoid": "layers.py"}
     assert [each.why for each in find(path).skipped] == [
         "defines Relu, which is derived of another framework's `nn.Module`",

@@ -84,7 +84,7 @@ def test_what_is_no_wrong_answer_is_apart_from_wrong_answers() -> None:
     assert grades_class.class_sentence(files) == (
         "Of 7 submissions 2 are wrong, 1 could be loaded in part only, 1 ran too long or "
         "broke a rule, 1 cannot be loaded, 1 was passed over and 1 could not be graded. "
-        "5 of 7 graded."
+        "4 of 7 graded."
     )
     assert grades.closing(in_part()) == (
         "fuji: what could be loaded of it is right; 1 class or function could not be "

@@ -470,7 +470,7 @@ def test_a_class_has_a_summary() -> None:
         "2 of 4: Your `dW` is the transpose of the right one. (Affine dW: transposed)",
     ]
     assert grades_class.class_sentence(CLASS) == (
-        "Of 4 submissions 1 is right, 2 are wrong and 1 cannot be loaded."
+        "Of 4 submissions 1 is right, 2 are wrong and 1 cannot be loaded. 3 of 4 graded."
     )
 
 
@@ -900,7 +900,7 @@ def test_a_class_is_graded(command: Callable[..., Any]) -> None:
     done = command(CLASS, "class")
     assert (done.status, done.err) == (1, "")
     assert done.out.startswith("What to talk about in class\n- 2 of 4: Your `dx` is")
-    assert done.out.endswith("1 cannot be loaded.\n")
+    assert done.out.endswith("1 cannot be loaded. 3 of 4 graded.\n")
 
 
 def test_options_reach_the_engine(command: Callable[..., Any]) -> None:
