@@ -30,6 +30,12 @@ class Drawing:
         drawn = self.rng.dirichlet(np.ones(classes), batch)
         return single(0.8 * drawn + 0.2 / classes)
 
+    def wide(self, *shape: int) -> np.ndarray:
+        """Numbers near 0, and two that are not."""
+        x = self.normal(*shape)
+        x.flat[1], x.flat[2] = 8, -8
+        return x
+
     def gates(self, *shape: int) -> np.ndarray:
         """Positive and negative numbers, some large and some that are exactly 0."""
         x = self.normal(*shape)

@@ -68,7 +68,7 @@ def nodes() -> Iterator[Task]:
 
 def activations() -> Iterator[Task]:
     draw = Drawing(2)
-    for name, inputs in (("Relu", draw.gates), ("Sigmoid", draw.normal)):
+    for name, inputs in (("Relu", draw.gates), ("Sigmoid", draw.wide)):
         x = inputs(3, 4)
         yield from in_both(
             *(name, "batch"),
@@ -92,7 +92,7 @@ def activations() -> Iterator[Task]:
         dout = draw.normal(2, 4) if name == "Sigmoid" else None
         far = np.array([[-600.0, -80, -30, -20], [20, 30, 80, 600]])
         yield from in_both(name, EXTREME, call(dout, x=far))
-    calls = [call(x=draw.normal(3, 4, scale=2)), call(x=draw.normal(2, 4, scale=2))]
+    calls = [call(x=draw.wide(3, 4)), call(x=draw.wide(2, 4))]
     yield from in_both("sigmoid", "batch", *calls)
 
 
