@@ -5,6 +5,7 @@ submissions by name, as they were handed in. A submission without wrong answers 
 long, broke a rule or could not be loaded is counted as that, and not among the wrong ones.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -42,6 +43,7 @@ BECAME = {
     "skipped": ("passed over", "was passed over", "were passed over"),
     "ungraded": ("not graded", "could not be graded", "could not be graded"),
 }
+RAISES = "raises"  # what is called so in which something raises an exception
 COMMONEST = 10
 TOLD = 5  # of what was found in a submission and not graded
 OWN_FAULT = ("pass", "fail", "incomplete")  # what is no news beside the table
@@ -61,11 +63,12 @@ def became(graded: GradedFile) -> str:
 
 def commonest(files: Sequence[GradedFile]) -> list[str]:
     """The mistakes that most have made: how many have made it, which it is, and where."""
-    made: dict[tuple[str, str], dict[int, Diagnosis]] = {}
+    made: dict[tuple[str, str, str], dict[int, Diagnosis]] = {}
     for index, graded in enumerate(files):
         for row in graded.diagnosis:
             if row.mistake and row.mistake != grades.FOLLOWS:
-                made.setdefault((row.class_, row.mistake), {})[index] = row
+                what = raised(row) if row.mistake == RAISES else ""
+                made.setdefault((row.class_, row.mistake, what), {})[index] = row
     ranked = sorted(made.items(), key=lambda item: -len(item[1]))
     said = [
         mistake_of_many(len(rows), len(files), [*rows.values()])
@@ -76,6 +79,11 @@ def commonest(files: Sequence[GradedFile]) -> list[str]:
         others = "1 other mistake" if len(rest) == 1 else f"{len(rest)} other mistakes"
         said.append(f"{others}: of each at most {most} of {len(files)}.")
     return said
+
+
+def raised(row: Diagnosis) -> str:
+    """An exception wherever it was raised: others are other mistakes."""
+    return re.sub(r" \([^()]*line \d+\)", "", row.sentence)
 
 
 def mistake_of_many(count: int, of: int, rows: Sequence[Diagnosis]) -> str:
