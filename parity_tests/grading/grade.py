@@ -22,6 +22,7 @@ from gradparity.parity_tests.grading.submission_files import (
     Part,
     PassedOver,
     Unusable,
+    as_module,
     find,
     helpers,
     is_one,
@@ -159,30 +160,30 @@ def ran(
         seconds = whole.seconds + alone.seconds
         return replace(alone, notes=tuple(notes), seconds=seconds)
 
-    return together([launched(part) for part in found.parts])
+    return together(found.parts, [launched(part) for part in found.parts])
 
 
-def together(parts: Sequence[Ran]) -> Ran:
+def together(parts: Sequence[Part], came: Sequence[Ran]) -> Ran:
     """What came of several parts as if it were one."""
     if len(parts) == 1:
-        return parts[0]
-    broke = next((each.broke for each in parts if each.broke), None)
-    unloadable = [each.unloadable for each in parts if each.unloadable]
-    notes = [note for each in parts for note in each.notes]
-    if all_of_them := len(unloadable) == len(parts):
-        pass
-    else:
-        notes += [Note("not loaded", str(each.file), each) for each in unloadable]
+        return came[0]
+    unloadable = [each.unloadable for each in came]
+    nothing = all(unloadable)
+    notes = [note for each in came for note in each.notes]
+    for part, raised in zip(parts, unloadable, strict=True):
+        if raised and not nothing:
+            files = dict.fromkeys(as_module(d.file).as_posix() for d in part.chosen)
+            notes += [Note("not loaded", file, raised) for file in files]
     return Ran(
-        offered=tuple(name for each in parts for name in each.offered),
-        outcomes=tuple(outcome for each in parts for outcome in each.outcomes),
-        unloadable=unloadable[0] if all_of_them else None,
-        broke=broke,
-        printed=sum(each.printed for each in parts),
-        first_printed=next((e.first_printed for e in parts if e.printed), ""),
-        reached_for=tuple(path for each in parts for path in each.reached_for),
+        offered=tuple(name for each in came for name in each.offered),
+        outcomes=tuple(outcome for each in came for outcome in each.outcomes),
+        unloadable=unloadable[0] if nothing else None,
+        broke=next((each.broke for each in came if each.broke), None),
+        printed=sum(each.printed for each in came),
+        first_printed=next((e.first_printed for e in came if e.printed), ""),
+        reached_for=tuple(path for each in came for path in each.reached_for),
         notes=tuple(notes),
-        seconds=sum(each.seconds for each in parts),
+        seconds=sum(each.seconds for each in came),
     )
 
 

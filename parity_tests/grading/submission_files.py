@@ -343,9 +343,14 @@ def _readable(folder: Path, path: Path) -> Source | None:
 
 
 def _source(folder: Path, file: Path) -> Source:
-    """Raises Unusable if it cannot be read, or is called like a notebook and is none."""
+    """Raises Unusable if it cannot be read, is in an encoding that Python does not know
+    without being told, or is called like a notebook and is none.
+    """
+    content = content_of(folder / file)
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise PassedOver(folder / file, "is in UTF-16: save it in UTF-8")
     try:
-        return definitions.parsed(file, content_of(folder / file))
+        return definitions.parsed(file, content)
     except NoNotebook as error:
         raise PassedOver(folder / file, str(error)) from error
 

@@ -353,6 +353,15 @@ def test_there_may_be_many_files(
     assert "has more in it than the 50 files" in passed_over(path)["deep"]
 
 
+def test_an_encoding_that_python_does_not_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "layers.py").write_text(RELU, encoding="utf-16")
+    found = grade(tmp_path / "layers.py")
+    assert (found.status, found.problem) == (
+        "skipped",
+        "is in UTF-16: save it in UTF-8",
+    )
+
+
 def test_a_submodule_that_is_missing_is_told(tmp_path: Path) -> None:
     written(tmp_path, layers=RELU)
     (tmp_path / ".gitmodules").write_text(
