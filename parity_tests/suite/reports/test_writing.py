@@ -241,13 +241,13 @@ def test_two_commands_on_one_output_leave_that_of_one(tmp_path: Path) -> None:
 def test_both_of_what_a_grading_writes_are_tried(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from gradparity.reports import grades
+    from gradparity.reports import grade_book
     from gradparity.reports.pages import grading_html
 
     def fails(path: Path, *_: Any) -> None:
         raise writing.UnusableTarget(f"{path} cannot be written: it is full")
 
-    monkeypatch.setattr(grades, "write_csv", fails)
+    monkeypatch.setattr(grade_book, "write_csv", fails)
     monkeypatch.setattr(grading_html, "write", fails)
     options = grade.Options(path=tmp_path, html=Path("a.html"), csv=Path("a.csv"))
     with pytest.raises(writing.UnusableTarget, match=r"a\.csv cannot .*; a\.html"):
