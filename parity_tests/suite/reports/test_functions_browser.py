@@ -137,6 +137,7 @@ def test_steps_are_walked_through_with_keys(visit: browsing.Open) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")  # the step that the first operand comes of
     opened = page.locator(".step[open]")
+    opened.nth(1).wait_for()  # the address changes first
     assert opened.count() == 2
     assert opened.first.evaluate("e => e.contains(document.activeElement)")
 
