@@ -39,10 +39,11 @@ class Definition:
     """A definition of a subject.
 
     `called` is its name in the file, and `line` that in the `cell`, if it is a notebook;
-    `unfit` is why it is something else in spite of that,
-    beginning with a verb. `layered` is whether it calls `forward` or
-    `backward` of anything, as a network of layers does and chapter 4's does not; `origin`
-    is where in the book it stands word for word, or None where it is somebody's own.
+    `unfit` is why it is something else in spite of its name, beginning with a verb.
+    `layered` is whether it calls `forward` or `backward` of anything, as a network of
+    layers does and chapter 4's does not; `foreign` whether classes of another framework are
+    beside it; `origin` where in the book it stands word for word, or None where it is
+    somebody's own.
     """
 
     subject: Subject
