@@ -49,6 +49,7 @@ from gradparity.reference.data.cleanup import at_end, passing_folder
 
 __all__ = ["Limits", "Stopped", "Unusable", "lacking_here", "launch", "run"]
 
+PRINTED = "printed more than"
 INTERFERED = "disturbed the channel that results go through"
 OFTEN = 0.05  # seconds between two looks
 SOON = 2.0  # seconds that an end may take
@@ -369,7 +370,7 @@ class _Printed:
         """
         if self._bytes <= MOST_PRINTED:
             return None
-        return f"printed more than {amount(MOST_PRINTED)}"
+        return f"{PRINTED} {amount(MOST_PRINTED)}"
 
     @property
     def first_line(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gradparity.parity_tests.grading import submission_files
+from gradparity.parity_tests.grading import launching, submission_files
 from gradparity.parity_tests.grading.confinement import Limits
 from gradparity.parity_tests.grading.grade import grade, grade_all, submissions
 from gradparity.parity_tests.grading.notebooks import NoNotebook, read
@@ -669,6 +669,17 @@ def test_what_is_done_at_the_top_level_is_left_out_if_it_fails(
     assert (found.status, found.problem) == ("pass", None)
     assert why in told(found)["top level"]
     assert told(found)["top level"].startswith("The code at the top level of layers.py")
+
+
+def test_who_prints_too_much_at_the_top_level_is_told_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launching, "MOST_PRINTED", 1 << 20)
+    text = RELU + "for _ in range(99): print('x' * (1 << 18), flush=True)\n"
+    found = grade(written(tmp_path, layers=text))
+    assert (found.status, found.problem) == ("pass", None)
+    assert "printed more than 1 MiB" in told(found)["top level"]
+    assert "BrokenPipe" not in told(found)["top level"]
 
 
 def test_who_imports_a_file_that_trains_is_loaded(tmp_path: Path) -> None:
