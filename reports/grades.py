@@ -71,7 +71,7 @@ def plain(record: Any) -> Any:
 
 def who(graded: GradedFile, longest: int = LONG) -> str:
     """The name of the file or folder."""
-    return visible(PurePath(graded.path).name or graded.path, longest)
+    return visible(Path(graded.path).name or Path(graded.path).resolve().name, longest)
 
 
 def slug(number: int, graded: GradedFile) -> str:
