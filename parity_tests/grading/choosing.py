@@ -1,10 +1,10 @@
 """Which of several definitions of one subject is graded, and which files it needs.
 
 What is made of another framework's classes goes last; the student's own before a copy of
-the book's; a network of layers before chapter 4's;
-what other files import before what none does; what is in `common/` before what is in a
-chapter, and the later chapter before the earlier; and what is in the folder with most
-subjects before what is in another one. All others are told, each with the reason.
+the book's; a network of layers before chapter 4's; what other files import before what none
+does; what is in `common/` before what is in a chapter, and the later chapter before the
+earlier; and what is in the folder with most subjects before what is in another one. All
+others are told, each with the reason.
 """
 
 import re
@@ -157,13 +157,10 @@ def needed(
     """
     by_name: dict[str, list[Path]] = {}
     for file in allowed:
-        package = file.stem == "__init__" and len(file.parts) > 1
-        by_name.setdefault(file.parent.name if package else file.stem, []).append(file)
-        for part in file.parts[
-            :-1
-        ]:  # `import common.layers` runs common/__init__.py too
-            if file.stem == "__init__":
-                by_name.setdefault(part, []).append(file)
+        # `import common.layers` runs common/__init__.py, too.
+        names = file.parts[:-1] if file.stem == "__init__" else [file.stem]
+        for name in names:
+            by_name.setdefault(name, []).append(file)
     found, left = dict.fromkeys(first), list(first)
     while left:
         source = sources.get(left.pop())

@@ -8,8 +8,7 @@ another name for something, that is given such a name.
 import ast
 import os
 import re
-import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -24,10 +23,13 @@ from gradparity.parity_tests.grading.course import (
     folded,
     subject_of,
 )
+from gradparity.parity_tests.grading.source_text import blocks_of, is_main, parsed
 
-# What classes of other frameworks are derived from: of a module, or by themselves.
+# What classes of other frameworks are derived from: of a module, or by themselves; and what
+# others are derived from in a file of such classes.
 OF_FRAMEWORKS = ("Module", "Layer", "Model", "Function")
-FRAMEWORKS = ("Module", "Model", "Function", "Optimizer")
+FRAMEWORKS = ("Module", "Model", "Function")
+FOREIGN = (*FRAMEWORKS, "Optimizer")
 IMPORT = re.compile(r"^[ \t]*(?:from|import)\b[^\n(#]*(?:\([^)]*\))?", re.MULTILINE)
 WORD = re.compile(r"\w+")
 WITHOUT_METHODS = ("object", "ABC", "NamedTuple")
@@ -71,14 +73,7 @@ class Source:
     @cached_property
     def tree(self) -> ast.Module | None:
         """The text, parsed; None where it is no Python."""
-        for text in (self.text, notebooks.without_magic(self.text)):
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    return ast.parse(text)
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
-                continue
-        return None
+        return parsed(self.text)
 
     @cached_property
     def definitions(self) -> tuple[Definition, ...]:
@@ -99,7 +94,9 @@ class Source:
     @cached_property
     def _is_foreign(self) -> bool:
         return any(
-            _of_a_framework(b) for each in self._classes.values() for b in each.bases
+            _of_a_framework(base, FOREIGN)
+            for each in self._classes.values()
+            for base in each.bases
         )
 
     def _derived(self, node: ast.stmt) -> str | None:
@@ -107,9 +104,9 @@ class Source:
         or None.
         """
         for base in node.bases if isinstance(node, ast.ClassDef) else ():
-            is_own = ast.unparse(base) in ("Optimizer", *self._classes)
-            if _of_a_framework(base) and not is_own:
-                return f"is derived of another framework's `{ast.unparse(base)}`"
+            name = ast.unparse(base)
+            if _of_a_framework(base, FRAMEWORKS) and name not in self._classes:
+                return f"is derived of another framework's `{name}`"
         return None
 
     @cached_property
@@ -161,15 +158,11 @@ class Source:
                     at = self.place(node.lineno)
                     yield Definition(SUBJECTS[name], name, self.file, *at)
                 case ast.If() | ast.Try() | ast.With():
-                    blocks = [
-                        getattr(node, b, []) for b in ("body", "orelse", "finalbody")
-                    ]
-                    blocks += [
-                        handler.body for handler in getattr(node, "handlers", [])
-                    ]
-                    for each in chain.from_iterable(map(self._defined, blocks)):
-                        why = "is not run, as it is under `if __name__ == ...`"
-                        yield replace(each, unfit=why) if _is_main(node) else each
+                    why = "is not run, as it is under `if __name__ == ...`"
+                    for each in chain.from_iterable(
+                        map(self._defined, blocks_of(node))
+                    ):
+                        yield replace(each, unfit=why) if is_main(node) else each
 
 
 def as_text(path: Path) -> str:
@@ -177,19 +170,13 @@ def as_text(path: Path) -> str:
     return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
 
-def _is_main(node: ast.stmt) -> bool:
-    """Whether it is `if __name__ == "__main__":`, which is not run."""
-    return isinstance(node, ast.If) and any(
-        isinstance(each, ast.Name) and each.id == "__name__"
-        for each in ast.walk(node.test)
-    )
-
-
-def _of_a_framework(base: ast.expr) -> bool:
-    """Whether a class derived of this is one of another framework, as far as one sees."""
+def _of_a_framework(base: ast.expr, alone: Collection[str]) -> bool:
+    """Whether a class derived of this is one of another framework, as far as one sees: of
+    one of these names, or of what a module has.
+    """
     if isinstance(base, ast.Attribute):
         return base.attr in OF_FRAMEWORKS
-    return isinstance(base, ast.Name) and base.id in FRAMEWORKS
+    return isinstance(base, ast.Name) and base.id in alone
 
 
 def _unfit(subject: Subject, node: ast.stmt) -> str | None:
@@ -251,7 +238,7 @@ def left_out(source: Source) -> Iterator[tuple[int, str, list[str]]]:
         yield number, why, [each.subject.name for each in alike]
 
 
-def parsed(file: Path, content: bytes) -> Source:
+def source_of(file: Path, content: bytes) -> Source:
     """A file's content as a source.
 
     Raises:

@@ -120,30 +120,26 @@ class Elsewhere(MetaPathFinder):
         return spec_from_loader(name, _StandIn(fill), is_package=True)
 
     def _elsewhere(self, name: str, asking: tuple[str, int] | None) -> Path | None:
-        last, submission = name.rpartition(".")[2], self._submission
+        top, last = name.partition(".")[0], name.rpartition(".")[2]
+        submission, is_dotted = self._submission, name != last
         found = [file for file in submission.files if file.stem == last]
-        if asking is not None:  # who asks for another one does not mean himself
-            found = [
-                f for f in found if name == last or f != submission.root / asking[0]
-            ]
-        if name != last and name.partition(".")[0] in OF_OTHERS:
-            return None
+        inside = [file.relative_to(submission.root) for file in submission.files]
+        folders = {part for file in inside for part in file.parts[:-1]}
         # A package of this name, and not a file, is meant by `import common.layers`.
-        if not found or (
-            name == last
-            and name in ("common", "dataset")
-            and (any(name in file.parts[:-1] for file in self._submission.files))
-        ):
+        is_package = not is_dotted and name in folders & {"common", "dataset"}
+        if is_package or (is_dotted and top in OF_OTHERS):
             return None
         if asking is not None:
-            here, start = (submission.root / asking[0]).parent, submission.start
+            here, start = submission.root / asking[0], submission.start
+            if is_dotted:  # who asks for another one does not mean himself
+                found = [file for file in found if file != here]
             found.sort(
                 key=lambda file: (
-                    *(file.parent != here, not file.is_relative_to(start)),
+                    *(file.parent != here.parent, not file.is_relative_to(start)),
                     *(len(file.parts), file),
                 )
             )
-        return found[0]
+        return found[0] if found else None
 
     def _handed_out(self, name: str) -> ModuleSpec | None:
         for folder in self._submission.lent:
@@ -153,21 +149,12 @@ class Elsewhere(MetaPathFinder):
             for place in places:
                 for file in (place / "__init__.py", place.with_suffix(".py")):
                     if file.is_file():
-                        return self._of_file(name, file)
+                        return spec_from_file_location(name, file)
                 if place.is_dir():
                     spec = ModuleSpec(name, None, is_package=True)
                     spec.submodule_search_locations = [str(place)]
                     return spec
         return None
-
-    def _of_file(self, name: str, file: Path) -> ModuleSpec | None:
-        is_package = file.name == "__init__.py"
-        return spec_from_file_location(
-            name,
-            file,
-            loader=SourceFileLoader(name, str(file)),
-            submodule_search_locations=[str(file.parent)] if is_package else None,
-        )
 
     def _may_be_missing(self, name: str, asking: tuple[str, int] | None) -> bool:
         """Whether a module is one of a third party, for one of whose files it is asked; and
@@ -177,8 +164,8 @@ class Elsewhere(MetaPathFinder):
             self._submission.root / asking[0], asking[1]
         ):
             return False
-        top = name.rpartition(".")[0]
-        return not top or top in self._missing
+        package = name.rpartition(".")[0]
+        return not package or package in self._missing
 
 
 def _who_asks(submission: "Submission") -> tuple[str, int] | None:

@@ -43,7 +43,7 @@ def judge(path: str, ran: Ran, submission: Submission | None = None) -> GradedFi
         if name not in offered and not subject.further
     ]
     about: dict[str, Any] = {"path": path, "seconds": ran.seconds}
-    defined = {}
+    defined, skipped = {}, []
     if submission is not None:
         defined = {d.subject.name: d for part in submission.parts for d in part.chosen}
         skipped = [*submission.skipped, *not_loaded(ran, submission)]
@@ -60,7 +60,7 @@ def judge(path: str, ran: Ran, submission: Submission | None = None) -> GradedFi
             if note.kind == "top level" and note.raised:
                 return GradedFile(**about, status="unloadable", **located(note.raised))
         problem = "defines nothing of the course that can be graded"
-        if not about.get("skipped"):
+        if not skipped:
             count = len(GRADED)
             problem = f"defines none of the {count} classes and functions of the course"
         return GradedFile(**about, status="unloadable", problem=problem)
@@ -72,7 +72,7 @@ def judge(path: str, ran: Ran, submission: Submission | None = None) -> GradedFi
         for name, each in findings.items()
     ]
     failed = ran.broke is not None or any(c.verdict == "FAIL" for c in classes)
-    failed |= any(each.kind == "not loaded" for each in about.get("skipped", ()))
+    failed |= any(each.kind == "not loaded" for each in skipped)
     return GradedFile(
         **about,
         status="fail" if failed else "pass",

@@ -40,14 +40,12 @@ from gradparity.parity_tests.grading.outcomes import (
 from gradparity.parity_tests.grading.submission_files import (
     Found,
     Part,
-    Unusable,
     as_module,
-    find,
     lend,
 )
 from gradparity.reference.data.cleanup import at_end, passing_folder
 
-__all__ = ["Limits", "Stopped", "Unusable", "lacking_here", "launch", "run"]
+__all__ = ["Limits", "Stopped", "lacking_here", "run"]
 
 PRINTED = "printed more than"
 INTERFERED = "disturbed the channel that results go through"
@@ -73,24 +71,6 @@ THREADS = (
 
 class Stopped(Exception):
     """The grading was stopped from outside."""
-
-
-def launch(
-    path: Path,
-    tasks: Sequence[Task],
-    limits: Limits | None = None,
-    *,
-    stopped: Callable[[], bool] = lambda: False,
-    without: Collection[str] = (),
-) -> Ran:
-    """Run the first part of a submission once, and ask it the tasks.
-
-    Raises:
-        Unusable: there is no submission at the path.
-        Stopped: it was stopped.
-    """
-    found = find(path)
-    return run(found, found.parts[0], tasks, limits, stopped=stopped, without=without)
 
 
 def run(
@@ -140,7 +120,7 @@ def run(
             "working": str(working),
             "tasks": str(folder / "tasks"),
             "script": inside[part.files[0]],
-            "files": [inside[file] for file in part.files if file in part.first],
+            "files": [inside[file] for file in part.first],
             "wanted": [(d.subject.name, d.called, inside[d.file]) for d in part.chosen],
             "cells": {
                 file: (source.file.as_posix(), source.notebook.cells)

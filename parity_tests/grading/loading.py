@@ -115,11 +115,7 @@ class Submission:
                 raise
             except BaseException as error:
                 first = first or error
-                raised = self.raised(error)
-                told = self._told(error)
-                if told:
-                    raised = Raised("", told, *self.place(error))
-                self.notes.append(Note("not loaded", file, raised))
+                self.notes.append(Note("not loaded", file, self._why(error)))
         self._note_what_was_lent()
         if first is not None and not found:
             raise first
@@ -163,31 +159,39 @@ class Submission:
         """
         name = str(module.__file__)
         self._loaded.setdefault(name, module.__name__)
-        kept = dict(vars(module))
-        if not self.alone:
-            try:
-                exec(code, vars(module))
-            except MemoryError:
-                raise
-            except BaseException as error:
-                alone = source_text.definitions_alone(data, name)
-                if alone is None:
-                    raise
-                vars(module).clear()
-                vars(module).update(kept)
-                try:
-                    exec(alone, vars(module))
-                except BaseException:
-                    raise error from None
-                told = self._told(error)
-                place = self.place(error)
-                raised = Raised("", told, *place) if told else self.raised(error)
-                self.note("top level", self._called(name), raised)
+        failure = None if self.alone else self._run_whole(module, code)
+        if failure is None and not self.alone:
             return
         alone = source_text.definitions_alone(data, name)
-        exec(code if alone is None else alone, vars(module))
+        if alone is None and failure is not None:
+            raise failure
+        try:
+            exec(alone or code, vars(module))
+        except BaseException:
+            if failure is None:
+                raise
+            raise failure from None
         if alone is not None:
-            self.note("top level", self._called(name))
+            why = None if failure is None else self._why(failure)
+            self.note("top level", self._called(name), why)
+
+    def _run_whole(self, module: ModuleType, code: Any) -> BaseException | None:
+        """Run it, and return what went wrong; then the module is as it was."""
+        before = dict(vars(module))
+        try:
+            exec(code, vars(module))
+        except MemoryError:
+            raise
+        except BaseException as error:
+            vars(module).clear()
+            vars(module).update(before)
+            return error
+        return None
+
+    def _why(self, error: BaseException) -> Raised:
+        """The rule that led to an exception, or the exception; with its place."""
+        told = self._told(error)
+        return Raised("", told, *self.place(error)) if told else self.raised(error)
 
     def _called(self, path: str) -> str:
         return self.shown(self.file(path) or "", None, "")[0]
@@ -276,7 +280,6 @@ class Submission:
         message = _told(error)
         if isinstance(error, SyntaxError):
             message = str(error.msg)
-        message = message.replace(f"{self.root}{os.sep}", "")
         file, line, source, cell = self.place(error)
         if isinstance(error, ImportError):
             lines = dict.fromkeys(self._lines(error.__traceback__))

@@ -3,6 +3,7 @@ level.
 """
 
 import ast
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -35,11 +36,39 @@ def compiled(data: bytes, path: Any) -> CodeType:
     return compile(without, path, "exec", dont_inherit=True)
 
 
+def parsed(content: bytes | str) -> ast.Module | None:
+    """The content of a file, or its text, parsed, without what only a notebook knows; None
+    where it is no Python.
+    """
+    for each in (content, _plain(content)):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return ast.parse(each)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+    return None
+
+
+def is_main(node: ast.stmt) -> bool:
+    """Whether it is `if __name__ == "__main__":`, which is not run."""
+    return isinstance(node, ast.If) and any(
+        isinstance(each, ast.Name) and each.id == "__name__"
+        for each in ast.walk(node.test)
+    )
+
+
+def blocks_of(node: ast.If | ast.Try | ast.With) -> list[list[ast.stmt]]:
+    """The statements in it, block by block."""
+    blocks = [getattr(node, name, []) for name in ("body", "orelse", "finalbody")]
+    return blocks + [handler.body for handler in getattr(node, "handlers", [])]
+
+
 def definitions_alone(data: bytes, path: str) -> CodeType | None:
     """The code of a file's imports, definitions and constants; None where there is
     nothing else in it, or no definition. A constant that cannot be had is left out.
     """
-    tree = _tree(data)
+    tree = parsed(data)
     if tree is None:
         return None
     kept = [*_kept(tree.body)]
@@ -62,7 +91,7 @@ def is_guarded(file: Path, line: int) -> bool:
 
 @cache
 def _guarded(file: Path) -> frozenset[int]:
-    tree = _tree(file.read_bytes())
+    tree = parsed(file.read_bytes())
     lines: set[int] = set()
     for node in ast.walk(tree) if tree else ():
         if isinstance(node, ast.Try) and any(map(_catches_imports, node.handlers)):
@@ -72,27 +101,19 @@ def _guarded(file: Path) -> frozenset[int]:
 
 
 def _catches_imports(handler: ast.ExceptHandler) -> bool:
-    names = (
-        [n.id for n in ast.walk(handler.type) if isinstance(n, ast.Name)]
-        if (handler.type)
-        else [*CATCHING]
+    """Whether a handler catches what an import raises; one without a type does."""
+    return handler.type is None or any(
+        isinstance(each, ast.Name) and each.id in CATCHING
+        for each in ast.walk(handler.type)
     )
-    return any(name in CATCHING for name in names)
 
 
-def _plain(data: bytes) -> bytes:
+def _plain(content: bytes | str) -> bytes | str:
     """Without what only a notebook knows; whatever the encoding is."""
-    text = data.decode("utf-8", "surrogateescape")
+    if isinstance(content, str):
+        return without_magic(content)
+    text = content.decode("utf-8", "surrogateescape")
     return without_magic(text).encode("utf-8", "surrogateescape")
-
-
-def _tree(data: bytes) -> ast.Module | None:
-    for text in (data, _plain(data)):
-        try:
-            return ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-    return None
 
 
 def _kept(nodes: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
@@ -113,25 +134,15 @@ def _kept(nodes: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
                 value is not None and _is_constant(value)
             ):
                 yield node
-            case ast.If() if _is_main(node):
+            case ast.If() | ast.Try() if is_main(node) or _is_of_definitions(node):
                 yield node
-            case ast.If() | ast.Try() if _is_of_definitions(node):
-                yield node
-
-
-def _is_main(node: ast.If) -> bool:
-    return any(
-        isinstance(n, ast.Name) and n.id == "__name__" for n in ast.walk(node.test)
-    )
 
 
 def _is_of_definitions(node: ast.If | ast.Try) -> bool:
     """Whether all that is in the block, and its condition, is kept."""
     if isinstance(node, ast.If) and not _is_constant(node.test):
         return False
-    blocks = [node.body, node.orelse, *(h.body for h in getattr(node, "handlers", []))]
-    blocks.append(getattr(node, "finalbody", []))
-    return all([*_kept(block)] == block for block in blocks)
+    return all([*_kept(block)] == block for block in blocks_of(node))
 
 
 def _is_constant(node: ast.AST) -> bool:

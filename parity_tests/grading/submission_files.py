@@ -80,7 +80,7 @@ class Part:
     root: Path
     chosen: tuple[Definition, ...]
     files: tuple[Path, ...]
-    first: tuple[Path, ...]
+    first: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,7 @@ def _of_folder(path: Path) -> Found:
         near = sorted(looked.files, key=lambda f: not f.is_relative_to(root))
         first = needed([d.file for d in of_it], looked.sources, near)
         files = [*dict.fromkeys([*first, *near])]
-        copied = _at_most(path, files, len(first))
-        parts.append(Part(root, tuple(of_it), copied, copied[:1]))
+        parts.append(Part(root, tuple(of_it), _at_most(path, files, len(first))))
     if not chosen:
         copied = _at_most(path, [*looked.files], 0)
         parts = [Part(Path(), (), copied, () if passed_over else copied)]
@@ -290,7 +289,7 @@ def is_one(folder: Path) -> bool:
     known = any(as_module(each).name in KNOWN for each in here)
     if len(found) == 1 and not known:
         return bool(here) or (bool(folders) and is_one(folders[0]))
-    sources = {each: source for each in here if (source := _readable(folder, each))}
+    sources = _sources(folder)
     defining = [source for source in sources.values() if source.definitions]
     names = [n for s in defining for n in {d.subject.name for d in s.definitions}]
     once = len({*names}) == len(names)
@@ -298,7 +297,7 @@ def is_one(folder: Path) -> bool:
     if known:
         return once or bool(imported)
     packages = {each.name for each in folders if _defines(each)}
-    if packages and all(packages & {*s.imports} for s in sources.values()) and sources:
+    if sources and all(packages & source.imports for source in sources.values()):
         return True
     if not defining:
         return any(map(_defines, _shelves(folder)))
@@ -309,10 +308,19 @@ def helpers(folder: Path) -> list[Path]:
     """Of the files of a class those that define nothing of the course, and that others
     import: they were handed out.
     """
-    here = [each for each in entries(folder) if _is_code(each)]
-    sources = {each: source for each in here if (source := _readable(folder, each))}
+    sources = _sources(folder)
     imported = _imported(sources)
     return [e for e, s in sources.items() if e.stem in imported and not s.definitions]
+
+
+def _sources(folder: Path) -> dict[Path, Source]:
+    """The files of code in a folder that can be read."""
+    found = {}
+    for each in entries(folder):
+        with suppress(Unusable):
+            if _is_code(each):
+                found[each] = _source(folder, each.relative_to(folder))
+    return found
 
 
 def _imported(sources: Mapping[Path, Source]) -> set[str]:
@@ -328,18 +336,7 @@ def _is_called_as_a_subject(source: Source) -> bool:
 
 def _defines(folder: Path) -> bool:
     """Whether a file of a folder defines what is graded."""
-    return any(
-        source is not None and bool(source.definitions)
-        for each in entries(folder)
-        if _is_code(each)
-        for source in [_readable(folder, each)]
-    )
-
-
-def _readable(folder: Path, path: Path) -> Source | None:
-    with suppress(Unusable):
-        return _source(folder, path.relative_to(folder))
-    return None
+    return any(source.definitions for source in _sources(folder).values())
 
 
 def _source(folder: Path, file: Path) -> Source:
@@ -350,7 +347,7 @@ def _source(folder: Path, file: Path) -> Source:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise PassedOver(folder / file, "is in UTF-16: save it in UTF-8")
     try:
-        return definitions.parsed(file, content)
+        return definitions.source_of(file, content)
     except NoNotebook as error:
         raise PassedOver(folder / file, str(error)) from error
 
@@ -446,12 +443,10 @@ class _Looked:
                 self.sources[each.file] = each
         return None
 
-    def _skip(self, entry: Path, why: str, cell: int | None = None) -> None:
+    def _skip(self, entry: Path, why: str) -> None:
         if len(self.skipped) < MOST_TOLD:
             path = as_text(entry.relative_to(self.folder))
-            self.skipped.append(
-                Skipped(path=path, why=why, kind="passed over", cell=cell)
-            )
+            self.skipped.append(Skipped(path=path, why=why, kind="passed over"))
 
     def missing_submodules(self) -> None:
         """Folders that Git would fill from somewhere else, and that are empty."""
@@ -486,9 +481,8 @@ def content_of(path: Path) -> bytes:
     flags = os.O_RDONLY
     for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):
         flags |= getattr(os, name, 0)
-    most = LARGEST * (
-        16 if path.suffix.lower() == ".ipynb" else 1
-    )  # with pictures in it
+    # In a notebook there are pictures.
+    most = LARGEST * (16 if path.suffix.lower() == ".ipynb" else 1)
     try:
         with open(os.open(path, flags), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

@@ -127,7 +127,7 @@ def submissions(options: Options) -> tuple[list[Path], bool]:
     is_class = not options.one and grade.is_class(path)
     try:
         grade.check_given(options.given)
-        paths = grade.submissions(path, options.one)
+        paths = grade.submissions(path, one=not is_class)
     except grade.Unusable as error:
         if is_class or options.results is None or not path.exists():
             raise Unusable(spoken(str(error))) from error

@@ -19,9 +19,10 @@ from gradparity.parity_tests.grading import confinement
 from gradparity.parity_tests.grading.confinement import LACKING, Limits
 from gradparity.parity_tests.grading.grade import grade_all
 from gradparity.parity_tests.grading.judging import judge
-from gradparity.parity_tests.grading.launching import lacking_here, launch
+from gradparity.parity_tests.grading.launching import lacking_here
 from gradparity.parity_tests.grading.records import GradedFile
 from gradparity.parity_tests.grading.tasks import tasks_of
+from gradparity.parity_tests.suite.grading.test_launching import launch
 from gradparity.parity_tests.suite.support import SUBMISSIONS
 from gradparity.reference.data.cleanup import remove
 from gradparity.reference.layers import activations
