@@ -57,7 +57,7 @@ def csv_text(files: Sequence[GradedFile], expected: Sequence[str] = ()) -> str:
     writer.writerow(map(csv_cell, (*COLUMNS, *names)))
     for graded in files:
         has_score = graded.status != "ungraded"
-        score, most = points(graded, expected) if has_score else ("", "")
+        score, most = points(scored(graded, expected)) if has_score else ("", "")
         cells = (
             grades.who(graded),
             graded.status,
@@ -81,24 +81,22 @@ def csv_text(files: Sequence[GradedFile], expected: Sequence[str] = ()) -> str:
 # --- Points -----------------------------------------------------------------------------
 
 
-def points(graded: GradedFile, expected: Sequence[str] = ()) -> tuple[int, int]:
-    """How many it has, and of how many: one for each class and function, of those that
-    are expected, or of all that it offers where nothing is.
-
-    Where nothing is expected, what it has in a file that cannot be loaded counts as wrong;
-    and whoever ran too long or broke a rule, or cannot be graded at all, has one to lose
-    for that.
-    """
-    tests = [test for test in scored(graded, expected) if "max_score" in test]
-    return sum(t["score"] for t in tests), sum(t["max_score"] for t in tests)
+def points(tests: Sequence[Results]) -> tuple[int, int]:
+    """How many there are for these, and of how many."""
+    worth = [test for test in tests if "max_score" in test]
+    return sum(t["score"] for t in worth), sum(t["max_score"] for t in worth)
 
 
 def scored(graded: GradedFile, expected: Sequence[str] = ()) -> list[Results]:
     """A test of results.json for each class and function, and one for what went wrong with
-    the whole. What is not expected has no score where something is.
+    the whole. Each class and function is a point, of those that are expected, or of all
+    that it offers where nothing is; what is not expected has no score where something is.
+
+    Where nothing is expected, what it has in a file that cannot be loaded counts as wrong;
+    and whoever ran too long or broke a rule, or cannot be graded at all, has a point to
+    lose for that.
     """
     offered = {one.name: one for one in graded.classes}
-    broken = [n for r in graded.skipped if r.kind == "not loaded" for n in r.names]
     tests = []
     if graded.problem:
         worth = {} if expected else {"score": 0, "max_score": 1}
@@ -106,7 +104,7 @@ def scored(graded: GradedFile, expected: Sequence[str] = ()) -> list[Results]:
         if graded.status != "unloadable":
             told = f"It {told}"
         tests.append(a_test("The whole submission", False, told, worth))
-    for name in dict.fromkeys([*expected, *offered, *broken]):
+    for name in dict.fromkeys([*expected, *offered, *grades.not_loaded(graded)]):
         one = offered.get(name)
         passed = one is not None and one.verdict == "pass"
         counts = name in expected or not expected
@@ -149,7 +147,8 @@ def absent(graded: GradedFile, name: str) -> str:
 
 def results(graded: GradedFile, expected: Sequence[str] = ()) -> Results:
     """The object of results.json."""
-    score, most = points(graded, expected)
+    tests = scored(graded, expected)
+    score, most = points(tests)
     of_the_whole = [row for row in grades.own(graded) if row.class_ is None]
     said = [grades.closing(graded), *map(grades.worth_knowing, of_the_whole)]
     said += [grades.ended(grades.why_left_out(r)) for r in grades.left_out(graded)]
@@ -167,7 +166,7 @@ def results(graded: GradedFile, expected: Sequence[str] = ()) -> Results:
         "test_name_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
-        "tests": scored(graded, expected),
+        "tests": tests,
     }
 
 

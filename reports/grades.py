@@ -94,11 +94,10 @@ def called_and_defined(one: GradedClass) -> str:
     """What it is called there, if that is another name, and where it is defined: `ReLU in
     layers.py, line 12`. Empty where there is nothing to tell.
     """
-    other = one.called if one.called != one.name else None
-    where = one.source and spot(one.source.file, one.source.line, one.source.cell)
-    if other and where:
-        return f"{visible(other)} in {where}"
-    return visible(other) if other else where or ""
+    other = visible(one.called) if one.called and one.called != one.name else ""
+    place = one.source
+    where = spot(place.file, place.line, place.cell) if place else ""
+    return " in ".join(filter(None, (other, where)))
 
 
 def titled(one: GradedClass) -> str:
@@ -250,11 +249,12 @@ def looked_at(graded: GradedFile) -> str:
 
 def left_out(graded: GradedFile) -> list[Skipped]:
     """All that was found and is not graded, what could not be loaded first."""
-    rows = graded.skipped or [
-        Skipped(path=path, why=why, kind="passed over")
-        for path, why in graded.passed_over.items()
-    ]
-    return sorted(rows, key=lambda row: row.kind != "not loaded")
+    return sorted(graded.skipped, key=lambda row: row.kind != "not loaded")
+
+
+def not_loaded(graded: GradedFile) -> list[str]:
+    """The classes and functions in files that could not be loaded."""
+    return [n for row in graded.skipped if row.kind == "not loaded" for n in row.names]
 
 
 def why_left_out(row: Skipped) -> str:
@@ -266,26 +266,26 @@ def why_left_out(row: Skipped) -> str:
 
 def how_many_left_out(graded: GradedFile) -> int:
     """Classes and functions, and files of which nobody knows what they define."""
-    return sum(len(row.names) or 1 for row in left_out(graded))
+    return sum(len(row.names) or 1 for row in graded.skipped)
 
 
 def counted(graded: GradedFile) -> list[str]:
     """What was expected and not found, and what was found and not graded, in clauses:
     nothing of it is left out in silence.
     """
-    rows = left_out(graded)
-    broken = sum(len(row.names) for row in rows if row.kind == "not loaded")
+    rows = graded.skipped
+    broken = len(not_loaded(graded))
     names = sum(len(row.names) for row in rows if row.kind == "passed over")
     over = sum(not row.names and row.kind == "passed over" for row in rows)
-    not_loaded = len({r.path for r in rows if not r.names and r.kind == "not loaded"})
+    unloaded = len({r.path for r in rows if not r.names and r.kind == "not loaded"})
     clauses = []
     if graded.absent:
         absent = listed(map(visible, graded.absent))
         clauses.append(f"what was expected is not there: {absent}")
     if broken:
         clauses.append(f"{classes(broken)} could not be loaded")
-    if not_loaded:
-        clauses.append(f"{some_files(not_loaded)} could not be loaded")
+    if unloaded:
+        clauses.append(f"{some_files(unloaded)} could not be loaded")
     if names:
         were = "was" if names == 1 else "were"
         clauses.append(f"{names} more {were} found and not graded")
@@ -345,10 +345,9 @@ def verdict(graded: GradedFile) -> str:
         return "it is not passed"
     if graded.status == "fail":
         return "what could be loaded of it is right"
-    some = left_out(graded)
     if total == 1:
-        return "what was graded of it is right" if some else "it is right"
-    if some:
+        return "what was graded of it is right" if graded.skipped else "it is right"
+    if graded.skipped:
         return f"all {classes(total)} that were graded are right"
     return f"all {classes(total)} are right"
 

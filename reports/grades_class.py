@@ -140,9 +140,7 @@ def subjects(files: Iterable[GradedFile]) -> list[str]:
     for graded in files:
         found |= dict.fromkeys(one.name for one in graded.classes)
         found |= dict.fromkeys(graded.absent)
-        for row in graded.skipped:
-            if row.kind == "not loaded":
-                found |= dict.fromkeys(row.names)
+        found |= dict.fromkeys(grades.not_loaded(graded))
     known = [name for name in SUBJECTS if name in found]
     return [*known, *(name for name in found if name not in SUBJECTS)]
 

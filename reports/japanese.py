@@ -43,7 +43,6 @@ KINDS = {
     "n": NUMBER,
     "code": CODE,
     "codes": several(CODE),
-    "names": several(r"[\w.]+"),
     "sections": several(r"[\d.]+"),
     "cases": several(QUOTED),
     "case": r"[\w -]+(?:, [\w -]+)*",
@@ -80,9 +79,9 @@ KINDS = {
 ANY_TEXT = re.compile(r"\{(?:text|left|maybe)\d?\}")
 PLACEHOLDER = re.compile(r"\{([a-z_]+)(\d?)\}")
 AND = re.compile(", | and |、")
-ITEM = re.compile(rf"\d+ more|{CODE}|{QUOTED}|\b(?!and\b)[\w.]+")
+ITEM = re.compile(rf"\d+ more|{CODE}|{QUOTED}")
 MORE = re.compile(r"`?(\d+) more`?")
-PLACE = re.compile(rf" \(((?:{SPOT})(?:: .+)?)\)$")
+PLACE = re.compile(rf" \(({KINDS['place']})\)$")
 EXCEPTION = re.compile(r"\w+(Error|Exception|Exit|Interrupt|Iteration): ")
 EITHER, OR = re.compile(rf"({CODE}) either (.+)"), "; or it "
 EITHER_OF = "次のいずれかです。"
@@ -90,7 +89,7 @@ SENTENCE_END = re.compile(r"[.?] (?=\S)")
 MOST_ENDS = 8  # of sentences, at which a text is taken apart
 DEEPEST = 12  # phrases in one another, and sentences after one another
 # The fields of a grading that are sentences, or parts of some.
-SENTENCES = ("sentence", "relation", "reread", "problem", "note", "why")
+SENTENCES = ("sentence", "relation", "reread", "problem", "note", "why", "passed_over")
 
 
 @dataclass(frozen=True)
@@ -147,12 +146,12 @@ def exact() -> Mapping[str, str]:
     }
 
 
-def pairs() -> Iterator[tuple[str, str]]:
+@cache
+def pairs() -> tuple[tuple[str, str], ...]:
     """Each template in English and in Japanese."""
     path = files("gradparity.reports") / "words" / "grading.ja.toml"
     sections: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    for section in sections.values():
-        yield from section.items()
+    return tuple(pair for section in sections.values() for pair in section.items())
 
 
 # --- Sentences --------------------------------------------------------------------------
@@ -164,8 +163,9 @@ def in_japanese(text: str) -> str:
     """
     if (said := translated(text)) is not None:
         return said
-    parts = [translated(part) or raised(part, 0) for part in text.split("; ")]
-    return text if parts == text.split("; ") else "；".join(parts)
+    parts = text.split("; ")
+    found = [translated(part) or raised(part, 0) for part in parts]
+    return text if found == parts else "；".join(found)
 
 
 @lru_cache(maxsize=4096)
@@ -186,9 +186,9 @@ def translated(text: str, depth: int = 0) -> str | None:
         return raised(bare, depth + 1) + stop
     if either := EITHER.fullmatch(bare):
         name, mistakes = either.groups()
-        found = [translated(f"{name} {each}", depth + 1) for each in mistakes.split(OR)]
-        if None not in found:
-            return EITHER_OF + "。または、".join(map(str, found)) + stop
+        each = (translated(f"{name} {m}", depth + 1) for m in mistakes.split(OR))
+        if (found := together(each, "。または、")) is not None:
+            return EITHER_OF + found + stop
     for template in templates():
         if (said := template.applied(bare, depth + 1)) is not None:
             return said + stop
@@ -201,10 +201,10 @@ def of_kind(kind: str, value: str, depth: int) -> str | None:
     return value if said is None else said(value, depth)
 
 
-def together(parts: Iterable[str | None]) -> str | None:
+def together(parts: Iterable[str | None], between: str = "、") -> str | None:
     """All parts, unless one is not known."""
     found = [*parts]
-    return None if None in found else "、".join(map(str, found))
+    return None if None in found else between.join(map(str, found))
 
 
 def raised(value: str, depth: int) -> str:
@@ -232,14 +232,12 @@ def spot(where: str) -> str:
 
 def relisted(words: str) -> str | None:
     """A list as Japanese has it: `a`と`b`; `a`、`b`、`c`."""
-    found = [item(each) for each in ITEM.findall(words)]
-    if None in found:
-        return None
-    return ("と" if len(found) == 2 else "、").join(map(str, found))
+    found = ITEM.findall(words)
+    return together(map(item, found), "と" if len(found) == 2 else "、")
 
 
 def item(word: str) -> str | None:
-    """One of a list: a name, code, the quoted name of a case, or how many more."""
+    """One of a list: code, the quoted name of a case, or how many more."""
     if more := MORE.fullmatch(word):
         return f"ほか{more[1]}件"
     if word[0] == "“":
@@ -258,7 +256,7 @@ def left_out(value: str) -> str:
 FILLED: dict[str, Callable[[str, int], str | None]] = {
     **dict.fromkeys(("said", "factor", "why", "often", "labels"), translated),
     **dict.fromkeys(("maybe", "type"), lambda v, depth: translated(v, depth) or v),
-    **dict.fromkeys(("codes", "names", "cases"), lambda v, _: relisted(v)),
+    **dict.fromkeys(("codes", "cases"), lambda v, _: relisted(v)),
     **dict.fromkeys(
         ("case", "meanings"), lambda v, _: together(map(exact().get, v.split(", ")))
     ),
@@ -284,7 +282,7 @@ def speaking(lang: str) -> Iterator[None]:
 
 
 class Spoken(str):
-    """Text that is in the language already."""
+    """Text that is in the language already, or stays as it is, as names do."""
 
 
 def spoken(text: str) -> str:
@@ -329,17 +327,18 @@ def graded_spoken(graded: Said) -> Said:
     return type(graded).model_validate(said_in(fields))
 
 
-def said_in(fields: Any) -> Any:
-    """The same with each sentence in Japanese, however deep it lies."""
+def said_in(fields: Any, is_said: bool = False) -> Any:
+    """The same with each sentence in Japanese, however deep it lies.
+
+    Args:
+        fields: a grading, or a part of one.
+        is_said: whether the text in it is sentences.
+    """
+    if isinstance(fields, dict):
+        return {
+            name: said_in(value, is_said or name in SENTENCES)
+            for name, value in fields.items()
+        }
     if isinstance(fields, list):
-        return [said_in(each) for each in fields]
-    if not isinstance(fields, dict):
-        return fields
-    return {
-        name: in_japanese(value)
-        if name in SENTENCES and isinstance(value, str)
-        else {file: in_japanese(why) for file, why in value.items()}
-        if name == "passed_over"
-        else said_in(value)
-        for name, value in fields.items()
-    }
+        return [said_in(each, is_said) for each in fields]
+    return in_japanese(fields) if is_said and isinstance(fields, str) else fields

@@ -7,8 +7,8 @@ from rich.cells import cell_len
 from rich.text import Text
 
 WIDE = r"\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60"
-TOKENS = re.compile(rf"[{WIDE}](?=[^\S\n]*)|[^\s{WIDE}]+|\s+")
-NEVER_FIRST = "、。，．）」』】〕！？：；ー々）」"  # of a line, in Japanese
+TOKENS = re.compile(rf"[{WIDE}]|[^\s{WIDE}]+|\s+")
+NEVER_FIRST = "、。，．）」』】〕！？：；ー々"  # of a line, in Japanese
 NEVER_LAST = "（「『【〔"
 
 

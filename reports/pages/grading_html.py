@@ -23,8 +23,8 @@ from pydantic_core import to_json
 from gradparity.parity_tests.grading import launching
 from gradparity.parity_tests.grading.records import GradedFile
 from gradparity.reports import grade_book, grades, grades_class, writing
-from gradparity.reports.japanese import LANGUAGE, spoken
-from gradparity.reports.pages.in_japanese import Literal, speak
+from gradparity.reports.japanese import LANGUAGE, Spoken, spoken
+from gradparity.reports.pages.in_japanese import speak
 from gradparity.reports.pages.report_html import shown, sort_key
 from gradparity.reports.pages.templating import environment
 from gradparity.reports.visible import LONG, visible
@@ -32,9 +32,8 @@ from gradparity.reports.visible import LONG, visible
 INDEX = "index.html"
 SYMBOLS = {
     **{"pass": "✓", "fail": "✗", "FAIL": "✗", "unloadable": "✗", "incomplete": "✗"},
-    **{"partly": "✗", "not loaded": "✗"},
-    **{"stopped": "■", "skipped": "∅", "ungraded": "∅", "missing": "∅"},
-    **{"not run": "○", "not graded": "∅"},
+    **{"partly": "✗", "stopped": "■", "skipped": "∅", "ungraded": "∅", "missing": "∅"},
+    **{"not run": "○", "not graded": "∅", "remarks": "!"},
 }
 WORDS = {
     **{"pass": "right", "fail": "wrong", "incomplete": "incomplete"},
@@ -45,7 +44,7 @@ WORDS = {
 COLOURS = {
     **{"pass": "v1", "fail": "v4", "FAIL": "v4", "incomplete": "v4", "partly": "v4"},
     **{"stopped": "v3", "unloadable": "v4", "skipped": "v4", "ungraded": "v0"},
-    **{"missing": "v0", "not run": "v0", "not graded": "v3"},
+    **{"missing": "v0", "not run": "v0", "not graded": "v3", "remarks": "v3"},
 }
 ALWAYS = ("pass", "fail", "unloadable")  # counted, if there are none, too
 
@@ -53,11 +52,11 @@ ALWAYS = ("pass", "fail", "unloadable")  # counted, if there are none, too
 def render(graded: GradedFile) -> str:
     """A submission's page, as the text of an HTML file."""
     wrong = grades.failed(graded)
-    left_out = grades.left_out(graded)
+    own = grades.own(graded)
     counts = [
         ("right", len(graded.classes) - len(wrong), "pass"),
         ("wrong", len(wrong), "FAIL"),
-        ("worth knowing", len(grades.own(graded)), None),
+        ("worth knowing", len(own), "remarks"),
         ("found and not graded", grades.how_many_left_out(graded), "not graded"),
         ("not offered", len({*graded.missing} - {*graded.absent}), "missing"),
     ]
@@ -67,8 +66,8 @@ def render(graded: GradedFile) -> str:
         counts=[each for each in counts if each[1] or each[2] in (*ALWAYS, "FAIL")],
         verdict=spoken(grades.headline(graded)),
         became=grades_class.became(graded),
-        left_out=left_out,
-        own=grades.own(graded),
+        left_out=grades.left_out(graded),
+        own=own,
         of_the_book=grades.of_the_book(graded),
         **common(),
     )
@@ -131,7 +130,7 @@ def templates(lang: str) -> Environment:
         "said": said,
         "shown": shown,
         "sort_key": sort_key,
-        "who": lambda *given: Literal(grades.who(*given)),
+        "who": lambda *given: Spoken(grades.who(*given)),
         "case": lambda name: spoken(visible(name, grades.SHORT)),
         "apart": lambda worst: grades.apart(worst.value, worst.truth),
         "relation": grades.relation,

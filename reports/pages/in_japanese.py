@@ -1,7 +1,7 @@
 """Pages in Japanese: a template's own words, and the sentences that it is filled with.
 
 What stands between the tags of a template is translated, and those attributes that are
-read; and so is every text that is filled in there, unless it is `Literal`, as names are.
+read; and so is every text that is filled in there, unless it is `Spoken`, as names are.
 """
 
 import re
@@ -13,33 +13,31 @@ from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 from markupsafe import Markup
 
-from gradparity.reports.japanese import in_japanese
+from gradparity.reports.japanese import Spoken, in_japanese
 from gradparity.reports.visible import harmless
 
 ATTRIBUTES = "aria-label|data-label|data-said|placeholder"
 READ = re.compile(rf'\b({ATTRIBUTES})="([^"]+)"')
 TO_BE_READ = re.compile(rf'\b(?:{ATTRIBUTES})="$')
 WORDS = re.compile(r"[A-Za-z]{2}|^[,.]$")  # what has some
-
-
-class Literal(str):
-    """Text that stays as it is."""
+# What comes behind what is filled in to keep it as it is.
+SPOKEN = (("rparen", ")"), ("pipe", "|"), ("name", "as_it_is"))
 
 
 def speak(environment: Environment) -> None:
     """Have the templates in Japanese."""
     environment.add_extension(InJapanese)
     environment.finalize = filled
-    environment.filters["literal"] = lambda v: Literal(v) if isinstance(v, str) else v
+    environment.filters["as_it_is"] = lambda v: Spoken(v) if isinstance(v, str) else v
     visible = environment.filters["visible"]
-    environment.filters["visible"] = lambda *given: Literal(visible(*given))
+    environment.filters["visible"] = lambda *given: Spoken(visible(*given))
 
 
 def filled(value: Any) -> Any:
     """What a template is filled with."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
-    return harmless(value if isinstance(value, Literal) else in_japanese(value))
+    return harmless(value if isinstance(value, Spoken) else in_japanese(value))
 
 
 class InJapanese(Extension):
@@ -47,32 +45,21 @@ class InJapanese(Extension):
 
     def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
         """The tokens, of which the text is translated, and what is filled into a tag and
-        not read is literal.
+        not read stays as it is.
         """
         is_page = str(stream.name).endswith(".html.j2")
-        inside, before = (
-            False,
-            "",
-        )  # of a tag; what stands before what is filled in
+        inside = kept = False  # in a tag; and what is filled in there is not read
         for token in stream:
-            if not is_page:
-                yield token
-            elif token.type == "data":
-                before = token.value
-                text, inside = translated(before, inside)
+            if is_page and token.type == "data":
+                text, inside = translated(token.value, inside)
+                kept = inside and TO_BE_READ.search(token.value) is None
                 yield Token(token.lineno, token.type, text)
-            elif token.type == "variable_begin" and inside:
+            elif kept and token.type == "variable_begin":
                 yield token
-                if not TO_BE_READ.search(before):
-                    yield Token(token.lineno, "lparen", "(")
-            elif token.type == "variable_end" and inside:
-                if not TO_BE_READ.search(before):
-                    for kind, value in (
-                        ("rparen", ")"),
-                        ("pipe", "|"),
-                        ("name", "literal"),
-                    ):
-                        yield Token(token.lineno, kind, value)
+                yield Token(token.lineno, "lparen", "(")
+            elif kept and token.type == "variable_end":
+                for kind, value in SPOKEN:
+                    yield Token(token.lineno, kind, value)
                 yield token
             else:
                 yield token

@@ -22,6 +22,7 @@ from gradparity.parity_tests.suite.reports.test_grades import (
     harmless,
     partly,
     passing,
+    passing_but,
     right,
     skipped,
     unloadable,
@@ -109,8 +110,7 @@ def test_what_to_talk_about_comes_first_and_nothing_is_cut(
 
 def test_of_much_that_is_not_graded_a_class_is_told_the_first() -> None:
     count = grades_class.TOLD + 3
-    over = {f"{k}.ipynb": "is old" for k in range(count)}
-    graded = passing().model_copy(update={"passed_over": over})
+    graded = passing_but({f"{k}.ipynb": "is old" for k in range(count)})
     (said,) = grades_class.found_and_not_graded([graded, passing()])
     assert said.endswith(f"{grades_class.TOLD - 1}.ipynb is old; and 3 more.")
     table = grades_class.summary_table([graded])

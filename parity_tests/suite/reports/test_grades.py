@@ -497,9 +497,13 @@ def skipped(path: str = "class/aoki.ipynb") -> GradedFile:
     return GradedFile(path=path, status="skipped", problem=problem)
 
 
-OVER = passing("class/mori").model_copy(
-    update={"passed_over": {"a.ipynb": "is a notebook", "b.zip": "is an archive"}}
-)
+def passing_but(over: dict[str, str], path: str = "class/mori") -> GradedFile:
+    """One in which these are passed over."""
+    skipped = [Skipped(path=p, why=w, kind="passed over") for p, w in over.items()]
+    return passing(path).model_copy(update={"passed_over": over, "skipped": skipped})
+
+
+OVER = passing_but({"a.ipynb": "is a notebook", "b.zip": "is an archive"})
 
 
 def test_what_is_passed_over_is_said(
