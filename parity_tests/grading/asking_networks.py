@@ -4,19 +4,15 @@ This runs in the submission's own process, as `exercise` does.
 """
 
 import re
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from inspect import signature
-from types import FrameType
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
-from gradparity.parity_tests.grading.making import Unfit, takes
+from gradparity.parity_tests.grading.making import Unfit, parameters, takes
 from gradparity.parity_tests.grading.outcomes import NETWORK, Arrays, Call, Task
-from gradparity.parity_tests.grading.spelling import small
-from gradparity.parity_tests.grading.using import codes_of
+from gradparity.parity_tests.grading.spelling import attributes, small
+from gradparity.parity_tests.grading.using import codes_of, counting
 
 PARAMS = ("W1", "b1", "W2", "b2", "W3", "b3")
 # The inputs of a call that are no parameters of the network.
@@ -53,11 +49,10 @@ ARGUMENTS = {
     "lr": r"lr|learningrate|eta|rate|alpha|stepsize|epsilon",
     "momentum": r"momentum|mu|beta1?|gamma|alpha|rho|m",
     "decay_rate": r"decay(rate)?|rho|beta2?|gamma|alpha|momentum",
-    "beta1": r"(beta|b|rho)_?(1|one|m)|beta|decay1|momentum",
-    "beta2": r"(beta|b|rho)_?(2|two|v)|decay2|decayrate|gamma",
+    "beta1": r"(beta|b|rho)(1|one|m)|beta|decay1|momentum",
+    "beta2": r"(beta|b|rho)(2|two|v)|decay2|decayrate|gamma",
 }
 ndarray, concatenate = np.ndarray, np.concatenate
-getprofile, setprofile = sys.getprofile, sys.setprofile
 
 
 class Subject(Protocol):
@@ -116,28 +111,22 @@ def made(offered: Any, name: str, given: Mapping[str, Any]) -> Any:
     Raises:
         Unfit: it does not take what it must have here.
     """
-    try:
-        parameters = signature(offered).parameters.values()
-    except (TypeError, ValueError):  # it has none, or is no class
-        parameters = {}.values()
     names: dict[str, str] = {}
-    for parameter in parameters:
+    for parameter in parameters(offered):
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY):
+            continue
+        spelt = small(parameter.name)
         for role in given:
-            taken = role in names or parameter.kind in (
-                parameter.VAR_POSITIONAL,
-                parameter.POSITIONAL_ONLY,
-            )
-            if not taken and re.fullmatch(ARGUMENTS[role], small(parameter.name)):
+            if role not in names and re.fullmatch(ARGUMENTS[role], spelt):
                 names[role] = parameter.name
                 break
     must = [role for role in given if role not in BY_ITSELF]
     for role, usual in BY_ITSELF.items():
         if role in given and role not in names and given[role] != usual:
             raise Unfit(f"`{name}` takes no {role}")
-    named = {role: names[role] for role in given if role in names}
-    if all(role in named for role in must):
-        return offered(**{called: given[role] for role, called in named.items()})
-    more = {named[role]: given[role] for role in BY_ITSELF if role in named}
+    if all(role in names for role in must):
+        return offered(**{own: given[role] for role, own in names.items()})
+    more = {names[role]: given[role] for role in BY_ITSELF if role in names}
     return offered(*(given[role] for role in must), **more)
 
 
@@ -173,9 +162,8 @@ def place_of(network: Any, name: str) -> tuple[Any, Any]:
     """Where a parameter is: in a dictionary, under its name or nearly so, or in an
     attribute; and its key there, which is None where there is none.
     """
-    own = getattr(network, "__dict__", {})
     containers: list[Any] = [getattr(network, each, None) for each in CONTAINERS]
-    for container in [*containers, own]:
+    for container in [*containers, attributes(network)]:
         if hasattr(container, "keys"):
             if name in container:
                 return container, name
@@ -231,7 +219,8 @@ def ask_network(subject: Subject, asking: Asking) -> None:
         if method is None:
             subject.has(network, "gradient")  # or nearly so
             return
-        with counting(type(network)) as counts:
+        methods = {id(code) for code in codes_of(type(network))}
+        with counting(methods) as counts:
             found = method(*asking.give("x", "t"))
         sizes = sum(asking.call.inputs[each].size for each in names)
         if not by_hand or max(counts.values(), default=0) > sizes:
@@ -286,30 +275,4 @@ def takes_three(method: Any) -> bool:
     """Whether an accuracy takes the size of its batches, as that of SimpleConvNet does, of
     which what is left over is not counted.
     """
-    try:
-        return "batch_size" in signature(method).parameters
-    except (TypeError, ValueError):
-        return False
-
-
-@contextmanager
-def counting(kind: type) -> Iterator[dict[int, int]]:
-    """How often each method of a class is called meanwhile."""
-    methods = {id(code) for code in codes_of(kind)}
-    counts: dict[int, int] = {}
-    before = getprofile()
-    if not (before is None or callable(before)):
-        yield counts  # somebody else counts
-        return
-
-    def notice(frame: FrameType, event: Any, argument: Any) -> None:
-        if event == "call" and id(frame.f_code) in methods:
-            counts[id(frame.f_code)] = counts.get(id(frame.f_code), 0) + 1
-        if before is not None:
-            before(frame, event, argument)
-
-    setprofile(notice)
-    try:
-        yield counts
-    finally:
-        setprofile(before)
+    return any(each.name == "batch_size" for each in parameters(method))

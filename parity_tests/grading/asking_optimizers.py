@@ -35,7 +35,6 @@ class State:
 
     def __init__(self, optimizer: Any, params: dict[str, Any]) -> None:
         self.optimizer, self.params = optimizer, params
-        self.names = [*params]
         self.in_lists = False
 
     def update(self, method: Any, grads: dict[str, Any]) -> None:
@@ -45,7 +44,7 @@ class State:
         first = next(iter(signature(method).parameters), "")
         method(*(reversed(given) if small(first).startswith("grad") else given))
         if self.in_lists:
-            self.params = dict(zip(self.names, given[0], strict=True))
+            self.params = dict(zip(self.params, given[0], strict=True))
 
 
 def ask_optimizer(subject: Subject, asking: Asking) -> None:

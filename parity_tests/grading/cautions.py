@@ -81,8 +81,8 @@ NOTES = {
     "absent": "Neither handed in nor installed here, so that what uses it fails: {what}.",
     "cupy": "NumPy is used for {what}.",
 }
-# What is true of the book's own code: a test runs it and holds this list.
 EXACT = "the gradient (y - t) / N is not exactly that loss's derivative."
+# What is true of the book's own code: a test runs it and holds this list.
 OF_THE_BOOK = frozenset(
     (
         "`cross_entropy_error` adds 1e-7 in the logarithm: its value is a little less than "
@@ -158,9 +158,10 @@ def cautions(findings: Findings) -> Iterator[Warned]:
         if group == EXTREME and not is_noticeable(findings, wrong):
             continue
         if wrong and not (findings.declined and all(f.raised for f in wrong)):
-            settings = SETTINGS.get(name, {}).items()
-            defaults = listed([f"{role}={value:g}" for role, value in settings])
-            words = {"name": name, "defaults": defaults}
+            words = {"name": name}
+            if group == DEFAULTS:
+                settings = SETTINGS[name].items()
+                words["defaults"] = listed([f"{role}={v:g}" for role, v in settings])
             if group == EXTREME:
                 words["extreme"] = at_extremes(findings, wrong)
             if group == SCALED:
@@ -294,10 +295,10 @@ def of_notes(kind: str, notes: Sequence[Note]) -> Iterator[Warned]:
     """What was seen while it was loaded: each thing with its reason, or all in one
     sentence.
     """
-    alone = [note for note in notes if note.raised]
-    together = listed([n.what for n in notes if not n.raised])
-    said = [(n.what, f": {reason(n.raised, n.what)}") for n in alone if n.raised]
-    for what, why in [*said, *([(together, "")] if together else [])]:
+    said = [(n.what, f": {reason(n.raised, n.what)}") for n in notes if n.raised]
+    if together := [n.what for n in notes if not n.raised]:
+        said.append((listed(together), ""))
+    for what, why in said:
         yield caution(None, kind, NOTES[kind].format(what=what, why=why))
 
 

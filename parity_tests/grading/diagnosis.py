@@ -255,8 +255,9 @@ def meant(findings: Findings) -> Findings:
 
 def is_explained(findings: Findings) -> bool:
     """Whether a known mistake explains all that is wrong."""
+    wrong = {*findings.wrong}
     return any(
-        mistake.quantities >= {*findings.wrong} and explains(mistake, findings)
+        mistake.quantities >= wrong and explains(mistake, findings)
         for mistake in known(findings.name, findings.variant)
     )
 
@@ -321,7 +322,7 @@ def not_came(findings: Findings, quantity: str) -> set[str | None]:
     """The exceptions there are in the place of a result, and None for a result that is
     missing.
     """
-    counted = [f for f in findings.of_quantity(quantity) if findings.counts(f)]
+    counted = findings.counted(quantity)
     return {f.failure.kind if f.failure else None for f in counted if f.value is None}
 
 
@@ -341,7 +342,7 @@ def for_one_kind_of_labels(findings: Findings, quantity: str) -> Diagnosis | Non
     """The one known mistake that is made where labels are of one kind, and not where they
     are of the other: the lecture's code has a branch for each.
     """
-    counted = [f for f in findings.of_quantity(quantity) if findings.counts(f)]
+    counted = findings.counted(quantity)
     wrong = {f.group for f in counted if not f.right}
     right = {f.group for f in counted} - wrong
     if len(wrong) != 1 or len(right) != 1 or wrong | right != {*KINDS_OF_LABELS}:

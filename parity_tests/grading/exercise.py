@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from gradparity.parity_tests.grading.asking_networks import PARAMS as PARAMS
 from gradparity.parity_tests.grading.asking_networks import ask_network
 from gradparity.parity_tests.grading.asking_optimizers import ask_optimizer
 from gradparity.parity_tests.grading.course import SETTINGS, SUBJECTS
@@ -39,8 +38,9 @@ from gradparity.parity_tests.grading.using import noticing
 
 # The case of numerical_gradient in which f looks at the array x and not at its argument.
 CLOSURE = "f reads x elsewhere"
-# The kind of exception that is ours: of what a network holds nothing can be made.
+# The kind of exception that is ours: nothing can be made of what a submission has.
 UNFIT = "unfit"
+NUMBERS = "fiub"  # the kinds of dtypes that can be measured
 LARGEST = 2**20  # elements of a result
 LONGEST = 500  # characters of a message
 # Who asks a class of a kind.
@@ -278,7 +278,7 @@ class Asking:
             array = asarray(value)
         except (TypeError, ValueError):  # such as of rows that are not of one length
             return
-        if array.dtype.kind not in "fiub":
+        if array.dtype.kind not in NUMBERS:
             self.remark("type", quantity, f"array of {array.dtype}")
             return
         if array.size > LARGEST:

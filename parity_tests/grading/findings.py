@@ -15,14 +15,13 @@ import numpy as np
 from gradparity.parity_tests.grading import tasks, truths
 from gradparity.parity_tests.grading.asking_networks import NUMERICAL
 from gradparity.parity_tests.grading.course import SUBJECTS
-from gradparity.parity_tests.grading.exercise import CLOSURE, UNFIT
+from gradparity.parity_tests.grading.exercise import CLOSURE, NUMBERS, UNFIT
 from gradparity.parity_tests.grading.outcomes import Outcome, Raised
 from gradparity.parity_tests.grading.rights import EPSILONS, Perhaps, Right
 from gradparity.parity_tests.grading.variants import FIRST, Variant, variants
 from gradparity.parity_tests.measuring.comparison import distance, share, worst
 from gradparity.parity_tests.measuring.records import Worst
 
-NUMBERS = "fiub"  # the kinds of dtypes that can be measured
 OF_NONE, OF_TYPE = "is None", "is of type "
 UNANSWERED = "no answer came"
 NONE = np.zeros(())
@@ -37,7 +36,8 @@ class Found:
 
     `dtype` is the one that it is judged in; `note` says why there is nothing to measure.
     What is not `reached` was never asked for: the gradient of a layer whose `forward`
-    has failed, or that has none.
+    has failed, or that has none. `exact` is the gradient of exactly the loss that has
+    something added to y, and `numerical` one by central differences.
     """
 
     expected: truths.Expected
@@ -49,11 +49,9 @@ class Found:
     ratio: float | None = None
     worst: Worst | None = None
     note: str | None = None
-    exact: bool = (
-        False  # the gradient of exactly the loss that has something added to y
-    )
+    exact: bool = False
     reached: bool = True
-    numerical: bool = False  # a gradient by central differences
+    numerical: bool = False
 
     @property
     def quantity(self) -> str:
@@ -171,6 +169,10 @@ class Findings:
     def of_quantity(self, quantity: str) -> list[Found]:
         return [f for f in self.found if f.quantity == quantity]
 
+    def counted(self, quantity: str) -> list[Found]:
+        """What came of a quantity where it must be right."""
+        return [f for f in self.of_quantity(quantity) if self.counts(f)]
+
     @property
     def quantities(self) -> list[str]:
         every = dict.fromkeys(f.quantity for f in self.found)
@@ -179,14 +181,18 @@ class Findings:
     @property
     def uses(self) -> set[str]:
         """The subjects of the submission that it was seen to be built from."""
-        remarks = (r for outcome in self.outcomes.values() for r in outcome.remarks)
-        return {remark.what for remark in remarks if remark.kind == "uses"}
+        return used_in(self.outcomes.values())
 
     @property
     def wrong(self) -> list[str]:
         """The quantities that are wrong where that counts."""
         wrong = {f.quantity for f in self.found if self.counts(f) and not f.right}
         return [q for q in self.quantities if q in wrong]
+
+
+def used_in(outcomes: Iterable[Outcome]) -> set[str]:
+    remarks = (remark for outcome in outcomes for remark in outcome.remarks)
+    return {remark.what for remark in remarks if remark.kind == "uses"}
 
 
 def chosen(name: str, outcomes: Mapping[Asked, Outcome]) -> Variant:
@@ -196,7 +202,7 @@ def chosen(name: str, outcomes: Mapping[Asked, Outcome]) -> Variant:
     first, *others = every = variants(name)
     if not others or not outcomes:
         return first
-    used = {r.what for o in outcomes.values() for r in o.remarks if r.kind == "uses"}
+    used = used_in(outcomes.values())
     every = tuple(v for v in every if not used.intersection(v.not_with)) or every
     for variant in every:
         if is_told(name, outcomes, variant):

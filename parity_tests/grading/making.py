@@ -96,7 +96,7 @@ def make(
         Exception: what a constructor that takes them raised.
     """
     if not held and not settings:
-        return Made(*without_use(offered, name))
+        return without_use(offered, name)
     values = {**held, **as_it_takes(offered, settings)}
     if held and makes_its_own(offered):
         return with_ours(offered, name, held)
@@ -132,16 +132,16 @@ def as_it_takes(offered: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def without_use(offered: Any, name: str) -> tuple[Any, dict[str, Any], Any]:
+def without_use(offered: Any, name: str) -> Made:
     """What takes no argument in the book; where one has to be given, None may do."""
     needless = [each.name for each in required(offered)]
     if not needless:
-        return offered(), {}, ()
+        return Made(offered())
     try:
         made = offered(*(None for _ in needless))
     except Exception:
         raise refused(offered, name, []) from None
-    return made, {}, tuple(Remark("needless", each) for each in needless)
+    return Made(made, remarks=tuple(Remark("needless", each) for each in needless))
 
 
 def makes_its_own(offered: Any) -> bool:

@@ -8,9 +8,9 @@ from gradparity.parity_tests.grading import relations_of_cases as cases
 from gradparity.parity_tests.grading import relations_of_formulas as formulas
 from gradparity.parity_tests.grading import relations_of_steps as steps
 from gradparity.parity_tests.grading import relations_of_values as values
+from gradparity.parity_tests.grading.asking_networks import PARAMS
 from gradparity.parity_tests.grading.asking_optimizers import SETTINGS
 from gradparity.parity_tests.grading.course import SUBJECTS
-from gradparity.parity_tests.grading.exercise import PARAMS
 from gradparity.parity_tests.grading.findings import Findings
 from gradparity.parity_tests.grading.outcomes import NETWORK
 from gradparity.parity_tests.grading.wrong import Relation, Test, Wrong

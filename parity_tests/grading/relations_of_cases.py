@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradparity.parity_tests.grading.asking_networks import NUMERICAL
+from gradparity.parity_tests.grading.asking_networks import NUMERICAL, PARAMS
 from gradparity.parity_tests.grading.course import FUNCTIONS, SUBJECTS
-from gradparity.parity_tests.grading.exercise import BESIDE, PARAMS, UNFIT
+from gradparity.parity_tests.grading.exercise import BESIDE, UNFIT
 from gradparity.parity_tests.grading.findings import (
     OF_NONE,
     OF_TYPE,
@@ -31,6 +31,7 @@ from gradparity.parity_tests.grading.wrong import (
     same_inputs,
     value,
 )
+from gradparity.parity_tests.measuring.wording import grouped
 
 NOTHING = "returns nothing: a `return` is missing, or it returns None."
 
@@ -205,9 +206,8 @@ def of_batches(wrong: Wrong, several: bool) -> list[Found]:
         f
         for f in wrong.found
         if (f.batch > 1) == several
-        and (
-            "t" in f.inputs or np.ndim(f.inputs.get("x", f.truth))
-        )  # a number is no batch
+        # a number is no batch
+        and ("t" in f.inputs or np.ndim(f.inputs.get("x", f.truth)))
     ]
 
 
@@ -215,10 +215,7 @@ def right_on_the_first_call(wrong: Wrong) -> str | None:
     """Wrong in later calls alone: in all of them, or in every case that has some, and not
     just where the batch is of a size that no first one has.
     """
-    later: dict[str, list[Found]] = {}
-    for f in wrong.found:
-        if not f.first:
-            later.setdefault(f.case, []).append(f)
+    later = grouped((f for f in wrong.found if not f.first), "case")
     everywhere = len(later) > 1 and all(
         any(not f.right for f in calls) for calls in later.values()
     )

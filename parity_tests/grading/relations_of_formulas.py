@@ -4,7 +4,7 @@ was added, a part of the batch.
 
 import numpy as np
 
-from gradparity.parity_tests.grading.exercise import PARAMS
+from gradparity.parity_tests.grading.asking_networks import PARAMS
 from gradparity.parity_tests.grading.findings import Found
 from gradparity.parity_tests.grading.formulas import FORMULAS, evaluated, note
 from gradparity.parity_tests.grading.truths import LOSSES

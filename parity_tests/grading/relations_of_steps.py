@@ -4,7 +4,6 @@ they are moved.
 
 import numpy as np
 
-from gradparity.parity_tests.grading.findings import Found
 from gradparity.parity_tests.grading.wrong import Wrong, close, value
 
 CLOSE = 1e-9  # of a step, to the largest in it
@@ -17,11 +16,11 @@ def first_steps(wrong: Wrong) -> list[tuple[np.ndarray, np.ndarray]]:
     for f in wrong.found:
         before = f.inputs.get(f.quantity)
         if f.first and before is not None and (f.truth != before).any():
-            found.append((step(f, before, value(f)), step(f, before, f.truth)))
+            found.append((step(before, value(f)), step(before, f.truth)))
     return found
 
 
-def step(found: Found, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+def step(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return np.asarray(after - before, np.float64)
 
 
@@ -29,10 +28,10 @@ def of_the_step_alone(wrong: Wrong) -> str | None:
     """The step in the place of the parameter."""
     for f in wrong.found:
         before = f.inputs.get(f.quantity)
-        if f.first and before is not None:
-            moved = np.asarray(f.truth - before, np.float64)
-            if not close(np.asarray(value(f), np.float64), moved, CLOSE):
-                return None
+        if before is None or not f.first:
+            continue
+        if not close(value(f), step(before, f.truth), CLOSE):
+            return None
     return "{is} the step alone, which must be added to what the parameter was"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gradparity.parity_tests.grading.exercise import PARAMS
+from gradparity.parity_tests.grading.asking_networks import PARAMS
 from gradparity.parity_tests.grading.findings import Found
 from gradparity.parity_tests.grading.wrong import (
     ARGUMENTS,

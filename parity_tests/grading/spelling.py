@@ -4,7 +4,7 @@ This is read in the submission's own process, and needs the standard library alo
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -143,13 +143,13 @@ def is_size(name: str, which: int) -> bool:
     return SIZES[which].fullmatch(small(name)) is not None
 
 
-def misspelt(made: Any, method: str, but: Collection[str] = METHODS) -> str | None:
+def misspelt(made: Any, method: str) -> str | None:
     """The method that a class has in the place of another one that it should have."""
     found = {
         small(name): name
         for name in dir(type(made))
         if not name.startswith("__")
-        and name not in but
+        and name not in METHODS
         and callable(getattr(type(made), name, None))
     }
     near = get_close_matches(small(method), list(found), n=1, cutoff=NEAR)

@@ -1,10 +1,11 @@
-"""Which of a submission's own classes and functions are used by another one of it.
+"""Which of a submission's own classes and functions are used by another one of it, and
+how often.
 
 This runs in the submission's own process, as `exercise` does.
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import unwrap
 from types import CodeType, FrameType
@@ -28,28 +29,42 @@ def codes_of(offered: Any) -> Iterator[CodeType]:
 
 @contextmanager
 def noticing(names: Mapping[str, Any], asked: str) -> Iterator[set[str]]:
-    """The set of those names, but for what is asked itself, whose code runs meanwhile.
-
-    None is known where a profiler runs that is not written in Python.
-    """
+    """The set of those names, but for what is asked itself, whose code runs meanwhile."""
     owners: dict[int, set[str]] = {}  # equal codes may be those of two files
     for name, offered in names.items():
         for code in codes_of(offered):
             owners.setdefault(id(code), set()).add(name)
-    whose = {code: min(them) for code, them in owners.items() if len(them) == 1}
+    others = {
+        code: min(them)
+        for code, them in owners.items()
+        if len(them) == 1 and asked not in them
+    }
     used: set[str] = set()
+    with counting(others) as counts:
+        yield used
+    used.update(others[code] for code in counts)
+
+
+@contextmanager
+def counting(codes: Collection[int]) -> Iterator[dict[int, int]]:
+    """How often each code of these ids is called meanwhile.
+
+    None is known where a profiler runs that is not written in Python.
+    """
+    counts: dict[int, int] = {}
     before = getprofile()
-    if set(whose.values()) <= {asked} or not (before is None or callable(before)):
-        yield used  # there is nothing to notice, or somebody else notices
+    if not codes or not (before is None or callable(before)):
+        yield counts  # there is nothing to count, or somebody else counts
         return
 
-    def notice(frame: FrameType, event: str, argument: object) -> None:
-        if event == "call" and (name := whose.get(id(frame.f_code))):
-            used.add(name)
+    def notice(frame: FrameType, event: Any, argument: Any) -> None:
+        if event == "call" and (code := id(frame.f_code)) in codes:
+            counts[code] = counts.get(code, 0) + 1
+        if before is not None:
+            before(frame, event, argument)
 
     setprofile(notice)
     try:
-        yield used
+        yield counts
     finally:
         setprofile(before)
-        used.discard(asked)

@@ -31,8 +31,7 @@ class Wrong:
 
     @classmethod
     def of(cls, findings: Findings, quantity: str) -> "Wrong":
-        counted = [f for f in findings.of_quantity(quantity) if findings.counts(f)]
-        return cls(findings.name, quantity, counted, findings)
+        return cls(findings.name, quantity, findings.counted(quantity), findings)
 
     @property
     def wrong(self) -> list[Found]:

@@ -1,7 +1,5 @@
 """What is further in the course: what is right passes, and each mistake is named."""
 
-from importlib.resources import files
-
 import pytest
 
 from gradparity.parity_tests.grading.cautions import OF_THE_BOOK
@@ -11,12 +9,13 @@ from gradparity.parity_tests.grading.judging import judge
 from gradparity.parity_tests.grading.outcomes import GRADED
 from gradparity.parity_tests.mutants import MUTANTS, OF_THE_COURSE, Mutant
 from gradparity.parity_tests.suite.grading.test_grading import (
+    as_one_file,
     graded,
     offered_by,
     ran,
     warned,
 )
-from gradparity.parity_tests.suite.support import SUBMISSIONS
+from gradparity.parity_tests.suite.support import HANDED_OUT, SUBMISSIONS
 
 FURTHER = {
     path.stem: path.read_text(encoding="utf-8")
@@ -147,16 +146,7 @@ def test_known_mistakes_in_functions_are_named_as_they_are_written() -> None:
 
 def handed_out() -> str:
     """The lecture's layers of chapters 6 and 7, and what they are built from."""
-    folder = files("gradparity.parity_tests.grading") / "handed_out" / "common"
-    util, functions, layers = (
-        (folder / f"{name}.py").read_text(encoding="utf-8")
-        for name in ("util", "functions", "layers")
-    )
-    return "\n".join(
-        line
-        for line in (util + functions + layers).splitlines()
-        if not line.startswith("from common")
-    )
+    return as_one_file(HANDED_OUT / "common", "util", "functions", "layers")
 
 
 def mistakes_with(name: str, old: str, new: str) -> list[str | None]:

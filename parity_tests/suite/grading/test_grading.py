@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,17 +43,21 @@ FILES = ("functions", "gradient", "layers", "two_layer_net")
 pytestmark = pytest.mark.usefixtures("without_shape_checks")
 
 
-def lecture() -> str:
-    """The transcription of the lecture's code as one file."""
+def as_one_file(folder: Path, *names: str) -> str:
+    """Files of a folder, without what they import of each other and of `common`."""
+    others = tuple(f"from {name} " for name in names)
     lines = [
         line
-        for name in FILES
-        for line in (LECTURE / f"{name}.py").read_text(encoding="utf-8").splitlines()
-        if not line.startswith(
-            ("from functions", "from layers", "from gradient", "sys.")
-        )
+        for name in names
+        for line in (folder / f"{name}.py").read_text(encoding="utf-8").splitlines()
+        if not line.startswith((*others, "from common.", "sys."))
     ]
     return "\n".join(lines) + "\n"
+
+
+def lecture() -> str:
+    """The transcription of the lecture's code."""
+    return as_one_file(LECTURE, *FILES)
 
 
 def offered_by(source: str, name: str = "submission.py") -> dict[str, Any]:

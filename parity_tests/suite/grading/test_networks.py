@@ -1,6 +1,6 @@
 """How networks are asked: what they are built from, and which network they are."""
 
-from importlib.resources import files
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import pytest
 from gradparity.parity_tests.grading.asking_networks import NUMERICAL, NUMERICALLY
 from gradparity.parity_tests.grading.cautions import OF_THE_BOOK
 from gradparity.parity_tests.grading.course import SUBJECTS
-from gradparity.parity_tests.grading.diagnosis import diagnose, explains, known
+from gradparity.parity_tests.grading.diagnosis import Known, diagnose, explains, known
 from gradparity.parity_tests.grading.exercise import exercise
 from gradparity.parity_tests.grading.findings import Findings
 from gradparity.parity_tests.grading.judging import judge
@@ -24,11 +24,12 @@ from gradparity.parity_tests.measuring.dtypes import truth_dtype
 from gradparity.parity_tests.mutants import MUTANTS, OF_THE_COURSE, Mutant
 from gradparity.parity_tests.mutants.networks_by_hand import ByHand, Convolved, Deep
 from gradparity.parity_tests.suite.grading.test_grading import (
+    as_one_file,
     lecture,
     offered_by,
     ran,
 )
-from gradparity.parity_tests.suite.support import SUBMISSIONS
+from gradparity.parity_tests.suite.support import HANDED_OUT, SUBMISSIONS
 
 pytestmark = pytest.mark.usefixtures("without_shape_checks")
 
@@ -95,16 +96,9 @@ def test_further_networks_are_right(name: str) -> None:
 
 def test_the_books_networks_and_optimizers_are_right() -> None:
     """As they are handed out, and in the lecture's transcription."""
-    folder = files("gradparity.parity_tests.grading") / "handed_out" / "common"
     names = ("util", "functions", "gradient", "layers", "optimizer", "multi_layer_net")
-    sources = [(folder / f"{name}.py").read_text(encoding="utf-8") for name in names]
-    convolution = SUBMISSIONS / "book" / "ch07" / "simple_convnet.py"
-    sources.append(convolution.read_text(encoding="utf-8"))
-    source = "\n".join(
-        line
-        for line in "\n".join(sources).splitlines()
-        if not line.startswith(("from common", "sys.path"))
-    )
+    source = as_one_file(HANDED_OUT / "common", *names)
+    source += as_one_file(SUBMISSIONS / "book" / "ch07", "simple_convnet")
     offered = offered_by(source)
     asked = [n for n, s in SUBJECTS.items() if s.kind in ("network", "optimizer")]
     found = judge("", ran({name: offered[name] for name in asked if name in offered}))
@@ -183,15 +177,19 @@ def test_mistakes_have_names_of_their_own() -> None:
         assert mutant.sentence.endswith(".")
 
 
+def are_told_apart(mistakes: Sequence[Known]) -> None:
+    for one in mistakes:
+        for other in mistakes:
+            if one is not other and other.quantities >= one.quantities:
+                assert not explains(other, one.findings), (
+                    f"{one.mutant.name} is taken for {other.mutant.name}"
+                )
+
+
 def test_mistakes_in_networks_are_told_apart() -> None:
     for name in (NETWORK, *FURTHER):
         for variant in variants(name)[1:2] or variants(name):
-            for one in known(name, variant):
-                for other in known(name, variant):
-                    if one is not other and other.quantities >= one.quantities:
-                        assert not explains(other, one.findings), (
-                            f"{one.mutant.name} is taken for {other.mutant.name}"
-                        )
+            are_told_apart(known(name, variant))
 
 
 # --- As people write them -------------------------------------------------------------

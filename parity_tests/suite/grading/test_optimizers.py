@@ -1,12 +1,10 @@
 """What is right passes, however an optimizer is written; each known mistake is named."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 
 from gradparity.parity_tests.grading.asking_optimizers import SETTINGS
-from gradparity.parity_tests.grading.diagnosis import diagnose, explains, known, meant
+from gradparity.parity_tests.grading.diagnosis import diagnose, known, meant
 from gradparity.parity_tests.grading.exercise import exercise
 from gradparity.parity_tests.grading.findings import Findings
 from gradparity.parity_tests.grading.judging import judge
@@ -18,13 +16,13 @@ from gradparity.parity_tests.grading.variants import Variant, variants
 from gradparity.parity_tests.mutants import OF_THE_COURSE, Mutant
 from gradparity.parity_tests.mutants.optimizers import OPTIMIZERS
 from gradparity.parity_tests.suite.grading.test_grading import offered_by, ran
+from gradparity.parity_tests.suite.grading.test_networks import are_told_apart
 
 PLANTED = [mutant for mutant in OF_THE_COURSE if mutant.scope == "optimizer"]
 
 
-def graded(source: str, **names: Any) -> GradedFile:
-    whole = offered_by("import numpy as np\n" + source) | names
-    return judge("submission.py", ran(whole))
+def graded(source: str) -> GradedFile:
+    return judge("submission.py", ran(offered_by("import numpy as np\n" + source)))
 
 
 def kinds(found: GradedFile) -> list[str]:
@@ -252,12 +250,7 @@ def is_named(mutant: Mutant, variant: Variant) -> None:
 
 def test_mistakes_in_optimizers_are_told_apart() -> None:
     for name in OPTIMIZERS:
-        for one in known(name):
-            for other in known(name):
-                if one is not other and other.quantities >= one.quantities:
-                    assert not explains(other, one.findings), (
-                        f"{one.mutant.name} is taken for {other.mutant.name}"
-                    )
+        are_told_apart(known(name))
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
