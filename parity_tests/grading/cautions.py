@@ -306,13 +306,12 @@ def reason(raised: Raised, file: str | None = None) -> str:
     """An exception or the rule that was broken, and the line of theirs, with its file
     unless that is `file`.
     """
-    said = ": ".join(filter(None, (raised.kind, raised.message)))
     where = [raised.file or ""] if raised.file != file else []
     where += [f"cell {raised.cell}"] if raised.cell is not None else []
     where += [f"line {raised.line}"] if raised.line is not None else []
     place = ", ".join(filter(None, where))
     source = f": {raised.source}" if raised.source else ""
-    return f"{said} ({place}{source})" if place else said
+    return f"{raised.said} ({place}{source})" if place else raised.said
 
 
 def of_names(classes: Iterable[GradedClass]) -> Iterator[Warned]:

@@ -166,12 +166,9 @@ class Findings:
             if f.quantity == NUMERICAL and (f.note == NOT_RETURNED or f.asked in spoilt)
         )
 
-    def of_quantity(self, quantity: str) -> list[Found]:
-        return [f for f in self.found if f.quantity == quantity]
-
     def counted(self, quantity: str) -> list[Found]:
         """What came of a quantity where it must be right."""
-        return [f for f in self.of_quantity(quantity) if self.counts(f)]
+        return [f for f in self.found if f.quantity == quantity and self.counts(f)]
 
     @property
     def quantities(self) -> list[str]:
@@ -383,8 +380,7 @@ def described(raised: Raised) -> str:
     """`ValueError: its message (layers.py, line 12)`; or what we have found unfit."""
     if raised.kind == UNFIT:
         return raised.message
-    message = f": {raised.message}" if raised.message else ""
-    return f"{raised.kind}{message}{place(raised)}"
+    return f"{raised.said}{place(raised)}"
 
 
 def place(raised: Raised) -> str:

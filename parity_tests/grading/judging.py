@@ -127,7 +127,7 @@ def not_loaded(ran: Ran, submission: Submission) -> Iterator[Skipped]:
 def located(raised: Raised) -> dict[str, Any]:
     """Why and where a submission could not be loaded."""
     return {
-        "problem": ": ".join(filter(None, (raised.kind, raised.message))),
+        "problem": raised.said,
         "cell": raised.cell,
         "file": raised.file,
         "line": raised.line,
@@ -150,7 +150,7 @@ def graded_class(findings: Findings) -> GradedClass:
 
 def graded(findings: Findings, quantity: str) -> Graded:
     """One quantity: the worst of its cases."""
-    counted = [f for f in findings.of_quantity(quantity) if findings.counts(f)]
+    counted = findings.counted(quantity)
     if not counted:
         return Graded(quantity=quantity, cases=0, wrong=0, verdict="not run")
     wrong = [f for f in counted if not f.right]

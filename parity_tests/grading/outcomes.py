@@ -53,6 +53,11 @@ class Raised:
     source: str = ""
     cell: int | None = None
 
+    @property
+    def said(self) -> str:
+        """`ValueError: its message`; of a rule that was broken there is no kind."""
+        return ": ".join(filter(None, (self.kind, self.message)))
+
 
 @dataclass(frozen=True)
 class Remark:
