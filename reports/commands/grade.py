@@ -124,9 +124,12 @@ def submissions(options: Options) -> tuple[list[Path], bool]:
     from gradparity.reports.japanese import spoken
 
     path, html, csv = options.path, options.html, options.csv
-    is_class = not options.one and grade.is_class(path)
     try:
         grade.check_given(options.given)
+    except grade.Unusable as error:
+        raise Unusable(spoken(str(error))) from error
+    is_class = not options.one and grade.is_class(path)
+    try:
         paths = grade.submissions(path, one=not is_class)
     except grade.Unusable as error:
         if is_class or options.results is None or not path.exists():

@@ -728,6 +728,7 @@ def test_every_file_of_the_book_passes(tmp_path: Path) -> None:
 def test_a_missing_folder_to_hand_out_is_refused(tmp_path: Path) -> None:
     written(tmp_path, layers=RELU)
     call = ["-m", "gradparity", "grade", "layers.py", "--with", "nowhere"]
+    call += ["--results", "results.json"]
     done = subprocess.run(
         [sys.executable, *call],
         cwd=tmp_path,
@@ -737,3 +738,4 @@ def test_a_missing_folder_to_hand_out_is_refused(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "nowhere does not exist: expected what the course hands out" in done.stderr
+    assert not (tmp_path / "results.json").exists()
